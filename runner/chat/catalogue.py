@@ -1,0 +1,72 @@
+"""What the model servers have, as they said it when they were asked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+ModelType = Literal["llm", "vlm", "embedding", "unknown"]
+ServerFlavour = Literal["lmstudio-v1", "lmstudio-v0", "lmstudio", "llama.cpp", "ollama", "vllm", "openai"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """A loaded copy of a model; ``context_length`` in tokens, None if the server does not say."""
+
+    id: str
+    context_length: int | None = None
+    parallel: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelEntry:
+    """One model of a server. A None means that the server does not say (old servers say little)."""
+
+    key: str
+    type: ModelType = "unknown"
+    publisher: str | None = None
+    architecture: str | None = None
+    quantization: str | None = None
+    format: str | None = None
+    size_bytes: int | None = None
+    parameters: str | None = None
+    max_context_length: int | None = None
+    vision: bool | None = None
+    tool_use: bool | None = None
+    reasoning_options: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    instances: tuple[Instance, ...] = ()
+    loaded: bool | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every name under which a request may ask for it: key, variants, instance ids."""
+        return tuple(dict.fromkeys((self.key, *self.variants, *(i.id for i in self.instances))))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointCatalogue:
+    """What one server has. ``endpoint`` is its address without a trailing slash."""
+
+    endpoint: str
+    flavour: ServerFlavour
+    models: tuple[ModelEntry, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """What all reachable servers have, in the order in which the endpoints were given."""
+
+    endpoints: tuple[EndpointCatalogue, ...] = ()
+
+    def __iter__(self) -> Iterator[tuple[EndpointCatalogue, ModelEntry]]:
+        for endpoint in self.endpoints:
+            for model in endpoint.models:
+                yield endpoint, model
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Keys of all models, without repetitions, in the servers' order."""
+        return tuple(dict.fromkeys(model.key for _, model in self))

@@ -1,0 +1,103 @@
+"""What is said in a conversation: messages, tool calls, requests and answers.
+
+The shapes are those of ``POST /v1/chat/completions``, the one interface that every server of models understands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+FinishReason = Literal["stop", "length", "tool_calls"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that a model asked for; ``arguments`` is the JSON text as the model wrote it."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message of the history; ``tool_call_id`` only for role ``tool``."""
+
+    role: Role
+    content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as it is offered to a model: a legal name of at most 64 characters and a sanitised schema."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """What is asked of a model.
+
+    ``model`` is the id to send; ``answers_as`` are the other ids under which the same model may answer (its
+    instances), casefolded comparison is the backend's. ``schema`` asks for structured output. ``sampling`` holds
+    the keys of the workflow file (``temperature``, ``max_tokens``, ``reasoning``…).
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    answers_as: frozenset[str] = frozenset()
+    tools: tuple[ToolSpec, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens, as the server counted them; zero where it did not say."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    @property
+    def total(self) -> int:
+        """Prompt and completion together (reasoning is part of the completion)."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatAnswer:
+    """A complete answer. ``first_token_seconds`` is the wait for the first byte of content, if any came."""
+
+    model: str
+    content: str
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    finish_reason: FinishReason = "stop"
+    usage: Usage = Usage()
+    first_token_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of an answer while it streams; ``kind`` says what the text belongs to."""
+
+    kind: Literal["content", "reasoning", "tool"]
+    text: str
+
+
+OnDelta = Callable[[Delta], None]

@@ -1,0 +1,1 @@
+"""Real walls: model servers, tool servers, files, commands, the clock."""

@@ -1,0 +1,1 @@
+"""Doing: the scheduler, the step kinds, the conversation."""

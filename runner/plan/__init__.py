@@ -1,0 +1,1 @@
+"""What will happen: order, models, tools; pure."""

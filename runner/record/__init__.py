@@ -1,0 +1,1 @@
+"""What has happened: events, the journal, the state folded from it."""

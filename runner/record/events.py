@@ -1,0 +1,203 @@
+"""The facts of a run, past tense, frozen. The journal numbers them; everything shown is folded from them.
+
+On disk an event is one JSON line: ``{seq, at, run, type, step, attempt, …}`` with the fields below; ``type`` is the class
+name in snake case. Fields that are None are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from runner.chat.messages import Usage
+from runner.words.errors import FailureKind
+
+StepStatus = Literal["succeeded", "failed", "skipped", "cancelled", "recovered"]
+RunStatus = Literal["succeeded", "failed", "cancelled"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted:
+    """The run folder is open. ``models`` maps step ids to ``{model, endpoint}``."""
+
+    workflow: str
+    file: str
+    inputs: Mapping[str, Any]
+    steps: tuple[str, ...]
+    models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    version: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolServerStarted:
+    """A tool server answered and listed its tools."""
+
+    server: str
+    tools: int
+    seconds: float
+    version: str = ""
+    protocol: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolServerDied:
+    """A tool server ended in a call; ``restarted`` says whether it was started again."""
+
+    server: str
+    message: str
+    restarted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted:
+    """A step's work begins: its needs are met and its ``when`` holds."""
+
+    step: str
+    kind: str
+    model: str | None = None
+    endpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAsked:
+    """A request went to a model; ``round`` counts from 1; ``messages`` are those new since the last request of the step."""
+
+    step: str
+    attempt: int
+    round: int
+    model: str
+    messages: tuple[Mapping[str, Any], ...]
+    tools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAnswered:
+    """A whole answer came. ``tool_calls`` are ``{id, name, arguments}``; ``seconds`` from asking to the end."""
+
+    step: str
+    attempt: int
+    round: int
+    model: str
+    content: str
+    finish_reason: str
+    usage: Usage
+    seconds: float
+    reasoning: str = ""
+    tool_calls: tuple[Mapping[str, str], ...] = ()
+    first_token_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCalled:
+    """A tool is about to be called. ``call`` is unique within the step; ``round`` is None in a tool step."""
+
+    step: str
+    attempt: int
+    call: str
+    server: str
+    tool: str
+    arguments: Any
+    round: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolReturned:
+    """What the tool answered, as the model sees it; ``artifact`` names the file with the whole text if it was cut."""
+
+    step: str
+    attempt: int
+    call: str
+    server: str
+    tool: str
+    text: str
+    is_error: bool
+    seconds: float
+    characters: int
+    artifact: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommandRan:
+    """A command of a ``run`` step or of an expectation ended."""
+
+    step: str
+    attempt: int
+    argv: tuple[str, ...]
+    exit_code: int
+    stdout: str
+    stderr: str
+    seconds: float
+    expectation: bool = False
+    artifact: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerRefused:
+    """An answer missed its schema or an expectation; ``left`` more tries."""
+
+    step: str
+    attempt: int
+    kind: FailureKind
+    message: str
+    left: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepWarned:
+    """Something a person should know, although the step goes on."""
+
+    step: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRetried:
+    """An attempt failed and another will follow after ``wait`` seconds; ``attempt`` is the one that failed."""
+
+    step: str
+    attempt: int
+    kind: FailureKind
+    message: str
+    wait: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished:
+    """A step is over. ``reason`` says why it was skipped or cancelled; ``error`` is ``{kind, message}``.
+
+    ``extras`` holds what else templates may read: ``exit_code`` and ``stderr`` of a run step.
+    """
+
+    step: str
+    status: StepStatus
+    output: Any = None
+    error: Mapping[str, str] | None = None
+    reason: str | None = None
+    tolerated: bool = False
+    attempts: int = 0
+    usage: Usage = Usage()
+    seconds: float = 0.0
+    model: str | None = None
+    extras: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished:
+    """The run is over; nothing follows."""
+
+    status: RunStatus
+    exit_code: int
+    outputs: Mapping[str, Any]
+    seconds: float
+    error: Mapping[str, str] | None = None
+
+
+Event = (
+    RunStarted | ToolServerStarted | ToolServerDied | StepStarted | ModelAsked | ModelAnswered | ToolCalled | ToolReturned
+    | CommandRan | AnswerRefused | StepWarned | StepRetried | StepFinished | RunFinished
+)  # fmt: skip
+EVENTS: tuple[type, ...] = (
+    RunStarted, ToolServerStarted, ToolServerDied, StepStarted, ModelAsked, ModelAnswered, ToolCalled, ToolReturned,
+    CommandRan, AnswerRefused, StepWarned, StepRetried, StepFinished, RunFinished,
+)  # fmt: skip

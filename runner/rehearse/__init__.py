@@ -1,0 +1,1 @@
+"""Painted walls: the LM Studio simulator."""

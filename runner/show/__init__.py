@@ -1,0 +1,1 @@
+"""Telling: findings, plans, progress, results; readers of events."""

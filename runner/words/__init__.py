@@ -1,0 +1,1 @@
+"""What every room may say: places in a file, findings, errors, templates, units."""

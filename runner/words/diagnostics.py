@@ -1,0 +1,47 @@
+"""A finding: what is wrong, where, and what to do. Its picture is drawn in ``show.problems``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from runner.words.spans import Span
+
+Level = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """A second place that explains the first: ``first defined here``."""
+
+    message: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnostic:
+    """One finding about one file.
+
+    ``code`` is stable and explained by ``bridge-run explain CODE``; ``file`` is the path as the user gave it;
+    ``help`` is one sentence that says what to do (without the word "help").
+    """
+
+    code: str
+    message: str
+    file: str
+    span: Span | None = None
+    level: Level = "error"
+    help: str | None = None
+    notes: tuple[Note, ...] = ()
+
+
+def in_file_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """Sorted by file, place and code, without repetitions."""
+    unique = dict.fromkeys(diagnostics)
+    return tuple(sorted(unique, key=lambda d: (d.file, d.span or Span(0, 0, 0, 0), d.code, d.message)))
+
+
+def has_errors(diagnostics: Iterable[Diagnostic]) -> bool:
+    """True if any finding is more than a warning."""
+    return any(d.level == "error" for d in diagnostics)

@@ -1,0 +1,219 @@
+"""The one exception family.
+
+BridgeError
+├── UsageError                     the command line is wrong (2)
+├── WorkflowError                  the file is at fault (3); carries diagnostics
+├── CannotServeError               this machine cannot serve it (4); carries diagnostics
+├── OutsideError                   nothing outside answered before the run (5)
+├── HistoryError                   the journal could not be written (6)
+├── StepError                      a step failed, with a kind of format.md point 7
+│   ├── ToolServerError            an MCP server died, or never came up
+│   └── TemplateError              a template met data it cannot render
+└── LLMError                       anything a model server does
+    ├── LLMTimeoutError
+    ├── LLMRateLimitError          carries retry_after
+    ├── LLMValidationError         the request was refused
+    │   └── ModelNotFoundError     carries model_name, available_models, nearest
+    ├── LLMConnectionError
+    ├── LLMResponseError           the answer is broken, empty, or came from another model
+    ├── ModelMemoryError
+    └── LLMAuthenticationError
+
+Every error has ``kind`` (what ``retry.on`` and ``error.kind`` say), ``hint`` (what to do) and ``exit_code``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal, get_args
+
+from runner.words.diagnostics import Diagnostic
+from runner.words.exits import Exit
+from runner.words.suggest import nearest
+
+FailureKind = Literal[
+    "connection", "timeout", "rate_limit", "server", "crash", "overloaded", "context", "auth", "model_not_found",
+    "wrong_model", "request", "empty", "invalid_output", "expectation", "tool_server", "tool", "command", "limit",
+    "cancelled", "bug",
+]  # fmt: skip
+FAILURE_KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
+RETRIED_BY_DEFAULT: frozenset[FailureKind] = frozenset(
+    ("connection", "timeout", "rate_limit", "server", "crash", "overloaded", "empty", "tool_server")
+)
+
+
+class BridgeError(Exception):
+    """Root of the family; ``str(error)`` is the message for people."""
+
+    kind: FailureKind = "bug"
+    exit_code: ClassVar[Exit] = Exit.BUG
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    @property
+    def code(self) -> str:
+        """A stable name for machines: the class name."""
+        return type(self).__name__
+
+    @property
+    def retryable(self) -> bool:
+        """Whether repeating the same thing may help."""
+        return self.kind in RETRIED_BY_DEFAULT
+
+    def to_dict(self) -> dict[str, object]:
+        """The error for a machine: ``code``, ``kind``, ``message``, ``hint``, ``retryable``."""
+        return {
+            "code": self.code,
+            "kind": self.kind,
+            "message": self.message,
+            "hint": self.hint,
+            "retryable": self.retryable,
+        }
+
+
+class UsageError(BridgeError):
+    """The command line is wrong."""
+
+    kind = "request"
+    exit_code = Exit.USAGE
+
+
+class WorkflowError(BridgeError):
+    """The workflow file is at fault; ``diagnostics`` has every finding, warnings too, in file order."""
+
+    kind = "request"
+    exit_code = Exit.FILE
+
+    def __init__(self, diagnostics: Sequence[Diagnostic], *, hint: str | None = None) -> None:
+        errors = [d for d in diagnostics if d.level == "error"] or list(diagnostics)
+        super().__init__(errors[0].message if errors else "the file is at fault", hint=hint)
+        self.diagnostics = tuple(diagnostics)
+
+
+class CannotServeError(WorkflowError):
+    """The file is right, but this machine lacks a model, a tool or a secret that it names."""
+
+    kind = "model_not_found"
+    exit_code = Exit.CANNOT_SERVE
+
+
+class OutsideError(BridgeError):
+    """Something outside failed before the run could start: no server, a refused token."""
+
+    kind = "connection"
+    exit_code = Exit.OUTSIDE
+
+
+class HistoryError(BridgeError):
+    """The run folder or its journal could not be written."""
+
+    exit_code = Exit.HISTORY
+
+
+class StepError(BridgeError):
+    """A step cannot go on."""
+
+    exit_code = Exit.STEP_FAILED
+
+    def __init__(self, kind: FailureKind, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
+
+
+class ToolServerError(StepError):
+    """An MCP server could not be started, died, or broke the protocol; ``stderr`` is the tail of what it wrote."""
+
+    def __init__(self, server: str, message: str, *, stderr: str = "", hint: str | None = None) -> None:
+        super().__init__("tool_server", message, hint=hint)
+        self.server = server
+        self.stderr = stderr
+
+
+class TemplateError(StepError):
+    """A template or expression met data that it cannot render."""
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__("request", message, hint=hint)
+
+
+class LLMError(BridgeError):
+    """Anything that a model server does."""
+
+    kind = "server"
+    exit_code = Exit.OUTSIDE
+
+    def __init__(self, message: str, *, kind: FailureKind | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        if kind is not None:
+            self.kind = kind
+
+
+class LLMTimeoutError(LLMError):
+    """The server did not answer in time."""
+
+    kind = "timeout"
+
+
+class LLMRateLimitError(LLMError):
+    """The server asks to wait; ``retry_after`` in seconds if it said how long."""
+
+    kind = "rate_limit"
+
+    def __init__(self, message: str, *, retry_after: float | None = None, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class LLMValidationError(LLMError):
+    """The server refuses the request as it stands."""
+
+    kind = "request"
+
+
+class ModelNotFoundError(LLMValidationError):
+    """No reachable server has the model; ``nearest`` are the most similar of ``available_models``."""
+
+    kind = "model_not_found"
+    exit_code = Exit.CANNOT_SERVE
+
+    def __init__(self, model_name: str, available_models: Sequence[str], *, hint: str | None = None) -> None:
+        self.model_name = model_name
+        self.available_models = tuple(available_models)
+        self.nearest = nearest(model_name, self.available_models)
+        super().__init__(f"no server has a model named `{model_name}`", hint=hint)
+
+    def to_dict(self) -> dict[str, object]:
+        """As every error, with ``model_name``, ``available_models`` and ``nearest``."""
+        return {
+            **super().to_dict(),
+            "model_name": self.model_name,
+            "available_models": list(self.available_models),
+            "nearest": list(self.nearest),
+        }
+
+
+class LLMConnectionError(LLMError):
+    """The server cannot be reached, or the connection broke."""
+
+    kind = "connection"
+
+
+class LLMResponseError(LLMError):
+    """The answer is broken, cut, empty, or came from another model than the one asked."""
+
+    kind = "server"
+
+
+class ModelMemoryError(LLMError):
+    """The model does not fit into memory."""
+
+    kind = "overloaded"
+
+
+class LLMAuthenticationError(LLMError):
+    """The token is missing or refused."""
+
+    kind = "auth"

@@ -1,0 +1,225 @@
+"""What a workflow file means: the nouns that everything downstream works on.
+
+``workflow.load`` alone makes a ``Workflow``: holding one proves that its file was checked. Texts that may hold templates
+stay as they were written; ``words.templates`` renders them when their step starts. Durations are seconds, sizes
+characters or bytes as said, defaults of the file are already merged into each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from runner.words.errors import FailureKind
+from runner.words.spans import Path, Span
+
+Json = Any
+"""A plain JSON value: None, bool, int, float, str, list, dict."""
+
+StepKind = Literal["task", "tool", "run", "workflow", "approve"]
+Join = Literal["all_succeeded", "none_failed", "any_succeeded", "all_finished"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A declared input: the JSON Schema of its value, and its default if it has one."""
+
+    name: str
+    schema: Mapping[str, Any]
+    required: bool
+    default: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelWish:
+    """A model as the file asks for it: ``id`` first, then ``fallback`` in order.
+
+    ``alias`` is its name under ``models``, None when a step names the id itself. ``path`` is where the id stands.
+    """
+
+    id: str
+    path: Path
+    alias: str | None = None
+    fallback: tuple[str, ...] = ()
+    load: Mapping[str, Any] = field(default_factory=dict)
+    ttl: float | None = None
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    endpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """An MCP server: exactly one of ``command``, ``url``, ``builtin``, ``source`` (the key ``from``) is set.
+
+    ``root``, ``url``, ``args``, ``env``, ``headers`` and ``cwd`` may hold templates over inputs, secrets and run.
+    """
+
+    name: str
+    path: Path
+    command: str | None = None
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    cwd: str | None = None
+    url: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    transport: Literal["http", "sse"] = "http"
+    builtin: str | None = None
+    root: str = "."
+    write: bool = False
+    source: str | None = None
+    tools: tuple[str, ...] = ("*",)
+    timeout: float = 120.0
+    start_timeout: float = 60.0
+    isolate: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """``attempts`` counts the first; ``wait`` and ``max_wait`` in seconds; ``on`` empty = the default kinds."""
+
+    attempts: int = 3
+    wait: float = 1.0
+    max_wait: float = 30.0
+    on: frozenset[FailureKind] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepLimits:
+    """Bounds of one step; ``tokens`` None = no bound; ``tool_result`` in characters."""
+
+    rounds: int = 50
+    tool_calls: int = 200
+    tokens: int | None = None
+    tool_result: int = 20_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunLimits:
+    """Bounds of the whole run; ``time`` in seconds; None = no bound."""
+
+    time: float | None = None
+    tokens: int | None = None
+    tool_calls: int | None = None
+    parallel: int = 8
+    fail_fast: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """A check on finished work: an expression (``that``) or a command (``run``, exit 0)."""
+
+    path: Path
+    that: str | None = None
+    run: tuple[str, ...] = ()
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnError:
+    """``fail``, ``continue``, or ``output`` with the value that stands in."""
+
+    do: Literal["fail", "continue", "output"] = "fail"
+    output: Json = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskWork:
+    """A model works on ``task``. ``servers`` are names; ``tools`` None = every tool of these servers."""
+
+    task: str
+    system: str | None = None
+    model: str | tuple[str, ...] | None = None
+    servers: tuple[str, ...] = ()
+    tools: tuple[str, ...] | None = None
+    sampling: Mapping[str, Any] = field(default_factory=dict)
+    context: Literal["trim", "fail"] = "trim"
+    images: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolWork:
+    """One tool call without a model."""
+
+    server: str
+    tool: str
+    arguments: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunWork:
+    """A command: ``argv``, or with ``shell`` one string for ``/bin/sh -c``. ``parse_json``: stdout is JSON."""
+
+    argv: tuple[str, ...] = ()
+    shell: str | None = None
+    stdin: str | None = None
+    cwd: str | None = None
+    env: Mapping[str, Json] = field(default_factory=dict)
+    parse_json: bool = False
+
+
+Work = TaskWork | ToolWork | RunWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A step, defaults merged in.
+
+    ``needs`` are the ids it waits for, written and inferred together, in file order; ``written_needs`` only those written.
+    ``when`` is a bare expression or None. ``output_schema`` is None where the answer is free text.
+    """
+
+    id: str
+    path: Path
+    work: Work
+    name: str | None = None
+    needs: tuple[str, ...] = ()
+    written_needs: tuple[str, ...] = ()
+    when: str | None = None
+    join: Join = "all_succeeded"
+    output_schema: Mapping[str, Any] | None = None
+    expect: tuple[Expectation, ...] = ()
+    repair: int = 2
+    retry: Retry = Retry()
+    timeout: float = 1800.0
+    limits: StepLimits = StepLimits()
+    on_error: OnError = OnError()
+
+    @property
+    def kind(self) -> StepKind:
+        """Which of the step kinds it is."""
+        if isinstance(self.work, TaskWork):
+            return "task"
+        return "tool" if isinstance(self.work, ToolWork) else "run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workflow:
+    """A checked workflow file. ``file`` is the path as the user gave it, ``folder`` where it lies."""
+
+    name: str
+    file: str
+    folder: str
+    description: str = ""
+    inputs: Mapping[str, Input] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    models: Mapping[str, ModelWish] = field(default_factory=dict)
+    default_model: str | tuple[str, ...] | None = None
+    default_sampling: Mapping[str, Any] = field(default_factory=dict)
+    servers: Mapping[str, Server] = field(default_factory=dict)
+    limits: RunLimits = RunLimits()
+    steps: tuple[Step, ...] = ()
+    outputs: Mapping[str, Json] | None = None
+    spans: Mapping[Path, Span] = field(default_factory=dict)
+    """Where the values that later stages complain about stand: models, servers, tool patterns, secrets."""
+
+    def step(self, step_id: str) -> Step:
+        """The step of that id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for step in self.steps:
+            if step.id == step_id:
+                return step
+        raise KeyError(step_id)

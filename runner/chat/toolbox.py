@@ -53,7 +53,10 @@ class ServerFacts:
 
 
 class ToolBox(Protocol):
-    """One tool server of a run, shared by its steps. Methods raise only ``ToolServerError`` (and pass cancellation on)."""
+    """One tool server of a run, shared by its steps.
+
+    Methods raise only ``ToolServerError`` (and pass cancellation on).
+    """
 
     @property
     def name(self) -> str:

@@ -1,7 +1,7 @@
 """The facts of a run, past tense, frozen. The journal numbers them; everything shown is folded from them.
 
-On disk an event is one JSON line: ``{seq, at, run, type, step, attempt, …}`` with the fields below; ``type`` is the class
-name in snake case. Fields that are None are left out.
+On disk an event is one JSON line: ``{seq, at, run, type, step, attempt, …}`` with the fields below; ``type`` is the
+class name in snake case. Fields that are None are left out.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any, Literal
 from runner.chat.messages import Usage
 from runner.words.errors import FailureKind
 
+NO_USAGE = Usage()
 StepStatus = Literal["succeeded", "failed", "skipped", "cancelled", "recovered"]
 RunStatus = Literal["succeeded", "failed", "cancelled"]
 
@@ -61,7 +62,7 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelAsked:
-    """A request went to a model; ``round`` counts from 1; ``messages`` are those new since the last request of the step."""
+    """A request went to a model; ``round`` counts from 1; ``messages`` are the new ones since the step's last request."""
 
     step: str
     attempt: int
@@ -176,7 +177,7 @@ class StepFinished:
     reason: str | None = None
     tolerated: bool = False
     attempts: int = 0
-    usage: Usage = Usage()
+    usage: Usage = NO_USAGE
     seconds: float = 0.0
     model: str | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
@@ -194,8 +195,8 @@ class RunFinished:
 
 
 Event = (
-    RunStarted | ToolServerStarted | ToolServerDied | StepStarted | ModelAsked | ModelAnswered | ToolCalled | ToolReturned
-    | CommandRan | AnswerRefused | StepWarned | StepRetried | StepFinished | RunFinished
+    RunStarted | ToolServerStarted | ToolServerDied | StepStarted | ModelAsked | ModelAnswered | ToolCalled
+    | ToolReturned | CommandRan | AnswerRefused | StepWarned | StepRetried | StepFinished | RunFinished
 )  # fmt: skip
 EVENTS: tuple[type, ...] = (
     RunStarted, ToolServerStarted, ToolServerDied, StepStarted, ModelAsked, ModelAnswered, ToolCalled, ToolReturned,

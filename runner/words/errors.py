@@ -77,14 +77,14 @@ class BridgeError(Exception):
 class UsageError(BridgeError):
     """The command line is wrong."""
 
-    kind = "request"
+    kind: FailureKind = "request"
     exit_code = Exit.USAGE
 
 
 class WorkflowError(BridgeError):
     """The workflow file is at fault; ``diagnostics`` has every finding, warnings too, in file order."""
 
-    kind = "request"
+    kind: FailureKind = "request"
     exit_code = Exit.FILE
 
     def __init__(self, diagnostics: Sequence[Diagnostic], *, hint: str | None = None) -> None:
@@ -96,14 +96,14 @@ class WorkflowError(BridgeError):
 class CannotServeError(WorkflowError):
     """The file is right, but this machine lacks a model, a tool or a secret that it names."""
 
-    kind = "model_not_found"
+    kind: FailureKind = "model_not_found"
     exit_code = Exit.CANNOT_SERVE
 
 
 class OutsideError(BridgeError):
     """Something outside failed before the run could start: no server, a refused token."""
 
-    kind = "connection"
+    kind: FailureKind = "connection"
     exit_code = Exit.OUTSIDE
 
 
@@ -142,7 +142,7 @@ class TemplateError(StepError):
 class LLMError(BridgeError):
     """Anything that a model server does."""
 
-    kind = "server"
+    kind: FailureKind = "server"
     exit_code = Exit.OUTSIDE
 
     def __init__(self, message: str, *, kind: FailureKind | None = None, hint: str | None = None) -> None:
@@ -154,13 +154,13 @@ class LLMError(BridgeError):
 class LLMTimeoutError(LLMError):
     """The server did not answer in time."""
 
-    kind = "timeout"
+    kind: FailureKind = "timeout"
 
 
 class LLMRateLimitError(LLMError):
     """The server asks to wait; ``retry_after`` in seconds if it said how long."""
 
-    kind = "rate_limit"
+    kind: FailureKind = "rate_limit"
 
     def __init__(self, message: str, *, retry_after: float | None = None, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -170,13 +170,13 @@ class LLMRateLimitError(LLMError):
 class LLMValidationError(LLMError):
     """The server refuses the request as it stands."""
 
-    kind = "request"
+    kind: FailureKind = "request"
 
 
 class ModelNotFoundError(LLMValidationError):
     """No reachable server has the model; ``nearest`` are the most similar of ``available_models``."""
 
-    kind = "model_not_found"
+    kind: FailureKind = "model_not_found"
     exit_code = Exit.CANNOT_SERVE
 
     def __init__(self, model_name: str, available_models: Sequence[str], *, hint: str | None = None) -> None:
@@ -198,22 +198,22 @@ class ModelNotFoundError(LLMValidationError):
 class LLMConnectionError(LLMError):
     """The server cannot be reached, or the connection broke."""
 
-    kind = "connection"
+    kind: FailureKind = "connection"
 
 
 class LLMResponseError(LLMError):
     """The answer is broken, cut, empty, or came from another model than the one asked."""
 
-    kind = "server"
+    kind: FailureKind = "server"
 
 
 class ModelMemoryError(LLMError):
     """The model does not fit into memory."""
 
-    kind = "overloaded"
+    kind: FailureKind = "overloaded"
 
 
 class LLMAuthenticationError(LLMError):
     """The token is missing or refused."""
 
-    kind = "auth"
+    kind: FailureKind = "auth"

@@ -1,7 +1,7 @@
 """What a workflow file means: the nouns that everything downstream works on.
 
-``workflow.load`` alone makes a ``Workflow``: holding one proves that its file was checked. Texts that may hold templates
-stay as they were written; ``words.templates`` renders them when their step starts. Durations are seconds, sizes
+``workflow.load`` alone makes a ``Workflow``: holding one proves that its file was checked. Texts that may hold
+templates stay as they were written; ``words.templates`` renders them when their step starts. Durations are seconds, sizes
 characters or bytes as said, defaults of the file are already merged into each step.
 """
 
@@ -165,8 +165,8 @@ Work = TaskWork | ToolWork | RunWork
 class Step:
     """A step, defaults merged in.
 
-    ``needs`` are the ids it waits for, written and inferred together, in file order; ``written_needs`` only those written.
-    ``when`` is a bare expression or None. ``output_schema`` is None where the answer is free text.
+    ``needs`` are the ids it waits for, written and inferred together, in file order; ``written_needs`` only those
+    written. ``when`` is a bare expression or None. ``output_schema`` is None where the answer is free text.
     """
 
     id: str

@@ -1,0 +1,1 @@
+"""The story: load, resolve, plan, run, report."""

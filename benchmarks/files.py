@@ -1,0 +1,68 @@
+"""The workflow files that the bench runs, made as large as asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+HEAD = "version: 1\nname: {name}\ndefaults: {{model: zero-model}}\n"
+
+
+def one_prompt(folder: Path) -> Path:
+    """One step, no tools."""
+    return _write(folder, "prompt", "steps:\n  - {id: ask, task: 'Step 0:'}\n")
+
+
+def chain(folder: Path, length: int) -> Path:
+    """So many steps, each reading the answer of the one before."""
+    steps = ["  - {id: s0, task: 'Step 0:'}\n"]
+    steps += [
+        f'  - {{id: s{number}, task: "Step {number}: {{{{ steps.s{number - 1}.output }}}}"}}\n'
+        for number in range(1, length)
+    ]
+    return _write(folder, f"chain-{length}", "steps:\n" + "".join(steps))
+
+
+def fan(folder: Path, width: int, parallel: int) -> Path:
+    """So many independent steps, ``parallel`` at once."""
+    steps = "".join(f"  - {{id: s{number}, task: 'Step {number}'}}\n" for number in range(width))
+    return _write(folder, f"fan-{width}-{parallel}", f"limits: {{parallel: {parallel}}}\nsteps:\n{steps}")
+
+
+def tools(folder: Path, command: list[str]) -> Path:
+    """An agent that calls the tool ``echo`` of one MCP server until it is told to stop."""
+    server = json.dumps({"command": command[0], "args": command[1:]})
+    step = "{id: loop, mcp_servers: [everything], tools: [everything.echo], task: Call echo until told to stop.}"
+    return _write(folder, "tools", f"mcp_servers: {{everything: {server}}}\nsteps:\n  - {step}\n")
+
+
+def realistic(folder: Path, length: int, name: str = "check") -> Path:
+    """A file as people write them, for ``check``: blocks, schemas, templates, thirteen lines a step."""
+    steps = "".join(_realistic_step(number) for number in range(length))
+    body = "inputs:\n  topic: {type: string, default: tea}\nsteps:\n" + steps
+    return _write(folder, f"{name}-{length}", body)
+
+
+def _realistic_step(number: int) -> str:
+    before = f"{{{{ steps.s{number - 1}.output.answer }}}}" if number else "nothing yet"
+    return f"""\
+  - id: s{number}
+    name: Step {number}
+    timeout: 5m
+    retry: {{attempts: 2, wait: 1s}}
+    task: |
+      Write about {{{{ inputs.topic }}}}.
+      So far: {before}
+    output:
+      type: object
+      required: [answer]
+      properties:
+        answer: {{type: string}}
+        score: {{type: integer, minimum: 0}}
+"""
+
+
+def _write(folder: Path, name: str, body: str) -> Path:
+    path = folder / f"{name}.yaml"
+    path.write_text(HEAD.format(name=name) + body, encoding="utf-8")
+    return path

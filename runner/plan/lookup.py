@@ -1,0 +1,95 @@
+"""A model's name against what the servers have. Nothing near is ever taken silently: a name matches or it does not.
+
+The forms of a name are those of LM Studio: a key (``publisher/name`` or bare), a variant (``key@q4_k_m``), the id of a
+loaded instance (``key:2``, or the name given with ``lms load --identifier``). Keys and variants match without regard to
+case; instance ids are taken letter by letter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runner.chat.catalogue import Catalogue, ModelEntry
+from runner.words.suggest import nearest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A model on a server; ``model`` is the id to send, in the server's own spelling."""
+
+    endpoint: str
+    entry: ModelEntry
+    model: str
+
+
+def look_up(name: str, catalogue: Catalogue) -> Found | None:
+    """The model of that name: one that is loaded before one that is not, then in the order of the endpoints.
+
+    Among equals a model that talks goes before one that only embeds.
+    """
+    found = [
+        Found(endpoint=endpoint.endpoint, entry=entry, model=model)
+        for endpoint, entry in catalogue
+        if (model := _id_to_send(name, entry)) is not None
+    ]
+    return min(found, key=lambda one: (one.entry.type == "embedding", not _is_loaded(one.entry)), default=None)
+
+
+def the_loaded(catalogue: Catalogue) -> tuple[Found, ...]:
+    """The loaded models that talk, each once, on the first server that has it.
+
+    A server that does not say what is loaded (they hold one model as a rule) counts when it has just one.
+    """
+    found: dict[str, Found] = {}
+    for endpoint, entry in _talking(catalogue):
+        silent = entry.loaded is None and not entry.instances and _talkers(catalogue, endpoint) == 1
+        if _is_loaded(entry) or silent:
+            found.setdefault(entry.key.casefold(), Found(endpoint=endpoint, entry=entry, model=entry.key))
+    return tuple(found.values())
+
+
+def all_names(catalogue: Catalogue) -> tuple[str, ...]:
+    """Every name that ``look_up`` would find, without repetitions: keys, variants, instances."""
+    return tuple(dict.fromkeys(name for _, entry in catalogue for name in entry.names))
+
+
+def similar_names(name: str, catalogue: Catalogue) -> tuple[str, ...]:
+    """At most three names to offer instead of one that is not there; best first.
+
+    A key that ends in the very name (``qwen3-8b`` for ``qwen/qwen3-8b``) is the best guess; another quantisation of the
+    model that was asked for is the next.
+    """
+    names = all_names(catalogue)
+    folded = name.casefold()
+    plain = folded.partition("@")[0]
+    endings = [other for other in names if other.casefold().endswith("/" + folded)]
+    variants = [other for other in names if other.casefold().partition("@")[0] == plain]
+    return tuple(dict.fromkeys((*endings, *variants, *nearest(name, names))))[:3]
+
+
+def _id_to_send(name: str, entry: ModelEntry) -> str | None:
+    if any(instance.id == name for instance in entry.instances):
+        return name
+    folded = name.casefold()
+    if folded == entry.key.casefold():
+        return entry.key
+    for variant in entry.variants:
+        if folded == variant.casefold():
+            return variant
+    quantised = f"{entry.key}@{entry.quantization}".casefold() if entry.quantization else None
+    return entry.key if folded == quantised and not entry.variants else None
+
+
+def _is_loaded(entry: ModelEntry) -> bool:
+    return entry.loaded is True or bool(entry.instances)
+
+
+def _talking(catalogue: Catalogue) -> Iterator[tuple[str, ModelEntry]]:
+    for endpoint, entry in catalogue:
+        if entry.type != "embedding":
+            yield endpoint.endpoint, entry
+
+
+def _talkers(catalogue: Catalogue, endpoint: str) -> int:
+    return sum(1 for other, _ in _talking(catalogue) if other == endpoint)

@@ -1,0 +1,98 @@
+"""Tie every step to its model and tools: ``Workflow`` and ``Catalogue`` become a ``Plan``, or all that is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from runner.chat.catalogue import Catalogue
+from runner.plan.finding import finding, step_place
+from runner.plan.grants import grants_for
+from runner.plan.graph import run_order
+from runner.plan.overrides import NO_OVERRIDES, Overrides
+from runner.plan.plan import ModelChoice, Plan, PlannedStep
+from runner.plan.resolve import Resolution, resolve_model
+from runner.plan.wanted import Names, Wanted
+from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
+from runner.words.errors import CannotServeError, ModelNotFoundError
+from runner.workflow.model import Step, TaskWork, Workflow
+
+
+def needs_models(workflow: Workflow) -> bool:
+    """Whether any step asks a model; if none does, no server of models need be there."""
+    return any(isinstance(step.work, TaskWork) for step in workflow.steps)
+
+
+def make_plan(
+    workflow: Workflow,
+    catalogue: Catalogue | None,
+    overrides: Overrides = NO_OVERRIDES,
+    inputs: Mapping[str, Any] | None = None,
+) -> Plan:
+    """The plan of a run with these ``inputs``; its ``findings`` are warnings only.
+
+    Without a catalogue (``--offline``) no model is looked up and the plan says so. Where inputs are not all given (as
+    in ``check``), a model whose name needs a missing one stays open: ``model`` is None.
+
+    Raises:
+        CannotServeError: with all findings at once, in file order; its cause is the first ``ModelNotFoundError``.
+    """
+    planner = _Planner(workflow, catalogue, Names(workflow=workflow, overrides=overrides, inputs=inputs or {}))
+    planned = [planner.planned(step) for step in run_order(workflow.steps)]
+    findings = in_file_order(one for _, resolution in planned for one in resolution.findings)
+    if has_errors(findings):
+        raise CannotServeError(findings) from _first_error(resolution for _, resolution in planned)
+    return Plan(
+        workflow=workflow,
+        steps=tuple(step for step, _ in planned),
+        endpoints=tuple(endpoint.endpoint for endpoint in catalogue.endpoints) if catalogue else (),
+        offline=catalogue is None,
+        findings=findings,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Planner:
+    workflow: Workflow
+    catalogue: Catalogue | None
+    names: Names
+
+    def planned(self, step: Step) -> tuple[PlannedStep, Resolution]:
+        grants = grants_for(step, self.workflow.servers)
+        if not isinstance(step.work, TaskWork):
+            return PlannedStep(step=step, waits_for=step.needs, grants=grants), Resolution()
+        wanted = self.names.wanted_by(step, step.work)
+        resolution = self._resolved(step, step.work, wanted)
+        choice = resolution.choice
+        if choice is not None and grants and choice.entry.tool_use is False:
+            resolution = Resolution(choice=choice, findings=(*resolution.findings, self._untrained(step, choice)))
+        planned = PlannedStep(
+            step=step,
+            waits_for=step.needs,
+            model=choice,
+            wanted_model=wanted[0].name or wanted[0].text,
+            grants=grants,
+        )
+        return planned, resolution
+
+    def _resolved(self, step: Step, work: TaskWork, wanted: Sequence[Wanted]) -> Resolution:
+        waits_for_input = self._lacks_inputs and any(wish.problem is not None for wish in wanted)
+        if self.catalogue is None or waits_for_input:
+            return Resolution()
+        return resolve_model(wanted, self.catalogue, self.workflow, step_id=step.id, sampling=work.sampling)
+
+    @property
+    def _lacks_inputs(self) -> bool:
+        return any(name not in self.names.inputs for name in self.workflow.inputs)
+
+    def _untrained(self, step: Step, choice: ModelChoice) -> Diagnostic:
+        written = (*step.path, "model")
+        place = written if written in self.workflow.spans else step_place(self.workflow, step.path)
+        message = f"step `{step.id}` uses tools, and its model `{choice.model}` was not trained for them"
+        ways = "it may still work; a model with tool use will do better"
+        return finding(self.workflow, "BR305", place, message, level="warning", help=ways)
+
+
+def _first_error(resolutions: Iterator[Resolution]) -> ModelNotFoundError | None:
+    return next((resolution.error for resolution in resolutions if resolution.error is not None), None)

@@ -81,13 +81,17 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatAnswer:
-    """A complete answer. ``first_token_seconds`` is the wait for the first byte of content, if any came."""
+    """A complete answer. ``first_token_seconds`` is the wait for the first byte of content, if any came.
+
+    ``cut_call`` says that a tool call was cut off by the token limit; that call is not among ``tool_calls``.
+    """
 
     model: str
     content: str
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: FinishReason = "stop"
+    cut_call: bool = False
     usage: Usage = Usage()
     first_token_seconds: float | None = None
 

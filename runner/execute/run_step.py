@@ -1,0 +1,95 @@
+"""The step kind ``run``: a command, its exit code, and what it wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from runner.chat.messages import Usage
+from runner.execute.expectation import missed
+from runner.execute.spill import shorten
+from runner.execute.worker import Outcome
+from runner.execute.world import CommandResult, World
+from runner.record.events import CommandRan
+from runner.words.errors import BridgeError, StepError
+from runner.words.schemas import complaints
+from runner.words.spans import show_path
+from runner.words.templates import render_text
+from runner.workflow.model import RunWork, Step
+
+_JOURNALLED = 20_000
+_TAIL = 2_000
+"""Characters of stderr that stand in the message of a failed command."""
+
+
+class RunWorker:
+    """One run step at work."""
+
+    usage = Usage()
+
+    def __init__(self, world: World, step: Step) -> None:
+        assert isinstance(step.work, RunWork)
+        self._world = world
+        self._step = step
+        self._work = work = step.work
+        names = world.names(secrets=world.secrets)
+        self._argv = ("/bin/sh", "-c", work.shell) if work.shell is not None else self._words(work.argv)
+        self._stdin = None if work.stdin is None else render_text(work.stdin, world.names())
+        self._cwd = None if work.cwd is None else render_text(work.cwd, world.names())
+        self._env = {key: render_text(value, names) for key, value in work.env.items()}
+        self.extras: Mapping[str, Any] = {}
+
+    def _words(self, argv: tuple[str, ...]) -> tuple[str, ...]:
+        names = self._world.names()
+        return tuple(render_text(word, names) for word in argv)
+
+    async def attempt(self, number: int) -> Outcome:
+        """Run the command and check what it wrote."""
+        started = self._world.clock.monotonic()
+        result = await self._world.commands.run(self._argv, stdin=self._stdin, cwd=self._cwd, env=self._env)
+        self._journal(number, result, self._world.clock.monotonic() - started)
+        self.extras = {"exit_code": result.exit_code, "stderr": result.stderr}
+        if result.exit_code != 0:
+            wrote = (result.stderr.strip() or result.stdout.strip())[-_TAIL:]
+            said = f":\n{wrote}" if wrote else " and wrote nothing"
+            raise StepError("command", f"`{self._shown()}` ended with exit code {result.exit_code}{said}")
+        output = self._output(result)
+        words = await missed(self._world, self._step.id, number, self._step.expect, output)
+        if words is not None:
+            raise StepError("expectation", words)
+        return Outcome(output=output, extras=self.extras)
+
+    def repeatable(self, error: BridgeError) -> bool:
+        """A command is repeated only for the kinds that ``retry.on`` names; then its author knows what it does."""
+        return error.kind in self._step.retry.on or self._step.effects in ("none", "idempotent")
+
+    def _shown(self) -> str:
+        return self._work.shell if self._work.shell is not None else " ".join(self._argv)
+
+    def _journal(self, number: int, result: CommandResult, seconds: float) -> None:
+        artifacts, step = self._world.artifacts, self._step.id
+        stdout, artifact = shorten(result.stdout, _JOURNALLED, artifacts, step, f"stdout-{number}.txt")
+        stderr, more = shorten(result.stderr, _JOURNALLED, artifacts, step, f"stderr-{number}.txt")
+        self._world.journal.append(
+            CommandRan(
+                step=step, attempt=number, argv=self._argv, exit_code=result.exit_code, stdout=stdout, stderr=stderr,
+                seconds=seconds, artifact=artifact or more,
+            )
+        )  # fmt: skip
+
+    def _output(self, result: CommandResult) -> Any:
+        """Stdout without its last newline, or the JSON value in it where the step asks for one."""
+        text = result.stdout.removesuffix("\n").removesuffix("\r")
+        schema = self._step.output_schema
+        if not self._work.parse_json and schema is None:
+            return text
+        try:
+            value = json.loads(text)
+        except ValueError as error:
+            raise StepError("invalid_output", f"stdout of `{self._shown()}` is not JSON: {error}") from error
+        found = complaints(schema, value) if schema is not None else ()
+        if found:
+            lines = "; ".join(f"{show_path(c.path) or 'the value'}: {c.message}" for c in found)
+            raise StepError("invalid_output", f"stdout of `{self._shown()}` does not fit its schema: {lines}")
+        return value

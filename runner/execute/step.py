@@ -1,0 +1,149 @@
+"""One step from start to end: its ``when``, its attempts, its time, and what stands in for a failure."""
+
+from __future__ import annotations
+
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+
+from runner.chat.messages import Usage
+from runner.execute.retry import Attempts
+from runner.execute.run_step import RunWorker
+from runner.execute.task_step import TaskWorker
+from runner.execute.tool_step import ToolWorker
+from runner.execute.worker import Outcome, Worker
+from runner.execute.world import World
+from runner.plan.plan import PlannedStep
+from runner.record.events import StepFinished, StepRetried, StepStarted
+from runner.words.errors import BridgeError, HistoryError, StepError
+from runner.words.templates import render, truth
+from runner.words.units import show_seconds
+from runner.workflow.model import RunWork, ToolWork
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a step used, for its last event, whatever way it ends."""
+
+    started: float
+    attempts: int = 0
+    worker: Worker | None = None
+
+
+async def run_step(world: World, planned: PlannedStep) -> StepFinished:
+    """Do one step whose needs are met; its end is returned, not yet journalled.
+
+    Raises:
+        HistoryError: the journal cannot be written.
+    """
+    tally = _Tally(world.clock.monotonic())
+    try:
+        if not _wanted(world, planned):
+            return StepFinished(step=planned.step.id, status="skipped", reason="its `when` does not hold")
+        outcome = await _in_time(world, planned, tally)
+    except HistoryError:
+        raise
+    except BridgeError as error:
+        return _failed(world, planned, tally, error)
+    except anyio.get_cancelled_exc_class():
+        raise
+    except Exception as error:
+        trace = "".join(traceback.format_exception(error))
+        return _failed(world, planned, tally, StepError("bug", f"a bug in bridge-run: {error!r}\n{trace}"))
+    return _finished(world, planned, tally, status="succeeded", output=outcome.output, extras=outcome.extras)
+
+
+def _wanted(world: World, planned: PlannedStep) -> bool:
+    return planned.step.when is None or truth(planned.step.when, world.names())
+
+
+async def _in_time(world: World, planned: PlannedStep, tally: _Tally) -> Outcome:
+    """The step's outcome within its time, or the run's if that ends first.
+
+    Raises:
+        BridgeError: it failed, kind ``timeout`` if the time was over.
+    """
+    step = planned.step
+    deadline, whose = tally.started + step.timeout, f"the step's timeout of {show_seconds(step.timeout)}"
+    if world.deadline is not None and world.deadline < deadline:
+        deadline, whose = world.deadline, f"the run's time limit of {show_seconds(world.limits.time or 0)}"
+    with anyio.move_on_after(max(0.0, deadline - world.clock.monotonic())) as scope:
+        return await _attempts(world, planned, tally, deadline)
+    assert scope.cancelled_caught
+    raise StepError("timeout", f"{whose} is over")
+
+
+async def _attempts(world: World, planned: PlannedStep, tally: _Tally, deadline: float) -> Outcome:
+    step = planned.step
+    choice = planned.model
+    world.journal.append(
+        StepStarted(
+            step=step.id,
+            kind=step.kind,
+            model=choice.model if choice else None,
+            endpoint=choice.endpoint if choice else None,
+        )
+    )
+    worker = tally.worker = _worker(world, planned)
+
+    async def attempt(number: int) -> Outcome:
+        tally.attempts = number
+        return await worker.attempt(number)
+
+    def on_retry(number: int, error: BridgeError, wait: float) -> None:
+        world.journal.append(
+            StepRetried(step=step.id, attempt=number, kind=error.kind, message=error.message, wait=wait)
+        )
+
+    attempts = Attempts(
+        policy=step.retry,
+        clock=world.clock,
+        deadline=deadline,
+        random=world.random,
+        repeatable=worker.repeatable,
+        on_retry=on_retry,
+    )
+    return await attempts.run(attempt)
+
+
+def _worker(world: World, planned: PlannedStep) -> Worker:
+    """The one place that knows which kinds there are."""
+    if isinstance(planned.step.work, ToolWork):
+        return ToolWorker(world, planned.step)
+    if isinstance(planned.step.work, RunWork):
+        return RunWorker(world, planned.step)
+    assert planned.model is not None, "a plan ties every task to a model"
+    return TaskWorker(world, planned, planned.model)
+
+
+def _failed(world: World, planned: PlannedStep, tally: _Tally, error: BridgeError) -> StepFinished:
+    """The end of a failed step: failed, tolerated, or recovered with the value that stands in."""
+    facts = {"kind": error.kind, "message": _words(error)}
+    on_error = planned.step.on_error
+    if on_error.do == "output":
+        try:
+            value = render(on_error.output, world.names(error=facts))
+        except BridgeError as second:
+            facts = {"kind": second.kind, "message": f"{_words(error)}; and `on_error.output`: {_words(second)}"}
+        else:
+            return _finished(world, planned, tally, status="recovered", output=value, error=facts)
+    return _finished(world, planned, tally, status="failed", error=facts, tolerated=on_error.do == "continue")
+
+
+def _words(error: BridgeError) -> str:
+    return f"{error.message} ({error.hint})" if error.hint else error.message
+
+
+def _finished(world: World, planned: PlannedStep, tally: _Tally, **facts: Any) -> StepFinished:
+    worker = tally.worker
+    facts.setdefault("extras", worker.extras if worker else {})
+    return StepFinished(
+        step=planned.step.id,
+        attempts=tally.attempts,
+        usage=worker.usage if worker else Usage(),
+        seconds=world.clock.monotonic() - tally.started,
+        model=planned.model.model if planned.model else None,
+        **facts,
+    )

@@ -1,0 +1,111 @@
+"""The step kind ``tool``: one tool call, no model."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from runner.chat.messages import Usage
+from runner.chat.toolbox import Tool, ToolResult
+from runner.execute.conversation import read_answer
+from runner.execute.expectation import missed
+from runner.execute.spill import keep_blobs, shorten
+from runner.execute.worker import Outcome
+from runner.execute.world import World
+from runner.record.events import ToolCalled, ToolReturned
+from runner.words.errors import BridgeError, StepError
+from runner.words.schemas import complaints
+from runner.words.spans import show_path
+from runner.words.templates import render
+from runner.workflow.model import Step, ToolWork
+
+_JOURNALLED = 20_000
+"""Characters of a result that stand in the journal; the step's output is always whole."""
+
+
+class ToolWorker:
+    """One tool step at work."""
+
+    extras: Mapping[str, Any] = {}
+    usage = Usage()
+
+    def __init__(self, world: World, step: Step) -> None:
+        assert isinstance(step.work, ToolWork)
+        self._world = world
+        self._step = step
+        self._work = step.work
+        self._arguments: dict[str, Any] = render(dict(step.work.arguments), world.names())
+        self._called = False
+
+    async def attempt(self, number: int) -> Outcome:
+        """Call the tool and check what it gave."""
+        tool = self._tool()
+        self._check_arguments(tool)
+        result = await self._call(number)
+        if result.is_error:
+            raise StepError("tool", f"{self._work.server}.{tool.name} failed: {result.text}")
+        output = self._output(result)
+        words = await missed(self._world, self._step.id, number, self._step.expect, output)
+        if words is not None:
+            raise StepError("expectation", words)
+        return Outcome(output=output)
+
+    def repeatable(self, error: BridgeError) -> bool:  # noqa: ARG002  whatever failed, the call may have been made
+        """Only if the call cannot have changed something, or its tool may be called twice."""
+        effect = self._step.effects or self._tool().effect
+        return not self._called or effect != "unsafe"
+
+    def _tool(self) -> Tool:
+        for tool in self._world.tools.tools(self._work.server):
+            if tool.name == self._work.tool:
+                return tool
+        raise StepError("tool", f"the server `{self._work.server}` has no tool `{self._work.tool}` any more")
+
+    def _check_arguments(self, tool: Tool) -> None:
+        found = complaints(tool.input_schema, self._arguments)
+        if found:
+            lines = "; ".join(f"{show_path(c.path) or 'arguments'}: {c.message}" for c in found)
+            raise StepError("tool", f"the arguments do not fit {self._work.server}.{tool.name}: {lines}")
+
+    async def _call(self, number: int) -> ToolResult:
+        world, call = self._world, f"{self._step.id}-{number}"
+        where: dict[str, Any] = {
+            "step": self._step.id,
+            "attempt": number,
+            "call": call,
+            "server": self._work.server,
+            "tool": self._work.tool,
+        }
+        self._count()
+        world.journal.append(ToolCalled(**where, arguments=self._arguments))
+        started = world.clock.monotonic()
+        self._called = True
+        result = await world.tools.call(self._work.server, self._work.tool, self._arguments)
+        whole = keep_blobs(result, world.artifacts, self._step.id, call)
+        text, artifact = shorten(whole, _JOURNALLED, world.artifacts, self._step.id, f"{call}.txt")
+        world.journal.append(
+            ToolReturned(
+                **where, text=text, is_error=result.is_error, seconds=world.clock.monotonic() - started,
+                characters=len(whole), artifact=artifact,
+            )
+        )  # fmt: skip
+        return result
+
+    def _count(self) -> None:
+        """Raises: StepError, kind ``limit``: the run has made all the tool calls it may make."""
+        spent, limit = self._world.spent, self._world.limits.tool_calls
+        if limit is not None and spent.tool_calls >= limit:
+            raise StepError("limit", f"the run has made its limit of {limit} tool calls")
+        spent.tool_calls += 1
+
+    def _output(self, result: ToolResult) -> Any:
+        """Structured content, else text; parsed and judged where the step has an ``output`` schema."""
+        schema = self._step.output_schema
+        if schema is None:
+            return result.structured if result.has_structured else result.text
+        text = json.dumps(result.structured) if result.has_structured else result.text
+        try:
+            return read_answer(text, schema)
+        except ValueError as error:
+            raise StepError("invalid_output", f"{self._work.server}.{self._work.tool}: {error}") from error

@@ -185,10 +185,12 @@ def _in_words(path: Path) -> Iterator[None]:
 def _history_error(path: Path, error: OSError) -> HistoryError:
     if error.errno in _FULL:
         return HistoryError(f"the disk is full: cannot write `{path}`", hint="free some space, then run again")
-    file = next((above for above in (path, *path.parents) if above.is_file()), None)
-    if error.errno in (errno.ENOTDIR, errno.EEXIST) and file is not None:
-        return HistoryError(f"`{file}` is a file, but the history of runs needs a folder there", hint="move it away")
-    if error.errno == errno.EEXIST:
+    if error.errno in (errno.ENOTDIR, errno.EEXIST):
+        file = next((above for above in (path, *path.parents) if above.is_file()), None)
+        if file is not None:
+            return HistoryError(
+                f"`{file}` is a file, but the history of runs needs a folder there", hint="move it away"
+            )
         return HistoryError(f"the run folder `{path}` is there already", hint="run again: a new run gets a new name")
     if error.errno in _READ_ONLY:
         hint = "make it writable, or start bridge-run in a folder that is"

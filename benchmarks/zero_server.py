@@ -1,7 +1,7 @@
 """A model server that costs nothing: raw asyncio, the shapes of LM Studio, an answer made before it is asked.
 
 What a client takes against it is the client's own time. ``--delay`` holds every answer back by so many
-milliseconds; ``--tool-rounds N`` asks for the tool ``--tool`` N times in a conversation before it answers (each time with
+milliseconds; ``--tool-rounds N`` asks for the tool ``--tool`` N times in a conversation before it answers (each with
 other words: a runner may well notice repeated calls). ``GET /bench/span`` tells the seconds from the first prompt's
 arrival to the last answer's departure, and forgets them. The port is printed on the first line of stdout; the server
 ends with its stdin, so that it never outlives the bench.

@@ -1,0 +1,82 @@
+"""Masking: the value of a secret never reaches what is stored or shown."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, quote_plus
+
+SHORTEST = 4
+"""Values shorter than this are not masked: half of every text would be."""
+
+
+class Redactor:
+    """Replaces the values of secrets, in the forms in which they travel, by ``[secret NAME]``.
+
+    Known forms: as it is, JSON-escaped, URL-encoded, and base64 (also inside a longer encoded text such as
+    ``user:secret``, whatever the length of what stands before it).
+    """
+
+    __slots__ = ("_forms", "_pattern")
+
+    def __init__(self, secrets: Mapping[str, str]) -> None:
+        self._forms: dict[str, str] = {}
+        for name, value in secrets.items():
+            if len(value) >= SHORTEST:
+                for form in _forms(value):
+                    self._forms.setdefault(form, f"[secret {name}]")
+        self._pattern = None
+        if self._forms:
+            import re
+
+            longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
+            self._pattern = re.compile("|".join(map(re.escape, longest_first)))
+
+    @property
+    def empty(self) -> bool:
+        """True if there is nothing to mask."""
+        return self._pattern is None
+
+    def text(self, text: str) -> str:
+        """The text without secrets."""
+        if self._pattern is None:
+            return text
+        return self._pattern.sub(lambda match: self._forms[match[0]], text)
+
+    def value(self, value: Any) -> Any:
+        """A JSON value without secrets, in keys too; the very same object when there is nothing to mask."""
+        if self._pattern is None:
+            return value
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, Mapping):
+            return {self.value(key): self.value(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.value(item) for item in value]
+        return value
+
+
+def _forms(value: str) -> Iterator[str]:
+    """Every spelling of a value that is long enough to be told from chance."""
+    raw = value.encode("utf-8", "surrogatepass")
+    spellings = [value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]]
+    if _encodable(value):
+        spellings += [quote(value, safe=""), quote(value), quote_plus(value)]
+    for encode in (b64encode, urlsafe_b64encode):
+        spellings.append(encode(raw).decode().rstrip("="))
+        spellings += [_inner(encode, raw, before) for before in (1, 2)]
+    yield from (spelling for spelling in spellings if len(spelling) >= SHORTEST)
+
+
+def _encodable(value: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in value)
+
+
+def _inner(encode: Any, raw: bytes, before: int) -> str:
+    """The characters of base64 that depend on ``raw`` alone when ``before`` bytes (modulo 3) precede it."""
+    whole = encode(b"\0" * before + raw).decode().rstrip("=")
+    start = before + 1
+    end = len(whole) - (1 if (before + len(raw)) % 3 else 0)
+    return str(whole[start:end])

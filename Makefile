@@ -65,7 +65,7 @@ check: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/bridge-run check --offline workflows
+	$(BIN)/bridge-run check --offline $(filter-out %.sim.yaml,$(wildcard workflows/*.yaml))
 
 fix: $(READY)
 	$(BIN)/ruff check --fix
@@ -78,7 +78,7 @@ snapshots: setup
 	$(BIN)/pytest -n $(JOBS) --snapshot-update $(PYTEST_ARGS)
 
 wheel: $(READY)
-	$(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir dist .
+	$(BIN)/hatchling build -t wheel
 	@ls -l dist/*.whl
 
 clean:

@@ -1,0 +1,156 @@
+"""The house as a whole: who imports whom, which module is the door to which library, and what the wheel carries."""
+
+from __future__ import annotations
+
+import ast
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "runner"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+DOORS = {
+    "yaml": ("runner.workflow",),
+    "jsonschema": ("runner.workflow", "runner.chat"),
+    "jsonschema_rs": ("runner.workflow", "runner.chat"),
+    "jinja2": ("runner.words",),
+    "httpx": ("runner.edges",),
+    "httpx2": (),
+    "mcp": ("runner.edges",),
+    "mcp_types": ("runner.edges",),
+    "tenacity": ("runner.execute",),
+    "click": ("runner.cli",),
+    "rich": ("runner.show",),
+    "starlette": ("runner.rehearse",),
+    "uvicorn": ("runner.rehearse",),
+}
+"""Library → the rooms that may hold its door; httpx2 belongs to mcp alone."""
+
+PURE_ROOMS = ("words", "workflow", "chat", "plan", "record", "show")
+WORLD = {"time", "random", "secrets", "uuid", "socket", "urllib.request", "http", "subprocess", "asyncio", "anyio"}
+"""Modules that read a clock, chance or the network."""
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def runtime_imports(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Imports that really happen: those under ``if TYPE_CHECKING`` do not."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif not (isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING")):
+            yield from runtime_imports(node)
+
+
+def imported_names(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in runtime_imports(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif node.module:
+            names.add(node.module)
+    return names
+
+
+def test_nobody_imports_from_the_room_beside_or_above():
+    linter = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([linter, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("library", sorted(DOORS))
+def test_each_library_has_its_door_in_one_room(library):
+    users = {
+        module_name(path)
+        for path in MODULES
+        if any(name == library or name.startswith(f"{library}.") for name in imported_names(path))
+    }
+    astray = {user for user in users if not user.startswith(tuple(f"{room}." for room in DOORS[library]))}
+    assert astray == set()
+
+
+@pytest.mark.parametrize("room", PURE_ROOMS)
+def test_pure_rooms_read_no_clock_no_chance_no_network_no_environment(room):
+    offences = [
+        f"{module_name(path)} imports {name}"
+        for path in sorted((PACKAGE / room).rglob("*.py"))
+        for name in sorted(imported_names(path) & WORLD)
+    ]
+    offences += [
+        f"{module_name(path)} reads {ast.unparse(node)}"
+        for path in sorted((PACKAGE / room).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in {"os.environ", "os.getenv", "datetime.now"}
+    ]
+    assert offences == []
+
+
+def test_modules_and_functions_stay_small():
+    too_long = []
+    for path in MODULES:
+        text = path.read_text(encoding="utf-8")
+        if len(text.splitlines()) > 320:
+            too_long.append(module_name(path))
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > 50:
+                    too_long.append(f"{module_name(path)}.{node.name}: {lines} lines")
+    assert too_long == []
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(build, cwd=ROOT, capture_output=True, check=True)
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        yield archive
+
+
+def test_the_wheel_carries_the_package_the_schemas_and_nothing_else(wheel):
+    names = set(wheel.namelist())
+    own = {path.relative_to(ROOT).as_posix() for path in MODULES} | {"runner/py.typed"}
+    schemas = {f"runner/_schemas/{path.name}" for path in (ROOT / "schemas").iterdir()}
+    assert own | schemas <= names
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"runner", "bridge_run"}
+    assert "runner/_schemas/workflow.schema.json" in names
+    assert [name for name in names if "__pycache__" in name or "/tests/" in name] == []
+
+
+def test_the_wheel_names_the_command_and_the_licence(wheel):
+    (metadata,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    folder = metadata.removesuffix("METADATA")
+    assert "bridge-run = runner.cli.main:main" in wheel.read(f"{folder}entry_points.txt").decode()
+    assert f"{folder}licenses/LICENSE" in wheel.namelist()
+    assert "License-Expression: MIT" in wheel.read(metadata).decode()
+
+
+def test_every_pinned_version_is_a_bare_one():
+    pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    assert pins == sorted(pins, key=str.lower)
+    assert [pin for pin in pins if "==" not in pin or any(sign in pin for sign in "/@:;")] == []
+
+
+def test_help_stays_light():
+    """The heavy libraries cost more than all the rest together; what only prints words must not import them."""
+    heavy = ["mcp", "httpx", "jsonschema", "jsonschema_rs", "rich", "jinja2", "pydantic", "starlette", "asyncio"]
+    script = (
+        "import json, sys\n"
+        "from runner.cli.main import main\n"
+        "sys.argv = ['bridge-run', '--help']\n"
+        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code\n"
+        f"print(json.dumps([name for name in {heavy!r} if name in sys.modules]))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout.splitlines()[-1]) == []

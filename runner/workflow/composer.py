@@ -105,7 +105,7 @@ class _Composer:
         start: int,
         end: int,
         *,
-        help: str | None = None,  # noqa: A002 - the name of the field of a Diagnostic
+        help: str | None = None,
         level: Level = "error",
         notes: tuple[Note, ...] = (),
     ) -> None:

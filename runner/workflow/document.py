@@ -172,7 +172,7 @@ def _refuse_control_characters(text: str, file: str, lines: LineTable) -> None:
     raise WorkflowError([Diagnostic(code="BR201", message=message, file=file, span=span, help=hint)])
 
 
-def _unreadable(file: str, message: str, *, span: Span | None = None, help: str | None = None) -> WorkflowError:  # noqa: A002 - the name of the field of a Diagnostic
+def _unreadable(file: str, message: str, *, span: Span | None = None, help: str | None = None) -> WorkflowError:
     return WorkflowError([Diagnostic(code="BR200", message=message, file=file, span=span, help=help)])
 
 

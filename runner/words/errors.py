@@ -4,6 +4,7 @@ BridgeError
 ├── UsageError                     the command line is wrong (2)
 ├── WorkflowError                  the file is at fault (3); carries diagnostics
 ├── CannotServeError               this machine cannot serve it (4); carries diagnostics
+│   └── ToolsUnreachableError      tool servers did not start (5); carries diagnostics
 ├── OutsideError                   nothing outside answered before the run (5)
 ├── HistoryError                   the journal could not be written (6)
 ├── StepError                      a step failed, with a kind of format.md point 7
@@ -98,6 +99,13 @@ class CannotServeError(WorkflowError):
 
     kind: FailureKind = "model_not_found"
     exit_code = Exit.CANNOT_SERVE
+
+
+class ToolsUnreachableError(CannotServeError):
+    """Tool servers that a step needs did not start or did not answer."""
+
+    kind: FailureKind = "tool_server"
+    exit_code = Exit.OUTSIDE
 
 
 class OutsideError(BridgeError):

@@ -1,0 +1,45 @@
+"""JSON in what a model wrote."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.chat.extract import extract_json
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"a": 1}', {"a": 1}),
+        ("  [1, 2]\n", [1, 2]),
+        ('"just text"', "just text"),
+        ("17", 17),
+        ('Here it is:\n```json\n{"a": 1}\n```\nHope that helps!', {"a": 1}),
+        ('```\n{"a": 1}\n```', {"a": 1}),
+        ('Sure! {"a": {"b": [1]}} is my answer.', {"a": {"b": [1]}}),
+        ('The set {x} is no JSON, but {"a": 1} is.', {"a": 1}),
+        ('<think>{"a": 0} or not?</think>\n{"a": 1}', {"a": 1}),
+        ('```json\nnot this\n```\n```json\n{"a": 2}\n```', {"a": 2}),
+    ],
+)
+def test_finds_the_value(text: str, value: object) -> None:
+    assert extract_json(text) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "the answer is empty, JSON was asked for"),
+        ("  \n", "the answer is empty, JSON was asked for"),
+        ("I cannot do that.", "answer with the JSON value alone"),
+        ('{"a": 1', "answer with the JSON value alone"),
+    ],
+)
+def test_says_what_is_wrong(text: str, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        extract_json(text)
+
+
+def test_a_flood_of_brackets_ends() -> None:
+    with pytest.raises(ValueError, match="not JSON"):
+        extract_json("{" * 200_000)

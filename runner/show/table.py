@@ -1,0 +1,64 @@
+"""Columns of text that fit a width, for pipes and logs as much as for terminals."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from runner.show.cell import char_width, pad, width
+
+_GAP = 2
+_LEAST = 8
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list[str]:
+    """The rows under their head, columns padded; the widest columns wrap until all fit into ``room`` cells."""
+    every = [head, *rows]
+    widths = [max(width(row[column]) for row in every) for column in range(len(head))]
+    _shrink(widths, room - _GAP * (len(head) - 1))
+    return [line for row in every for line in _lines(row, widths)]
+
+
+def _shrink(widths: list[int], room: int) -> None:
+    """Take from the widest column, cell by cell, down to the width of the next one."""
+    while sum(widths) > room and max(widths) > _LEAST:
+        widths[widths.index(max(widths))] -= 1
+
+
+def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
+    cells = [wrap(text, room) for text, room in zip(row, widths, strict=True)]
+    height = max(len(cell) for cell in cells)
+    lines = [[cell[number] if number < len(cell) else "" for cell in cells] for number in range(height)]
+    return [(" " * _GAP).join(map(pad, line, widths)).rstrip() for line in lines]
+
+
+def wrap(text: str, room: int) -> list[str]:
+    """The text in lines of at most ``room`` cells, broken at spaces, else after ``/ - _ .``, else anywhere."""
+    lines = [""]
+    for word in re.findall(r"\S+\s*", text):
+        if width(lines[-1]) + width(word.rstrip()) <= room:
+            lines[-1] += word
+            continue
+        for part in _parts(word, room):
+            if width(lines[-1]) + width(part.rstrip()) > room and lines[-1]:
+                lines.append("")
+            lines[-1] += part
+    return [line.rstrip() for line in lines]
+
+
+def _parts(word: str, room: int) -> list[str]:
+    """The word if it fits on a line of its own, else pieces of it."""
+    if width(word.rstrip()) <= room:
+        return ["", word]
+    return [piece for part in re.findall(r"[^/\-_.]+[/\-_.]*|[/\-_.]+", word) for piece in _pieces(part, room)]
+
+
+def _pieces(part: str, room: int) -> list[str]:
+    pieces, used = [""], 0
+    for char in part:
+        if used + char_width(char) > room:
+            pieces.append("")
+            used = 0
+        pieces[-1] += char
+        used += char_width(char)
+    return pieces

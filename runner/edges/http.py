@@ -1,0 +1,221 @@
+"""The only door to httpx: requests to one model server, answers as they come, failures in our own words."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import ssl
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from runner.words.errors import LLMConnectionError, LLMError, LLMResponseError, LLMTimeoutError
+
+# httpx loads its own command line (click, rich, pygments) along with itself where these are installed, and does
+# without where they are not. We have them, but this import must not pay for them: it is half of its time.
+_COMMAND_LINE: Final = "httpx._main"
+_hide = _COMMAND_LINE not in sys.modules
+if _hide:
+    sys.modules[_COMMAND_LINE] = None  # type: ignore[assignment]  # None is how Python is told "not importable"
+try:
+    import httpx
+finally:
+    if _hide:
+        del sys.modules[_COMMAND_LINE]
+
+CONNECT_SECONDS: Final = 5.0
+KEEP_SECONDS: Final = 4.0
+"""Idle connections are dropped after this: LM Studio and llama.cpp close theirs after 5 s, and lose that race."""
+
+STALE_SECONDS: Final = 2.0
+"""A stale connection shows at once. One that breaks later was alive: the server has worked on the request."""
+
+MAX_BODY: Final = 64 * 1024 * 1024
+"""The most bytes of one body, or of one line of a stream, that are kept."""
+
+_LOOPBACK = ("localhost", "127.", "[::1]")
+_FRESH = "connection.connect_tcp.started"
+_ENDED = re.compile("disconnected|peer closed|incomplete")
+_CAPPED = "the server sent more than 64 MB without an end"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer to a small question. ``headers`` have lower-case names."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON, None if it is none."""
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+
+class HttpClient:
+    """Requests to one server over kept-alive connections. All methods raise only ``LLMError`` and its children."""
+
+    __slots__ = ("_client", "_headers", "_urls", "endpoint")
+
+    def __init__(self, endpoint: str, *, token: str | None) -> None:
+        self.endpoint = endpoint
+        self._headers = {"User-Agent": "bridge-run", "Accept-Encoding": "identity"}
+        if token:  # a placeholder is refused by servers that ask for a token
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._urls: dict[str, httpx.URL] = {}
+        self._client = httpx.AsyncClient(
+            verify=_trust(endpoint),
+            trust_env=not is_loopback(endpoint),  # a proxy of the environment never reaches our own machine
+            timeout=httpx.Timeout(None, connect=CONNECT_SECONDS),
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=32, keepalive_expiry=KEEP_SECONDS),
+        )
+
+    async def get(self, path: str, *, seconds: float) -> Reply:
+        """Ask for ``path`` and read the whole answer, within ``seconds``.
+
+        Raises:
+            LLMConnectionError: nothing answers, or the connection broke.
+            LLMTimeoutError: no whole answer within ``seconds``.
+            LLMResponseError: what answers does not speak HTTP, or says too much.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                opened = await self._open("GET", path, None)
+                try:
+                    return Reply(opened.status, opened.headers, await opened.read())
+                finally:
+                    await opened.close()
+        except TimeoutError as error:
+            raise LLMTimeoutError(f"{self.endpoint} did not answer within {seconds:g} s") from error
+
+    async def post(self, path: str, body: bytes) -> Opened:
+        """Send a JSON body and wait, without an end, for the head of the answer; the caller closes it.
+
+        Raises:
+            LLMConnectionError: nothing answers, or the connection broke before the answer began.
+            LLMResponseError: what answers does not speak HTTP.
+        """
+        return await self._open("POST", path, body)
+
+    async def close(self) -> None:
+        """Close all connections; may be called twice."""
+        await self._client.aclose()
+
+    async def _open(self, method: str, path: str, body: bytes | None) -> Opened:
+        """One silent second try if a kept-alive connection turns out to be closed before it brought a byte."""
+        fresh = False
+
+        async def watch(event: str, _: Mapping[str, Any]) -> None:
+            nonlocal fresh
+            fresh = fresh or event == _FRESH
+
+        asked = time.monotonic()
+        while True:
+            try:
+                return await self._send(method, path, body, watch)
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError) as error:
+                if fresh or time.monotonic() - asked > STALE_SECONDS:
+                    raise self.broken(error) from error
+                fresh = True  # a second failure is final, whatever connection it happens on
+            except httpx.HTTPError as error:
+                raise self.broken(error) from error
+
+    async def _send(self, method: str, path: str, body: bytes | None, watch: Callable[..., Any]) -> Opened:
+        request = httpx.Request(
+            method,
+            self._url(path),
+            headers=self._headers if body is None else {**self._headers, "Content-Type": "application/json"},
+            content=body,
+            extensions={"timeout": _TIMEOUTS, "trace": watch},
+        )
+        return Opened(await self._client.send(request, stream=True), self)
+
+    def _url(self, path: str) -> httpx.URL:
+        url = self._urls.get(path)
+        if url is None:
+            url = self._urls[path] = httpx.URL(self.endpoint + path)
+        return url
+
+    def broken(self, error: httpx.HTTPError) -> LLMError:
+        """What went wrong with the connection, in our words."""
+        if isinstance(error, httpx.ConnectTimeout):
+            return LLMConnectionError(f"{self.endpoint} did not accept a connection within {CONNECT_SECONDS:g} s")
+        if isinstance(error, httpx.ConnectError):
+            return LLMConnectionError(f"nothing answers at {self.endpoint}{_reason(error)}")
+        if isinstance(error, httpx.RemoteProtocolError) and not _ENDED.search(str(error)):
+            return LLMResponseError(f"what answers at {self.endpoint} does not speak HTTP{_reason(error)}")
+        return LLMConnectionError(f"the connection to {self.endpoint} broke{_reason(error)}")
+
+
+class Opened:
+    """An answer whose head has come and whose body is still coming."""
+
+    __slots__ = ("_client", "_pieces", "_response", "headers", "status")
+
+    def __init__(self, response: httpx.Response, client: HttpClient) -> None:
+        self._response = response
+        self._client = client
+        # we ask for no compression; whoever compresses all the same costs a layer more
+        encoded = "content-encoding" in response.headers
+        self._pieces = response.aiter_bytes() if encoded else response.aiter_raw()
+        self.status = response.status_code
+        self.headers: Mapping[str, str] = response.headers
+
+    def __aiter__(self) -> Opened:
+        return self
+
+    async def __anext__(self) -> bytes:
+        """The next piece of the body, as the network brings it.
+
+        Raises:
+            LLMConnectionError: the connection broke; a chunked body that ends early is such a case.
+            LLMResponseError: the body breaks HTTP.
+        """
+        try:
+            return await anext(self._pieces)
+        except httpx.HTTPError as error:
+            raise self._client.broken(error) from error
+
+    async def read(self, limit: int = MAX_BODY) -> bytes:
+        """The whole body.
+
+        Raises:
+            LLMResponseError: longer than ``limit`` bytes; and as each piece.
+        """
+        parts: list[bytes] = []
+        size = 0
+        async for chunk in self:
+            size += len(chunk)
+            if size > limit:
+                raise LLMResponseError(_CAPPED)
+            parts.append(chunk)
+        return b"".join(parts)
+
+    async def close(self) -> None:
+        """Let go of the connection: kept for the next request if the body was read to its end, else closed."""
+        await self._response.aclose()
+
+
+_TIMEOUTS = {"connect": CONNECT_SECONDS, "read": None, "write": None, "pool": None}
+
+
+def is_loopback(endpoint: str) -> bool:
+    """Whether the address is this very machine."""
+    return endpoint.partition("://")[2].startswith(_LOOPBACK)
+
+
+def _trust(endpoint: str) -> ssl.SSLContext | bool:
+    """Certificates are read only where one is needed: an empty store is quick, and trusts nobody."""
+    return True if endpoint.startswith("https") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _reason(error: Exception) -> str:
+    text = str(error).strip()
+    return f" ({text})" if text else ""

@@ -65,7 +65,7 @@ check: $(READY)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/bridge-run check --offline $(filter-out %.sim.yaml,$(wildcard workflows/*.yaml))
+	$(BIN)/bridge-run check --offline --strict workflows
 
 fix: $(READY)
 	$(BIN)/ruff check --fix

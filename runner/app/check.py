@@ -1,0 +1,186 @@
+"""``check`` and ``--dry-run``: the story up to the plan, without running anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from runner.app.files import workflow_files
+from runner.app.prepare import Prepared, known_inputs, open_models, plan_of, prepare
+from runner.app.request import CheckRequest, RunRequest
+from runner.app.servers import Asked, ask_endpoints, model_endpoints
+from runner.app.surroundings import TOLERATED, survey
+from runner.app.tools import confirm_tools
+from runner.chat.catalogue import Catalogue
+from runner.edges.endpoints import token_from
+from runner.plan.make import needs_models
+from runner.plan.overrides import Overrides, parse_overrides, refuse_unknown_aliases
+from runner.plan.plan import Plan
+from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
+from runner.words.errors import CannotServeError, OutsideError, WorkflowError
+from runner.words.exits import Exit
+from runner.workflow.load import load
+
+OFFLINE = "offline: everything was checked but the models"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a check found. ``findings`` are in the order of the files; ``notes`` are words for stderr.
+
+    ``outside`` is set when no model server could be asked.
+    """
+
+    files: tuple[str, ...]
+    findings: tuple[Diagnostic, ...] = ()
+    notes: tuple[str, ...] = ()
+    outside: OutsideError | None = None
+    exit_code: Exit = Exit.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _File:
+    """A file under check: what is wrong with itself, what this machine lacks, and what could not be judged.
+
+    ``unreachable`` says that a tool server did not start.
+    """
+
+    name: str
+    prepared: Prepared | None = None
+    faults: tuple[Diagnostic, ...] = ()
+    lacks: tuple[Diagnostic, ...] = ()
+    open: tuple[str, ...] = ()
+    unreachable: bool = False
+
+
+def check(request: CheckRequest, environment: Mapping[str, str]) -> Report:
+    """Check all files of the request; all findings of all files at once, model servers asked once for all.
+
+    Raises:
+        UsageError: a path, an address or a model swap on the command line makes no sense.
+    """
+    overrides = parse_overrides(request.models)
+    names = workflow_files(request.paths)
+    files = [_load(name, overrides, environment) for name in names]
+    workflows = [file.prepared.workflow for file in files if file.prepared is not None]
+    if len(workflows) == len(files):
+        refuse_unknown_aliases(overrides, workflows)
+    asked, outside = _ask(request, environment, wanted=any(map(needs_models, workflows)))
+    catalogue = asked.catalogue if asked is not None else None
+    judged = [_judge(file, catalogue) for file in files]
+    if request.tools:
+        judged = [_with_tools(file, environment) for file in judged]
+    return _report(request, names, judged, asked, outside)
+
+
+def dry_run(request: RunRequest, environment: Mapping[str, str]) -> tuple[Plan, tuple[str, ...]]:
+    """The plan of the run that the request asks for, and words for stderr.
+
+    Raises:
+        WorkflowError: the file is at fault; CannotServeError: something it names is missing here.
+        UsageError: the command line is wrong.
+        OutsideError: no model server can be asked.
+    """
+    prepared = prepare(request, environment, unset_secret=TOLERATED)
+    notes: tuple[str, ...] = ()
+    if request.offline:
+        plan, notes = plan_of(prepared, None), (OFFLINE,)
+    elif not needs_models(prepared.workflow):
+        plan = plan_of(prepared, Catalogue())
+    else:
+        asked = _asked(request, environment)
+        plan = plan_of(prepared, asked.catalogue)
+        notes = tuple(f"warning: {failure}" for failure in asked.failures)
+    if request.tools:
+        plan = replace(plan, findings=in_file_order((*plan.findings, *confirm_tools(prepared, environment))))
+    return plan, notes
+
+
+def _load(name: str, overrides: Overrides, environment: Mapping[str, str]) -> _File:
+    try:
+        loaded = load(name)
+    except WorkflowError as error:
+        return _File(name=name, faults=error.diagnostics)
+    inputs = known_inputs(loaded.workflow)
+    surroundings = survey(loaded.workflow, inputs, environment, unset_secret=TOLERATED)
+    prepared = Prepared(workflow=loaded.workflow, inputs=inputs, overrides=overrides, surroundings=surroundings)
+    return _File(name=name, prepared=prepared, faults=tuple(loaded.warnings), open=surroundings.open)
+
+
+def _judge(file: _File, catalogue: Catalogue | None) -> _File:
+    if file.prepared is None:
+        return file
+    try:
+        plan = plan_of(file.prepared, catalogue)
+    except CannotServeError as error:
+        return replace(file, lacks=error.diagnostics)
+    return replace(file, lacks=plan.findings, open=(*file.open, *open_models(plan)))
+
+
+def _with_tools(file: _File, environment: Mapping[str, str]) -> _File:
+    if file.prepared is None:
+        return file
+    try:
+        return replace(file, lacks=(*file.lacks, *confirm_tools(file.prepared, environment)))
+    except CannotServeError as error:
+        unreachable = error.exit_code == Exit.OUTSIDE
+        return replace(file, lacks=(*file.lacks, *error.diagnostics), unreachable=unreachable)
+
+
+def _ask(
+    request: CheckRequest, environment: Mapping[str, str], *, wanted: bool
+) -> tuple[Asked | None, OutsideError | None]:
+    if request.offline or not wanted:
+        return None, None
+    try:
+        return _asked(request, environment), None
+    except OutsideError as error:
+        return None, error
+
+
+def _asked(request: CheckRequest | RunRequest, environment: Mapping[str, str]) -> Asked:
+    import asyncio
+
+    with model_endpoints(request.endpoints, request.simulate, environment) as endpoints:
+        return asyncio.run(ask_endpoints(endpoints, token_from(environment)))
+
+
+def _report(
+    request: CheckRequest,
+    names: tuple[str, ...],
+    files: Sequence[_File],
+    asked: Asked | None,
+    outside: OutsideError | None,
+) -> Report:
+    findings = tuple(one for file in files for one in in_file_order((*file.faults, *file.lacks)))
+    notes = [f"{file.name}: {what}" for file in files for what in file.open]
+    if request.offline:
+        notes.append(OFFLINE)
+    notes += [f"warning: {failure}" for failure in (asked.failures if asked else ())]
+    return Report(
+        files=names,
+        findings=findings,
+        notes=tuple(notes),
+        outside=outside,
+        exit_code=_exit_code(files, outside, _bad if request.strict else has_errors),
+    )
+
+
+def _bad(findings: Iterable[Diagnostic]) -> bool:
+    return any(True for _ in findings)
+
+
+def _exit_code(
+    files: Sequence[_File], outside: OutsideError | None, wrong: Callable[[Iterable[Diagnostic]], bool]
+) -> Exit:
+    if any(wrong(file.faults) for file in files):
+        return Exit.FILE
+    if outside is not None or any(file.unreachable for file in files):
+        return Exit.OUTSIDE
+    return Exit.CANNOT_SERVE if any(wrong(file.lacks) for file in files) else Exit.OK
+
+
+def outside_findings(report: Report) -> Iterator[Diagnostic]:
+    """For machines: that no server could be asked, as a finding about the first file of the check."""
+    if report.outside is not None:
+        yield Diagnostic(code="BR310", message=report.outside.message, file=report.files[0], help=report.outside.hint)

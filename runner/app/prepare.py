@@ -1,0 +1,116 @@
+"""The first half of the story, shared by a run, a dry run and a check: load, bind, survey, plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner.app.files import one_file
+from runner.app.request import RunRequest
+from runner.app.surroundings import Surroundings, survey
+from runner.chat.catalogue import Catalogue
+from runner.plan.make import make_plan
+from runner.plan.overrides import NO_OVERRIDES, Overrides, parse_overrides, refuse_unknown_aliases
+from runner.plan.plan import Plan
+from runner.words.diagnostics import Diagnostic, Level, has_errors, in_file_order
+from runner.words.errors import CannotServeError, UsageError
+from runner.workflow.document import read_document
+from runner.workflow.inputs import bind_inputs
+from runner.workflow.load import load
+from runner.workflow.model import Workflow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A workflow that was loaded, with the values of its inputs; nothing outside was asked yet."""
+
+    workflow: Workflow
+    inputs: Mapping[str, Any]
+    overrides: Overrides = NO_OVERRIDES
+    warnings: tuple[Diagnostic, ...] = ()
+    surroundings: Surroundings = field(default_factory=Surroundings)
+
+
+def prepare(request: RunRequest, environment: Mapping[str, str], *, unset_secret: Level) -> Prepared:
+    """Load the file of a request, bind its inputs, look at this machine.
+
+    Raises:
+        WorkflowError: the file, or the file of inputs, is at fault.
+        UsageError: an input, a model swap or the file's name on the command line is wrong.
+    """
+    overrides = parse_overrides(request.models)
+    loaded = load(one_file(request.file))
+    refuse_unknown_aliases(overrides, (loaded.workflow,))
+    given = _read_inputs(request.inputs_file) if request.inputs_file else None
+    inputs = bind_inputs(loaded.workflow, request.inputs, given, read_text)
+    return Prepared(
+        workflow=loaded.workflow,
+        inputs=inputs,
+        overrides=overrides,
+        warnings=tuple(loaded.warnings),
+        surroundings=survey(loaded.workflow, inputs, environment, unset_secret=unset_secret),
+    )
+
+
+def plan_of(prepared: Prepared, catalogue: Catalogue | None) -> Plan:
+    """The plan, with every warning from the file on among its findings.
+
+    Raises:
+        CannotServeError: a model, a command, a client file or a secret is missing; with all findings at once.
+    """
+    outside = prepared.surroundings.findings
+    try:
+        plan = make_plan(prepared.workflow, catalogue, prepared.overrides, prepared.inputs)
+    except CannotServeError as error:
+        findings = in_file_order((*prepared.warnings, *outside, *error.diagnostics))
+        raise CannotServeError(findings) from error.__cause__
+    findings = in_file_order((*prepared.warnings, *outside, *plan.findings))
+    if has_errors(findings):
+        raise CannotServeError(findings)
+    return Plan(
+        workflow=plan.workflow,
+        steps=plan.steps,
+        endpoints=plan.endpoints,
+        offline=plan.offline,
+        findings=findings,
+    )
+
+
+def known_inputs(workflow: Workflow) -> dict[str, Any]:
+    """What a check knows of the inputs: the defaults of those that have one."""
+    return {name: declared.default for name, declared in workflow.inputs.items() if not declared.required}
+
+
+def open_models(plan: Plan) -> Sequence[str]:
+    """In words: the models that were not looked up because their names depend on inputs that are not given."""
+    names = dict.fromkeys(
+        step.wanted_model for step in plan.steps if step.wanted_model is not None and step.model is None
+    )
+    if plan.offline:
+        return ()
+    return [f"the model `{name}` depends on inputs that are not given; it was not looked for" for name in names]
+
+
+def read_text(path: str) -> str:
+    """The text of a file that the command line names.
+
+    Raises:
+        UsageError: it cannot be read, or is not UTF-8.
+    """
+    try:
+        return Path(path).read_text("utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot read `{path}`: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"`{path}` is not text in UTF-8", hint="save it as UTF-8") from error
+
+
+def _read_inputs(path: str) -> Mapping[str, Any]:
+    if not Path(path).is_file():
+        raise UsageError(f"`--inputs`: there is no file `{path}`")
+    data = read_document(path).data
+    if not isinstance(data, Mapping):
+        raise UsageError(f"`--inputs {path}`: the file holds no mapping", hint="write `name: value` lines")
+    return data

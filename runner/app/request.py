@@ -1,0 +1,48 @@
+"""What the command line asks for, as nouns: the doors fill them, the story reads them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Format = Literal["text", "json"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRequest:
+    """``bridge-run FILE``: every option as it was written, nothing parsed yet but the choices.
+
+    ``inputs`` are ``name=value``, ``models`` are ``ALIAS=ID`` or ``ID``, ``simulate`` is the file of a simulator's
+    script that stands in for all model servers. ``output`` is about the result of a run, ``format`` about the plan of
+    ``--dry-run``. ``colour`` False means never; True means where the terminal and the environment allow it.
+    """
+
+    file: str
+    inputs: tuple[str, ...] = ()
+    inputs_file: str | None = None
+    models: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    simulate: str | None = None
+    dry_run: bool = False
+    offline: bool = False
+    tools: bool = False
+    output: Format = "text"
+    format: Format = "text"
+    quiet: bool = False
+    run_dir: str = ".bridge/runs"
+    colour: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRequest:
+    """``bridge-run check``: ``paths`` are files and folders; empty means the folder ``workflows``."""
+
+    paths: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    endpoints: tuple[str, ...] = ()
+    simulate: str | None = None
+    offline: bool = False
+    tools: bool = False
+    strict: bool = False
+    format: Format = "text"
+    colour: bool = True

@@ -1,0 +1,121 @@
+"""What a workflow needs of this machine besides models: commands of tool servers, client files, secrets.
+
+Nothing is started here; files are read and PATH is searched.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from runner.plan.finding import finding
+from runner.words.diagnostics import Diagnostic, Level
+from runner.words.errors import TemplateError, WorkflowError
+from runner.words.templates import has_template, render_text
+from runner.workflow.model import Server, Workflow
+
+TOLERATED: Level = "warning"
+FATAL: Level = "error"
+"""How bad it is that a declared secret has no value: in a check and a dry run, and before a run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What was found. ``servers`` are the file's servers, those with ``from:`` replaced by the entries they name.
+
+    ``open`` says in words what could not be judged yet, because it depends on inputs that are not given.
+    """
+
+    servers: Mapping[str, Server] = field(default_factory=dict)
+    findings: tuple[Diagnostic, ...] = ()
+    open: tuple[str, ...] = ()
+
+
+def survey(
+    workflow: Workflow, inputs: Mapping[str, Any], environment: Mapping[str, str], *, unset_secret: Level
+) -> Surroundings:
+    """Look at everything that the file names outside itself, models apart: BR401, BR404, BR405.
+
+    ``inputs`` are the values known so far; ``unset_secret`` is ``TOLERATED`` or ``FATAL``.
+    """
+    servers: dict[str, Server] = {}
+    findings = list(_unset_secrets(workflow, environment, unset_secret))
+    unknown: list[str] = []
+    for name, declared in workflow.servers.items():
+        try:
+            servers[name] = imported(declared, workflow, environment)
+        except WorkflowError as error:
+            findings += error.diagnostics
+            continue
+        command = _command(servers[name], inputs)
+        if command is None:
+            unknown.append(
+                f"the command of server `{name}` depends on inputs that are not given; it was not looked for"
+            )
+        elif command:
+            findings += _missing_command(command, servers[name], workflow, environment)
+    return Surroundings(servers=servers, findings=tuple(findings), open=tuple(unknown))
+
+
+def imported(server: Server, workflow: Workflow, environment: Mapping[str, str]) -> Server:
+    """The server itself, or the entry of the client file that its ``from`` names, under the bounds of the workflow.
+
+    Raises:
+        WorkflowError: the client file or its entry is at fault (BR404).
+    """
+    if server.source is None:
+        return server
+    from runner.edges.client_config import read_client_server
+
+    found = read_client_server(str(Path(workflow.folder) / server.source), server.name, environment)
+    return replace(
+        found,
+        path=server.path,
+        tools=server.tools,
+        timeout=server.timeout,
+        start_timeout=server.start_timeout,
+        isolate=server.isolate,
+    )
+
+
+def _command(server: Server, inputs: Mapping[str, Any]) -> str | None:
+    """The command to look for; empty if the server has none, None if it cannot be known yet."""
+    command = server.command or ""
+    if not has_template(command):
+        return command
+    try:
+        return render_text(command, {"inputs": inputs})
+    except TemplateError:
+        return None
+
+
+def _missing_command(
+    command: str, server: Server, workflow: Workflow, environment: Mapping[str, str]
+) -> Iterator[Diagnostic]:
+    from runner.edges.process_group import find_command
+
+    search_path = server.env.get("PATH", environment.get("PATH"))
+    if find_command(command, folder=".", path=search_path) is not None:
+        return
+    place = ("mcp_servers", server.name, "from" if workflow.servers[server.name].source else "command")
+    if os.sep in command:
+        exists = Path(command).exists()
+        message = f"the command `{command}` of server `{server.name}` " + (
+            "cannot be executed" if exists else "does not exist"
+        )
+        ways = f"make it executable: `chmod +x {command}`" if exists else "paths count from where bridge-run is started"
+    else:
+        message = f"the command `{command}` of server `{server.name}` is not on PATH"
+        ways = f"install `{command}`, or write its whole path"
+    yield finding(workflow, "BR401", place, message, help=ways)
+
+
+def _unset_secrets(workflow: Workflow, environment: Mapping[str, str], level: Level) -> Iterator[Diagnostic]:
+    for index, name in enumerate(workflow.secrets):
+        if not environment.get(name):
+            message = f"the secret `{name}` is declared, and the environment has no value for it"
+            ways = f"set it where bridge-run is started: `export {name}=…`"
+            yield finding(workflow, "BR405", ("secrets", index), message, level=level, help=ways)

@@ -1,0 +1,61 @@
+"""``--tools``: start the tool servers of a workflow that is not run, confirm what its steps name, end them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+
+from runner.app.prepare import Prepared
+from runner.words.diagnostics import Diagnostic
+from runner.words.errors import TemplateError
+from runner.workflow.model import Server, Workflow
+
+
+def confirm_tools(prepared: Prepared, environment: Mapping[str, str]) -> tuple[Diagnostic, ...]:
+    """Start every tool server that a step uses, all at once, list their tools, end them; returns the warnings.
+
+    Servers whose client file is at fault, or whose templates read inputs that are not given, are left out.
+
+    Raises:
+        ToolsUnreachableError: servers did not start (BR403).
+        CannotServeError: a tool that a step names is not offered (BR402).
+    """
+    import asyncio
+
+    from runner.app.tool_start import servers_used
+
+    used = servers_used(prepared.workflow)
+    servers = [prepared.surroundings.servers[name] for name in used if name in prepared.surroundings.servers]
+    ready = [server for server in (_ready(server, prepared, environment) for server in servers) if server is not None]
+    return asyncio.run(_confirm(prepared.workflow, ready, environment)) if ready else ()
+
+
+def _ready(server: Server, prepared: Prepared, environment: Mapping[str, str]) -> Server | None:
+    from runner.app.tool_start import rendered_server
+
+    secrets = {name: environment.get(name, "") for name in prepared.workflow.secrets}
+    try:
+        return rendered_server(server, {"inputs": prepared.inputs, "secrets": secrets, "run": {"id": "check"}})
+    except TemplateError:
+        return None
+
+
+async def _confirm(
+    workflow: Workflow, servers: Sequence[Server], environment: Mapping[str, str]
+) -> tuple[Diagnostic, ...]:
+    from runner.app.tool_start import ToolStart
+    from runner.edges.process_group import Offspring
+    from runner.edges.toolbox import make_toolbox
+
+    folder, offspring = os.getcwd(), Offspring()  # noqa: PTH109 - a text is asked for
+    boxes = {
+        server.name: make_toolbox(server, folder=folder, environment=environment, offspring=offspring)
+        for server in servers
+    }
+    start = ToolStart(workflow, boxes)
+    try:
+        start.begin()
+        return await start.confirm(lambda _: None)
+    finally:
+        await start.close()
+        offspring.kill_all_now()

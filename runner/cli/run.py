@@ -1,0 +1,80 @@
+"""``bridge-run FILE``: run a workflow, or show its plan."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from runner.app.request import Format, RunRequest
+from runner.cli.options import endpoint_option, model_option, no_color_option, simulate_option
+
+
+@click.command(name="run", short_help="Run a workflow.")
+@click.argument("file", metavar="FILE", type=click.Path())
+@click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input; @FILE reads the value.")
+@click.option("--inputs", "inputs_file", metavar="FILE", type=click.Path(), help="Inputs from a YAML or JSON file.")
+@click.option("--dry-run", is_flag=True, help="Show the plan and run nothing.")
+@click.option("--offline", is_flag=True, help="With --dry-run: leave the models out.")
+@click.option("--tools", is_flag=True, help="With --dry-run: start the tool servers and see what they offer.")
+@model_option
+@endpoint_option
+@simulate_option
+@click.option("--output", type=click.Choice(["text", "json"]), default="text", help="The result on stdout.")
+@click.option("--format", type=click.Choice(["text", "json"]), default="text", help="With --dry-run: the plan.")
+@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
+@click.option("--run-dir", metavar="DIR", default=".bridge/runs", help="Where runs are kept.  [.bridge/runs]")
+@no_color_option
+def command(
+    *,
+    file: str,
+    inputs: tuple[str, ...],
+    inputs_file: str | None,
+    dry_run: bool,
+    offline: bool,
+    tools: bool,
+    models: tuple[str, ...],
+    endpoints: tuple[str, ...],
+    simulate: str | None,
+    output: Format,
+    format: Format,
+    quiet: bool,
+    run_dir: str,
+    no_color: bool,
+) -> int:
+    """Run the workflow in FILE; its outputs go to stdout, all else to stderr."""
+    if not dry_run and (offline or tools or format != "text"):
+        name = "--offline" if offline else "--tools" if tools else "--format"
+        raise click.UsageError(f"`{name}` belongs to `--dry-run`")
+    request = RunRequest(
+        file=file,
+        inputs=inputs,
+        inputs_file=inputs_file,
+        models=models,
+        endpoints=endpoints,
+        simulate=simulate,
+        dry_run=dry_run,
+        offline=offline,
+        tools=tools,
+        output=output,
+        format=format,
+        quiet=quiet,
+        run_dir=run_dir,
+        colour=not no_color,
+    )
+    return _show_plan(request) if dry_run else _run(request)
+
+
+def _run(request: RunRequest) -> int:
+    from runner.app.run import run_workflow
+
+    return run_workflow(request)
+
+
+def _show_plan(request: RunRequest) -> int:
+    from runner.app.check import dry_run
+    from runner.app.report import tell_plan
+
+    plan, notes = dry_run(request, os.environ)
+    tell_plan(plan, notes, request, os.environ)
+    return 0

@@ -1,0 +1,22 @@
+"""The table of verbs: where each one lives, and its line in ``--help``."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Verb(NamedTuple):
+    """``module`` holds a click command named ``command``."""
+
+    module: str
+    help: str
+
+
+DEFAULT = "run"
+VERBS = {
+    "run": Verb("runner.cli.run", "Run a workflow; `run` may be left out."),
+    "check": Verb("runner.cli.check", "Check workflow files, their models and tool servers; run nothing."),
+    "explain": Verb("runner.cli.explain", "Explain a finding's code, such as BR204."),
+    "schema": Verb("runner.cli.schema", "Print the JSON Schema of workflow files and of what is written."),
+    "simulate": Verb("runner.cli.simulate", "Serve scripted models over HTTP, like LM Studio."),
+}

@@ -1,0 +1,23 @@
+"""``bridge-run simulate``: an LM Studio look-alike that plays a script."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("simulate")
+@click.argument("script", type=click.Path())
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", default=0, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on; 0 picks a free one."
+)
+@click.option("--log", type=click.Path(dir_okay=False), help="Append one JSON line for each request to this file.")
+@click.pass_context
+def command(context: click.Context, *, script: str, host: str, port: int, log: str | None) -> None:
+    """Pretend to be LM Studio, with the models and answers of SCRIPT.
+
+    Prints the address, and serves until it is interrupted.
+    """
+    from runner.rehearse.simulator.foreground import serve_until_stopped
+
+    context.exit(serve_until_stopped(script, host=host, port=port, log=log, announce=click.echo))

@@ -1,0 +1,1 @@
+"""An LM Studio look-alike over real HTTP, scripted by a YAML file."""

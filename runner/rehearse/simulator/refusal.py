@@ -1,0 +1,161 @@
+"""What the server refuses, word for word as LM Studio 0.4 says it.
+
+The texts are those of captures and issue reports (jmgirard/rlmstudio's recorded fixtures, LM Studio's bug tracker
+numbers 670, 1217, 1323, 1631, 1730, 2057) and of LM Studio's documentation; where nobody has published one, the
+nearest shape is used, and the function says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+DOCS = "https://lmstudio.ai/docs/developer/core/authentication"
+MODEL_UNLOADED = "Model unloaded."
+
+
+class Refusal(Exception):  # noqa: N818 - it never leaves the simulator: it is an answer of the server
+    """An answer other than the one asked for: an HTTP status and a JSON body."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        super().__init__(body)
+        self.status = status
+        self.body = body
+
+    @property
+    def text(self) -> str:
+        """The message alone, as an ``event: error`` says it."""
+        error = self.body.get("error") if isinstance(self.body, dict) else self.body
+        return str(error.get("message", error) if isinstance(error, dict) else error)
+
+
+def unexpected(method: str, path: str) -> Refusal:
+    """An unknown route or a wrong method: status 200, as the real one."""
+    return plain(f"Unexpected endpoint or method. ({method} {path})", status=200)
+
+
+def plain(text: str, *, status: int = 400) -> Refusal:
+    """The shape ``{"error": "text"}`` of validation and engine failures."""
+    return Refusal(status, {"error": text})
+
+
+def openai(message: str, *, param: str | None = None, code: str | None = None, status: int = 400) -> Refusal:
+    """The shape of model errors under ``/v1``."""
+    return Refusal(
+        status, {"error": {"message": message, "type": "invalid_request_error", "param": param, "code": code}}
+    )
+
+
+def native(message: str, *, code: str, param: str | None = None, status: int = 400) -> Refusal:
+    """The shape of errors under ``/api/v1``."""
+    error: dict[str, Any] = {"message": message, "type": "invalid_request"}
+    if param is not None:
+        error["param"] = param
+    return Refusal(status, {"error": {**error, "code": code}})
+
+
+def no_token() -> Refusal:
+    """No ``Authorization: Bearer`` although the server wants a token."""
+    return native(
+        "An LM Studio API token is required to make requests to this server, but none was provided using the "
+        "Authorization header using the 'Bearer' scheme (i.e., 'Authorization: Bearer $LM_API_TOKEN'). "
+        f"Learn more at: {DOCS}.",
+        code="invalid_api_key",
+        status=401,
+    )
+
+
+def wrong_token(token: str) -> Refusal:
+    """A token that is not the server's. That a well-formed one is refused in the same words is a guess."""
+    return native(
+        f"Malformed LM Studio API token provided: {token[:10]}**** Ensure you are using a valid token.",
+        code="invalid_api_key",
+        status=401,
+    )
+
+
+def bad_json(detail: str) -> Refusal:
+    """A body that is no JSON. A guess: nobody has published what the real one says."""
+    return plain(f"Malformed JSON in request body: {detail}")
+
+
+def unknown_model(name: str, downloaded: Iterable[str], kind: str = "llm") -> Refusal:
+    """A name that nothing downloaded has, while several models are loaded."""
+    known = list(downloaded)
+    if not known:
+        text = f"Invalid model identifier '{name}'. There are no downloaded {kind} models."
+    else:
+        shown = ", ".join([*known[:3], *(["…"] if len(known) > 3 else [])])
+        text = f'Invalid model identifier "{name}". Please specify a valid downloaded model (e.g., {shown}).'
+    return openai(text, param="model", code="model_not_found")
+
+
+def which_model() -> Refusal:
+    """No name, while several models are loaded."""
+    return openai(
+        "Multiple models are loaded. Please specify a model by providing a 'model' field.",
+        param="model",
+        code="model_not_found",
+    )
+
+
+def nothing_loaded(version: str) -> Refusal:
+    """Nothing is loaded that could answer; 404 in version 0.3.5 and before."""
+    return openai(
+        "No models loaded. Please load a model in the developer page or use the 'lms load' command.",
+        param="model",
+        status=404 if version.startswith(("0.2.", "0.3.")) and int(version.split(".")[2]) <= 5 else 400,
+    )
+
+
+def load_on_demand_failed(name: str) -> Refusal:
+    """A model that was to be loaded for this request cannot be."""
+    return Refusal(400, {"error": {"message": f'Failed to load model "{name}". Error: Failed to load model.'}})
+
+
+def load_failed(name: str, kind: str, reason: str) -> Refusal:
+    """A model that was to be loaded on its own cannot be."""
+    label = "embedding model" if kind == "embedding" else "LLM"
+    return Refusal(
+        500, {"error": {"type": "model_load_failed", "message": f"Failed to load {label} '{name}': Error: {reason}"}}
+    )
+
+
+def no_images(name: str) -> Refusal:
+    """Images for a model that takes none."""
+    return openai(
+        f"The provided messages contain images, but {name} does not support image inputs.",
+        param="messages",
+        code="invalid_value",
+    )
+
+
+def wrong_domain(name: str, wanted: str) -> Refusal:
+    """An embedding model asked to chat, or the other way round. The words are a guess in the real one's style."""
+    return openai(f"Model '{name}' is not {wanted}.", param="model", code="invalid_value")
+
+
+def native_unknown_model(name: str) -> Refusal:
+    """A name that nothing has, under ``/api/v1``; also for an unload, where the status is a guess."""
+    return native(f'Invalid model identifier "{name}".', param="model", code="model_not_found", status=404)
+
+
+def native_unknown_keys(keys: Iterable[str]) -> Refusal:
+    """``/api/v1`` is strict where ``/v1`` lets everything pass."""
+    named = ", ".join(f"'{key}'" for key in keys)
+    return native(f"Unrecognized key(s) in object: {named}", code="unrecognized_keys")
+
+
+def native_missing(field: str) -> Refusal:
+    """A required key is not there."""
+    return native(f"Missing required field '{field}'", code="missing_required_parameter", param=field)
+
+
+def native_reasoning(value: str, model: str, options: Iterable[str]) -> Refusal:
+    """A value of ``reasoning`` that the model does not know."""
+    known = ", ".join(f"'{option}'" for option in options)
+    return native(
+        f"Reasoning setting '{value}' is not supported by model '{model}'. Supported settings: {known}.",
+        code="invalid_value",
+        param="reasoning",
+    )

@@ -1,0 +1,167 @@
+"""The nouns of a simulator script: the models a pretended server has, and what each says to which conversation.
+
+``rehearse.simulator.reading`` alone makes them from a file, and has checked them. Durations are seconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from runner.rehearse.simulator.pattern import When
+
+Json = Any
+"""A plain JSON value: None, bool, int, float, str, list, dict."""
+
+ModelKind = Literal["llm", "vlm", "embedding"]
+FaultKind = Literal["stall", "cut", "no_finish", "error", "error_event", "empty", "wrong_model"]
+Finish = Literal["stop", "length"]
+
+DEFAULT_CHUNK = 12
+"""Characters of one streamed delta, about three tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What a person sets in the server's window. ``version`` decides which interfaces exist.
+
+    ``jit_race``: first requests that come while a model loads on demand each load their own copy, as LM Studio is
+    reported to do; otherwise they wait for the one load. ``seed`` shapes the ids of answers and tool calls.
+    """
+
+    jit: bool = True
+    auto_evict: bool = True
+    jit_race: bool = False
+    jit_ttl: float = 3600.0
+    jit_context: int = 4096
+    version: str = "0.4.25"
+    token: str | None = None
+    seed: int = 0
+
+    @property
+    def has_v0(self) -> bool:
+        """``/api/v0`` came with 0.3.6 (LM Studio's changelog)."""
+        return _numbers(self.version) >= (0, 3, 6)
+
+    @property
+    def has_native(self) -> bool:
+        """``/api/v1`` came with 0.4.0 (LM Studio's changelog)."""
+        return _numbers(self.version) >= (0, 4)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A tool call; ``text``, where given, stands for the arguments as they are, legal JSON or not."""
+
+    tool: str
+    arguments: Json = field(default_factory=dict)
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """What goes wrong in an answer. ``status`` and ``body`` for ``error``, ``text`` for ``error_event`` and ``wrong_model``."""
+
+    kind: FaultKind
+    status: int = 500
+    body: Json = None
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One answer, and the conversations it is for. ``times``: how often it may be used, None = without end."""
+
+    when: When = field(default_factory=When)
+    say: str | None = None
+    json: Json = None
+    has_json: bool = False
+    calls: tuple[Call, ...] = ()
+    reasoning: str = ""
+    finish: Finish | None = None
+    chunk: int = DEFAULT_CHUNK
+    times: int | None = None
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long a model takes, in seconds; ``tokens_per_second`` None = as fast as can be."""
+
+    load: float = 0.0
+    first_token: float = 0.0
+    tokens_per_second: float | None = None
+
+    @property
+    def instant(self) -> bool:
+        """Whether an answer costs no time at all once the model is loaded."""
+        return self.first_token == 0 and self.tokens_per_second is None
+
+    def seconds(self, tokens: int) -> float:
+        """How long it takes to say so many tokens."""
+        return tokens / self.tokens_per_second if self.tokens_per_second else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reasoning:
+    """Which values of ``reasoning_effort`` a model understands."""
+
+    allowed_options: tuple[str, ...]
+    default: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedAs:
+    """How a model was loaded before the server started."""
+
+    context_length: int | None = None
+    parallel: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptedModel:
+    """A downloaded model; ``size`` in bytes, ``params`` as people write it, ``load_error`` = it cannot be loaded."""
+
+    key: str
+    type: ModelKind = "llm"
+    quantization: str = "Q4_K_M"
+    size: int = 4 * 1024**3
+    params: str | None = None
+    architecture: str = "llama"
+    publisher: str = "local"
+    format: Literal["gguf", "mlx"] = "gguf"
+    max_context_length: int = 32768
+    tool_use: bool = True
+    vision: bool = False
+    reasoning: Reasoning | None = None
+    loaded: LoadedAs | None = None
+    load_error: str | None = None
+    pace: Pace = Pace()
+    parallel: int = 4
+    dimensions: int = 8
+    turns: tuple[Turn, ...] = ()
+    default: Turn | None = None
+
+    @property
+    def variant(self) -> str:
+        """The name that says the quantisation too: ``qwen/qwen3-8b@q4_k_m``."""
+        return f"{self.key}@{self.quantization.lower()}"
+
+    @property
+    def sees(self) -> bool:
+        """Whether it takes images."""
+        return self.vision or self.type == "vlm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """Everything that a simulator does. ``file`` is the path as the user gave it."""
+
+    file: str
+    settings: Settings = Settings()
+    models: Mapping[str, ScriptedModel] = field(default_factory=dict)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))

@@ -1,0 +1,143 @@
+"""Where templates may stand in a workflow file, and what each of these places may name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from runner.words.spans import Path
+from runner.words.templates import Inspection, has_template, inspect_expression, inspect_template
+
+Role = Literal["step", "expect", "run_env", "shell", "model", "server", "server_secret", "defaults", "outputs"]
+
+ROOTS = ("inputs", "steps", "run", "secrets", "item", "matrix", "loop", "previous", "output")
+"""Every name that some place knows."""
+
+_IN_A_STEP = frozenset(("inputs", "steps", "run"))
+_KNOWN: Mapping[Role, frozenset[str]] = {
+    "step": _IN_A_STEP,
+    "expect": _IN_A_STEP | {"output"},
+    "run_env": _IN_A_STEP | {"secrets"},
+    "shell": frozenset(),
+    "model": frozenset(("inputs",)),
+    "server": frozenset(("inputs", "run")),
+    "server_secret": frozenset(("inputs", "run", "secrets")),
+    "defaults": frozenset(("inputs", "run")),
+    "outputs": _IN_A_STEP,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """One text that may hold templates, or a bare expression; ``step`` is the index of the step it belongs to."""
+
+    path: Path
+    source: str
+    role: Role
+    inspection: Inspection
+    names: frozenset[str]
+    step: int | None = None
+    bare: bool = False
+
+
+def template_places(data: Mapping[str, Any]) -> tuple[Place, ...]:
+    """Every place of the file, in no particular order; texts without templates are left out."""
+    return (*_models(data), *_servers(data), *_defaults(data), *_steps(data), *_texts(data, ("outputs",), "outputs"))
+
+
+def _texts(
+    holder: Any, path: Path, role: Role, names: frozenset[str] | None = None, step: int | None = None
+) -> Iterator[Place]:
+    """The templates in the value at the end of ``path``, whose last part is its key in ``holder``."""
+    if path[-1] in holder:
+        yield from _nested(holder[path[-1]], path, role, _KNOWN[role] if names is None else names, step)
+
+
+def _nested(value: Any, path: Path, role: Role, names: frozenset[str], step: int | None) -> Iterator[Place]:
+    if isinstance(value, str):
+        if has_template(value):
+            inspection = inspect_template(value)
+            yield Place(path=path, source=value, role=role, inspection=inspection, names=names, step=step)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _nested(item, (*path, key), role, names, step)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _nested(item, (*path, index), role, names, step)
+
+
+def _models(data: Mapping[str, Any]) -> Iterator[Place]:
+    for alias, model in data.get("models", {}).items():
+        path: Path = ("models", alias)
+        if not isinstance(model, Mapping):
+            yield from _nested(model, path, "model", _KNOWN["model"], None)
+            continue
+        for key in ("id", "fallback"):
+            yield from _texts(model, (*path, key), "model")
+
+
+def _servers(data: Mapping[str, Any]) -> Iterator[Place]:
+    for name, server in data.get("mcp_servers", {}).items():
+        path = ("mcp_servers", name)
+        for key in ("args", "cwd", "root", "url"):
+            yield from _texts(server, (*path, key), "server")
+        for key in ("env", "headers"):
+            yield from _texts(server, (*path, key), "server_secret")
+
+
+def _defaults(data: Mapping[str, Any]) -> Iterator[Place]:
+    defaults = data.get("defaults", {})
+    yield from _texts(defaults, ("defaults", "model"), "model")
+    yield from _texts(defaults, ("defaults", "system"), "defaults")
+
+
+def _steps(data: Mapping[str, Any]) -> Iterator[Place]:
+    for index, step in enumerate(data.get("steps", ())):
+        yield from _step(step, index)
+
+
+def _step(step: Mapping[str, Any], index: int) -> Iterator[Place]:
+    path: Path = ("steps", index)
+    more = _names_of_fan_out(step)
+    names = _IN_A_STEP | more
+    for key in ("task", "system", "arguments", "stdin", "cwd", "with", "images"):
+        yield from _texts(step, (*path, key), "step", names, index)
+    shell = isinstance(step.get("run"), str)
+    yield from _texts(step, (*path, "run"), "shell" if shell else "step", names, index)
+    yield from _texts(step, (*path, "env"), "run_env", names | {"secrets"}, index)
+    yield from _texts(step, (*path, "model"), "model", _KNOWN["model"], index)
+    if isinstance(step.get("on_error"), Mapping):
+        yield from _texts(step["on_error"], (*path, "on_error", "output"), "step", names, index)
+    for key in ("when", "for_each"):
+        yield from _expression(
+            step, (*path, key), "step", names - ({"item", "matrix", "loop"} if key == "for_each" else set()), index
+        )
+    yield from _expectations(step, path, names | {"output"}, index)
+
+
+def _expectations(step: Mapping[str, Any], path: Path, names: frozenset[str], index: int) -> Iterator[Place]:
+    for number, check in enumerate(step.get("expect", ())):
+        here = (*path, "expect", number)
+        yield from _expression(check, (*here, "that"), "expect", names, index)
+        for key in ("run", "message"):
+            yield from _texts(check, (*here, key), "expect", names, index)
+
+
+def _expression(holder: Mapping[str, Any], path: Path, role: Role, names: frozenset[str], step: int) -> Iterator[Place]:
+    source = holder.get(str(path[-1]))
+    if isinstance(source, str):
+        # Braces are a finding of their own (BR225); what stands between them is judged once they are gone.
+        inspection = Inspection() if has_template(source) else inspect_expression(source)
+        yield Place(path=path, source=source, role=role, inspection=inspection, names=names, step=step, bare=True)
+
+
+def _names_of_fan_out(step: Mapping[str, Any]) -> frozenset[str]:
+    names: set[str] = set()
+    if "for_each" in step:
+        names |= {str(step.get("as", "item")), "loop"}
+    if "matrix" in step:
+        names |= {"matrix", "loop"}
+    if "repeat" in step:
+        names |= {"previous", "output", "loop"}
+    return frozenset(names)

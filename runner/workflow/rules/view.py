@@ -1,0 +1,152 @@
+"""What a rule sees: the document, its decoded meaning, and every template looked at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from runner.words.diagnostics import Diagnostic, Level, Note
+from runner.words.spans import Path, Span
+from runner.words.templates import Reference
+from runner.workflow.document import Document
+from runner.workflow.rules.places import Place, template_places
+
+STEP_KINDS = ("task", "tool", "run", "workflow", "approve")
+
+ReadSchema = Callable[[str], Any]
+"""The JSON value of a file named beside the workflow; raises OSError (absent) or ValueError (no JSON)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepView:
+    """A step as it is written: its place in the list, its id and its keys."""
+
+    index: int
+    id: str
+    data: Mapping[str, Any]
+
+    @property
+    def path(self) -> Path:
+        """Where it stands."""
+        return ("steps", self.index)
+
+    @property
+    def kind(self) -> str:
+        """Which of the five kinds it is."""
+        return next((kind for kind in STEP_KINDS if kind in self.data), "task")
+
+
+class Use(NamedTuple):
+    """A reference and the place it stands in."""
+
+    place: Place
+    reference: Reference
+
+    @property
+    def path(self) -> tuple[str | int, ...]:
+        """``("steps", "scan", "output")``."""
+        return self.reference.path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """A document that has the right shape, prepared for the rules.
+
+    ``by_id`` has the first step of each id; ``uses`` every reference of every place; ``has_file`` says whether a
+    file named beside the workflow is there.
+    """
+
+    document: Document
+    steps: tuple[StepView, ...]
+    by_id: Mapping[str, StepView]
+    places: tuple[Place, ...]
+    uses: tuple[Use, ...]
+    read_schema: ReadSchema
+    has_file: Callable[[str], bool]
+
+    def section(self, name: str) -> Mapping[str, Any]:
+        """A mapping at the top of the file; empty if it is not there."""
+        value = self.document.data.get(name)
+        return value if isinstance(value, Mapping) else {}
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The declared secrets."""
+        return tuple(self.document.data.get("secrets") or ())
+
+    def finding(
+        self,
+        code: str,
+        message: str,
+        span: Span,
+        *,
+        help: str | None = None,
+        level: Level = "error",
+        notes: tuple[Note, ...] = (),
+    ) -> Diagnostic:
+        """A finding in this file."""
+        file = self.document.file
+        return Diagnostic(code=code, message=message, file=file, span=span, help=help, level=level, notes=notes)
+
+    def value_span(self, path: Path) -> Span:
+        """Where a value stands."""
+        return self.document.span(path)
+
+    def key_span(self, path: Path) -> Span:
+        """Where a key stands."""
+        return self.document.key_span(path)
+
+    def inner_span(self, path: Path, offset: int, length: int) -> Span:
+        """Where characters of a text stand."""
+        line, column = self.document.place(path, offset)
+        end_line, end_column = self.document.place(path, offset + length - 1)
+        return Span(line, column, end_line, end_column + 1)
+
+    def use_span(self, use: Use) -> Span:
+        """Where a reference stands."""
+        return self.inner_span(use.place.path, use.reference.offset, use.reference.length)
+
+    def output_schema(self, step: StepView) -> Any:
+        """The JSON Schema of a step's answer; None if it has none, or its file cannot be read."""
+        output = step.data.get("output")
+        if not isinstance(output, Mapping | bool):
+            return None
+        file = schema_file(output)
+        if file is None:
+            return output
+        try:
+            return self.read_schema(file)
+        except (OSError, ValueError):
+            return None
+
+
+def schema_file(output: Any) -> str | None:
+    """The file of ``output: {schema: FILE}``; None if the schema stands in the workflow itself."""
+    if isinstance(output, Mapping) and set(output) == {"schema"} and isinstance(output["schema"], str):
+        return output["schema"]
+    return None
+
+
+def make_view(document: Document, read_schema: ReadSchema, has_file: Callable[[str], bool]) -> View:
+    """Prepare a document for the rules."""
+    steps = tuple(_steps(document.data))
+    by_id: dict[str, StepView] = {}
+    for step in steps:
+        by_id.setdefault(step.id, step)
+    places = template_places(document.data)
+    uses = tuple(Use(place, reference) for place in places for reference in place.inspection.references)
+    return View(
+        document=document,
+        steps=steps,
+        by_id=by_id,
+        places=places,
+        uses=uses,
+        read_schema=read_schema,
+        has_file=has_file,
+    )
+
+
+def _steps(data: Mapping[str, Any]) -> Iterator[StepView]:
+    for index, step in enumerate(data.get("steps", ())):
+        yield StepView(index=index, id=str(step.get("id", "")), data=step)

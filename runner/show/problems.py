@@ -67,7 +67,8 @@ def _block(finding: Diagnostic, lines: Sequence[str] | None, ink: Ink, width: in
     first, *rest = harmless(finding.message).split("\n")
     head = ink.level(finding.level, f"{finding.level}[{finding.code}]") + ink.bold(f": {first}")
     place = harmless(finding.file).replace("\n", "␊")
-    indent, picture = 1, []
+    indent = 1
+    picture: list[str] = []
     if finding.span is not None:
         place += f":{finding.span.line}:{finding.span.column}"
         if lines is not None:

@@ -15,14 +15,20 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list
     """The rows under their head, columns padded; the widest columns wrap until all fit into ``room`` cells."""
     every = [head, *rows]
     widths = [max(width(row[column]) for row in every) for column in range(len(head))]
-    _shrink(widths, room - _GAP * (len(head) - 1))
+    words = [max(width(word) for row in every for word in row[column].split() or [""]) for column in range(len(head))]
+    room -= _GAP * (len(head) - 1)
+    _shrink(widths, words, room)  # names of models and tools stay whole as long as there is any other way
+    _shrink(widths, [_LEAST] * len(head), room)
     return [line for row in every for line in _lines(row, widths)]
 
 
-def _shrink(widths: list[int], room: int) -> None:
-    """Take from the widest column, cell by cell, down to the width of the next one."""
-    while sum(widths) > room and max(widths) > _LEAST:
-        widths[widths.index(max(widths))] -= 1
+def _shrink(widths: list[int], least: Sequence[int], room: int) -> None:
+    """Take from the widest column, cell by cell, as long as one has more than its least."""
+    while sum(widths) > room:
+        spare = [number for number, cells in enumerate(widths) if cells > least[number]]
+        if not spare:
+            return
+        widths[max(spare, key=widths.__getitem__)] -= 1
 
 
 def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:

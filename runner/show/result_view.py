@@ -1,0 +1,146 @@
+"""How a run ended: the closing words for people on stderr, the outputs on stdout, the result for machines.
+
+All are read off the result (``record.state.result``), the same next week as tonight.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from runner.record.wire import encode_json
+from runner.show.cell import harmless, one_line, pad
+from runner.show.ink import Ink
+from runner.show.sentence import show_tokens
+from runner.words.units import show_seconds
+
+_ALL_SHOWN = 40  # of more steps than this, only those that did not simply succeed are listed
+_STATUSES = ("succeeded", "recovered", "failed", "skipped", "cancelled")
+_ADVICE: Mapping[str, str] = {
+    "connection": "see whether the model server still runs and can be reached from here",
+    "timeout": "give the step a longer `timeout`, or a model that answers faster",
+    "rate_limit": "wait, or lower `limits.parallel` so that the server is asked less often",
+    "server": "look at the log of the model server, then run again",
+    "crash": "look at the log of the model server: the model was ended, often for want of memory",
+    "overloaded": "free memory, load the model with a smaller context, or choose a smaller one",
+    "context": "load the model with a longer context, or hand the step less text",
+    "auth": "check the token for this server",
+    "model_not_found": "see `bridge-run check` for the models that the servers have",
+    "wrong_model": "load the model that was asked for, or name the one that answers in the workflow",
+    "request": "read the message: the request itself has to change",
+    "empty": "try another model, or a prompt that says what an answer looks like",
+    "invalid_output": "allow more tries with `repair`, loosen the `output` schema, or choose a stronger model",
+    "expectation": "read what the check said; allow more tries with `repair`, or choose a stronger model",
+    "tool_server": "start the tool server by hand with the same command to see why it ends",
+    "tool": "read what the tool said, and check the arguments of the step",
+    "command": "run the command by hand in the same folder",
+    "limit": "raise the limit in `limits` if the work needs more",
+    "bug": "this is a fault of bridge-run: please report it with the record of the run",
+}
+
+
+def closing_text(result: Mapping[str, Any], *, journal: str, colour: bool = False) -> str:
+    """Status of the run and of every step, failures with what to do, warnings, and where the record is."""
+    ink = Ink(colour)
+    parts = [[_headline(result, ink)], list(_steps(result, ink)), list(_warnings(result, ink))]
+    parts.append([ink.faint(f"record: {one_line(journal)}")])
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+
+
+def outputs_text(result: Mapping[str, Any]) -> str:
+    """The outputs for stdout: one alone is its text as it is; of several, each has its name before it.
+
+    What is not text stands as JSON. Empty without outputs, else ends with a newline.
+    """
+    outputs: Mapping[str, Any] = result["outputs"]
+    if len(outputs) == 1:
+        [only] = outputs.values()
+        return _ended(_value(only))
+    blocks = []
+    for name, value in outputs.items():
+        text = _value(value)
+        blocks.append(_ended(f"{name}:\n{text}" if "\n" in text.rstrip("\n") else f"{name}: {text}"))
+    return "\n".join(blocks)
+
+
+def result_json(result: Mapping[str, Any]) -> str:
+    """The result as ``--output json`` prints it: indented, strict JSON, ends with a newline."""
+    return encode_json(result, indent=2).decode() + "\n"
+
+
+def _headline(result: Mapping[str, Any], ink: Ink) -> str:
+    counts = Counter(step["status"] for step in result["steps"].values())
+    said = [f"{counts[status]:,} {status}" for status in _STATUSES if counts[status]]
+    status = _paint(result["status"], result["status"], ink)
+    steps = f"{len(result['steps']):,} step" + "s" * (len(result["steps"]) != 1)
+    line = f"{one_line(result['workflow'])} {status} after {show_seconds(result['seconds'])}"
+    line += f": {steps}, {', '.join(said)}" if said else ""
+    error = result["error"]
+    return line if error is None else f"{line}\n{_error(error, ink)}"
+
+
+def _steps(result: Mapping[str, Any], ink: Ink) -> Iterator[str]:
+    steps: Mapping[str, Mapping[str, Any]] = result["steps"]
+    shown = {name: step for name, step in steps.items() if len(steps) <= _ALL_SHOWN or step["status"] != "succeeded"}
+    names = min(max((len(name) for name in shown), default=0), 24)
+    statuses = max((len(step["status"]) for step in shown.values()), default=0)
+    for name, step in shown.items():
+        status = _paint(step["status"], pad(step["status"], statuses), ink)
+        yield f"  {status}  {pad(name, names)}  {_facts(step)}".rstrip()
+        if step["error"] is not None:
+            yield _error(step["error"], ink)
+    if len(shown) < len(steps):
+        yield f"  and {len(steps) - len(shown):,} that succeeded"
+
+
+def _facts(step: Mapping[str, Any]) -> str:
+    if step["reason"] and not step["attempts"]:
+        return one_line(step["reason"])
+    tokens = step["usage"]["prompt_tokens"] + step["usage"]["completion_tokens"]
+    facts = [
+        f"{show_seconds(step['seconds']):>5}" if step["attempts"] else "",
+        show_tokens(tokens) if tokens else "",
+        one_line(step["model"] or ""),
+        f"{step['attempts']} attempts" if step["attempts"] > 1 else "",
+        one_line(step["reason"] or ""),
+    ]
+    return "  ".join(filter(None, facts))
+
+
+def _error(error: Mapping[str, str], ink: Ink) -> str:
+    """The message, its further lines below it, and what to do."""
+    kind = error.get("kind", "bug")
+    first, *rest = harmless(error.get("message", "")).rstrip().split("\n")
+    rows = [f"    {ink.error(kind)}: {first}", *(f"      {row}".rstrip() for row in rest)]
+    advice = error.get("hint") or _ADVICE.get(kind)
+    if advice:
+        rows.append(f"    {ink.bold('help')}: {one_line(advice)}")
+    return "\n".join(rows)
+
+
+def _warnings(result: Mapping[str, Any], ink: Ink) -> Iterator[str]:
+    for warning in result["warnings"]:
+        yield f"{ink.warning('warning')}: {one_line(warning)}"
+    for name, step in result["steps"].items():
+        for warning in step["warnings"]:
+            yield f"{ink.warning('warning')}: {name}: {one_line(warning)}"
+
+
+def _paint(status: str, text: str, ink: Ink) -> str:
+    if status == "succeeded":
+        return ink.good(text)
+    if status in ("failed", "cancelled"):
+        return ink.error(text)
+    return ink.warning(text)
+
+
+def _value(value: Any) -> str:
+    """Text as it is, but without halves of surrogate pairs, which no stream can encode."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    return encode_json(value, indent=2).decode()
+
+
+def _ended(text: str) -> str:
+    return text if text.endswith("\n") else text + "\n"

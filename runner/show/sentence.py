@@ -1,0 +1,148 @@
+"""What happened, in a sentence: the words that the plain and the live display share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from runner.record.events import (
+    AnswerRefused,
+    CommandRan,
+    Event,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepRetried,
+    StepStarted,
+    StepWarned,
+    ToolCalled,
+    ToolReturned,
+    ToolServerDied,
+    ToolServerStarted,
+)
+from runner.record.wire import encode_json
+from runner.show.cell import fit, one_line
+from runner.words.units import show_seconds
+
+Mood = Literal["plain", "good", "warning", "bad"]
+_ARGUMENTS = 60
+_TOOL_ERROR = 120
+_MOODS: Mapping[str, Mood] = {"succeeded": "good", "recovered": "warning", "failed": "bad", "cancelled": "bad"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sentence:
+    """``who`` is a step's id or ``run``; ``text`` is harmless and has one line."""
+
+    who: str
+    text: str
+    mood: Mood = "plain"
+
+
+def sentence(event: Event) -> Sentence | None:
+    """The event for people; None for those that would only make noise (each request, each answer)."""
+    say = _SENTENCES.get(type(event))
+    if say is None:
+        return None
+    text, mood = say(event)
+    return Sentence(who=getattr(event, "step", "run"), text=one_line(text), mood=mood)
+
+
+def show_tokens(count: int) -> str:
+    """``1 token``, ``12,345 tokens``."""
+    return f"{count:,} token" + "s" * (count != 1)
+
+
+Said = tuple[str, Mood]
+
+
+def _run_started(event: RunStarted) -> Said:
+    count = len(event.steps)
+    return f"{event.workflow}: {count} step" + "s" * (count != 1), "plain"
+
+
+def _server_started(event: ToolServerStarted) -> Said:
+    count = f"{event.tools} tool" + "s" * (event.tools != 1)
+    return f"tool server {event.server} is up with {count} after {show_seconds(event.seconds)}", "plain"
+
+
+def _server_died(event: ToolServerDied) -> Said:
+    then = "; it was started again" if event.restarted else ""
+    return f"tool server {event.server} died: {event.message}{then}", "warning"
+
+
+def _step_started(event: StepStarted) -> Said:
+    return "started" + (f" with {event.model}" if event.model else ""), "plain"
+
+
+def _called(event: ToolCalled) -> Said:
+    text = f"calls {event.server}.{event.tool}"
+    if event.arguments:
+        text += " " + fit(one_line(encode_json(event.arguments).decode()), _ARGUMENTS)
+    return text, "plain"
+
+
+def _returned(event: ToolReturned) -> Said:
+    took = show_seconds(event.seconds)
+    if event.is_error:
+        return f"{event.server}.{event.tool} failed in {took}: {fit(one_line(event.text), _TOOL_ERROR)}", "plain"
+    count = f"{event.characters:,} character" + "s" * (event.characters != 1)
+    cut = f", cut; whole in {event.artifact}" if event.artifact else ""
+    return f"{event.server}.{event.tool} answered {count} in {took}{cut}", "plain"
+
+
+def _ran(event: CommandRan) -> Said:
+    command = fit(one_line(" ".join(event.argv)), _ARGUMENTS)
+    verb = "checked by" if event.expectation else "ran"
+    return f"{verb} {command}: exit code {event.exit_code} in {show_seconds(event.seconds)}", "plain"
+
+
+def _refused(event: AnswerRefused) -> Said:
+    left = f"asked again, {event.left} more after this" if event.left else "no more tries"
+    return f"answer refused ({event.kind}): {event.message}; {left}", "plain"
+
+
+def _warned(event: StepWarned) -> Said:
+    return f"warning: {event.message}", "warning"
+
+
+def _retried(event: StepRetried) -> Said:
+    wait = show_seconds(event.wait)
+    return f"attempt {event.attempt} failed ({event.kind}): {event.message}; next in {wait}", "warning"
+
+
+def _step_finished(event: StepFinished) -> Said:
+    text: str = event.status
+    if event.attempts:
+        text += f" in {show_seconds(event.seconds)}"
+    if event.usage.total:
+        text += f", {show_tokens(event.usage.total)}"
+    return text + _why(event.error, event.reason), _MOODS.get(event.status, "plain")
+
+
+def _run_finished(event: RunFinished) -> Said:
+    text = f"{event.status} in {show_seconds(event.seconds)}{_why(event.error, None)}"
+    return text, _MOODS.get(event.status, "plain")
+
+
+def _why(error: Mapping[str, str] | None, reason: str | None) -> str:
+    if error is not None:
+        return f" ({error.get('kind', 'bug')}): {error.get('message', '')}"
+    return f": {reason}" if reason else ""
+
+
+_SENTENCES: Mapping[type, Callable[[Any], Said]] = {
+    RunStarted: _run_started,
+    ToolServerStarted: _server_started,
+    ToolServerDied: _server_died,
+    StepStarted: _step_started,
+    ToolCalled: _called,
+    ToolReturned: _returned,
+    CommandRan: _ran,
+    AnswerRefused: _refused,
+    StepWarned: _warned,
+    StepRetried: _retried,
+    StepFinished: _step_finished,
+    RunFinished: _run_finished,
+}

@@ -1,9 +1,10 @@
-"""The house as a whole: who imports whom, which module is the door to which library, and what the wheel carries."""
+"""The house as a whole: who imports whom, the doors to libraries, what the wheel carries, what the pages say."""
 
 from __future__ import annotations
 
 import ast
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from runner.cli.verbs import VERBS
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "runner"
@@ -158,3 +161,35 @@ def test_help_stays_light():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == []
+
+
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "workflows").rglob("*.md")])
+EXAMPLE = re.compile(r"^```ya?ml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def workflows_on_pages():
+    for page in PAGES:
+        for number, found in enumerate(EXAMPLE.finditer(page.read_text(encoding="utf-8")), start=1):
+            if re.search(r"^version:", found[1], re.MULTILINE):
+                yield pytest.param(found[1], id=f"{page.relative_to(ROOT)}-{number}")
+
+
+@pytest.mark.parametrize("text", list(workflows_on_pages()))
+def test_every_workflow_on_a_page_is_right(text, tmp_path):
+    (tmp_path / "page.yaml").write_text(text, encoding="utf-8")
+    command = [Path(sys.executable).with_name("bridge-run"), "check", "--offline", "--strict", "page.yaml"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_pages_name_only_what_there_is(page):
+    text = page.read_text(encoding="utf-8")
+    links = {link.split("#")[0] for link in re.findall(r"\]\((?!https?:|#)([^)\s]+)\)", text)}
+    assert {link for link in links if not (page.parent / link).exists()} == set()
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z]+)", text)) <= targets
+    verbs = set(re.findall(r"[`$] ?bridge-run ([a-z]+)(?![\w./-])", text))
+    assert verbs <= set(VERBS)
+    modules = set(re.findall(r"`(runner/[\w/.]+)`", text))
+    assert {module for module in modules if not (ROOT / module).exists()} == set()

@@ -74,18 +74,19 @@ class ToolBox(Protocol):
         """Its tools after ``start``, sorted by name."""
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
-        """Call a tool; a tool that fails is a result with ``is_error``, so that a model can read why.
+        """Call a tool; a tool that fails, or does not answer in time, is a result with ``is_error``, so that a model
+        can read why.
 
         Raises:
-            ToolServerError: the server died in the call, broke the protocol, or did not answer in time.
+            ToolServerError: the server died in the call, or broke the protocol.
         """
 
     async def restart(self) -> None:
-        """End what is left of it and start anew; after a death in a call, once.
+        """End what is left of it and start anew; callers that saw the same death restart it once, a live one stays.
 
         Raises:
             ToolServerError: as ``start``.
         """
 
     async def close(self) -> None:
-        """End it with everything it started; never raises, may be called twice and in any state."""
+        """End it with everything it started; raises only cancellation, may be called twice and in any state."""

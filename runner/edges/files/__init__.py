@@ -1,0 +1,1 @@
+"""The built-in files: list, read, search, write and edit inside one folder, without a process."""

@@ -54,14 +54,14 @@ def render(value: Json, names: Names) -> Json:
     return value
 
 
-def render_text(source: str, names: Names) -> str:
-    """The template as text: null as nothing, booleans ``true``/``false``, lists and mappings as JSON.
+def render_text(value: Json, names: Names) -> str:
+    """A template, or a value with templates in it, as text: null as nothing, booleans ``true``/``false``, lists and mappings as JSON.
 
     Raises:
         TemplateError: as ``render``; also if the text is longer than 1 MB.
     """
-    text = as_text(render(source, names))
-    if len(text) > _PLAIN_LIMIT and has_template(source):
+    text = as_text(render(value, names))
+    if len(text) > _PLAIN_LIMIT and not (isinstance(value, str) and text is value):
         raise TemplateError(
             "the template gives more than 1 MB of text", hint="pass a part of it, or the path of a file"
         )

@@ -18,6 +18,8 @@ Json = Any
 """A plain JSON value: None, bool, int, float, str, list, dict."""
 
 StepKind = Literal["task", "tool", "run", "workflow", "approve"]
+Effect = Literal["none", "idempotent", "unsafe"]
+"""What a step's tools do to the world, where the file says so and the tools' own annotations do not count."""
 Join = Literal["all_succeeded", "none_failed", "any_succeeded", "all_finished"]
 
 
@@ -184,6 +186,7 @@ class Step:
     timeout: float = 1800.0
     limits: StepLimits = StepLimits()
     on_error: OnError = OnError()
+    effects: Effect | None = None
 
     @property
     def kind(self) -> StepKind:

@@ -15,6 +15,7 @@ _WHERE = {
     "loop": "exists only in a step with `for_each`, `matrix` or `repeat`",
     "previous": "exists only in a step with `repeat`",
     "output": "exists only in `expect` and `repeat`: it is the answer that is being checked",
+    "error": "exists only in `on_error.output`: it is what went wrong in the step",
 }
 _STEP_ATTRIBUTES = ("output", "status", "error")
 _RUN_ATTRIBUTES = (*_STEP_ATTRIBUTES, "exit_code", "stderr")

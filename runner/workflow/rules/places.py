@@ -11,7 +11,7 @@ from runner.words.templates import Inspection, has_template, inspect_expression,
 
 Role = Literal["step", "expect", "run_env", "shell", "model", "server", "server_secret", "defaults", "outputs"]
 
-ROOTS = ("inputs", "steps", "run", "secrets", "item", "matrix", "loop", "previous", "output")
+ROOTS = ("inputs", "steps", "run", "secrets", "item", "matrix", "loop", "previous", "output", "error")
 """Every name that some place knows."""
 
 _IN_A_STEP = frozenset(("inputs", "steps", "run"))
@@ -108,7 +108,7 @@ def _step(step: Mapping[str, Any], index: int) -> Iterator[Place]:
     yield from _texts(step, (*path, "env"), "run_env", names | {"secrets"}, index)
     yield from _texts(step, (*path, "model"), "model", _KNOWN["model"], index)
     if isinstance(step.get("on_error"), Mapping):
-        yield from _texts(step["on_error"], (*path, "on_error", "output"), "step", names, index)
+        yield from _texts(step["on_error"], (*path, "on_error", "output"), "step", names | {"error"}, index)
     for key in ("when", "for_each"):
         yield from _expression(
             step, (*path, key), "step", names - ({"item", "matrix", "loop"} if key == "for_each" else set()), index

@@ -1,0 +1,171 @@
+"""The values of a workflow's inputs: from ``-i name=value``, ``--inputs FILE`` and the defaults."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from runner.words.errors import UsageError
+from runner.words.schemas import complaints
+from runner.words.spans import show_path
+from runner.words.suggest import did_you_mean
+from runner.workflow.model import Input, Json, Workflow
+
+ReadFile = Callable[[str], str]
+"""The text of a file; raises OSError, or UnicodeDecodeError if it is no text."""
+
+
+def bind_inputs(
+    workflow: Workflow, given: Sequence[str], from_file: Mapping[str, Json] | None, read_file: ReadFile
+) -> dict[str, Json]:
+    """Every input with its value, in the order of the file.
+
+    ``given`` are the texts ``name=value`` or ``name=@file`` of the command line, the last one of a name wins;
+    they beat ``from_file``, the content of ``--inputs``, and that beats the defaults.
+
+    Raises:
+        UsageError: an unknown name, a value that does not fit, or a required input without a value.
+    """
+    values: dict[str, Json] = {}
+    for name, value in (from_file or {}).items():
+        values[name] = _fitting(_declared(workflow, name), value)
+    for text in given:
+        name, raw = _split(text)
+        declared = _declared(workflow, name)
+        values[name] = _fitting(declared, _parsed(declared, _content(name, raw, read_file)))
+    _refuse_missing(
+        declared for declared in workflow.inputs.values() if declared.required and declared.name not in values
+    )
+    return {name: values.get(name, declared.default) for name, declared in workflow.inputs.items()}
+
+
+def _split(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise UsageError(f"`{text}` is no input", hint="write `-i name=value`, or `-i name=@file`")
+    return name.strip(), value
+
+
+def _declared(workflow: Workflow, name: str) -> Input:
+    if name in workflow.inputs:
+        return workflow.inputs[name]
+    known = ", ".join(f"`{known}`" for known in workflow.inputs)
+    near = did_you_mean(name, workflow.inputs)
+    hint = near or (f"its inputs are {known}" if known else "it has no inputs")
+    raise UsageError(f"the workflow `{workflow.name}` has no input `{name}`", hint=hint)
+
+
+def _content(name: str, raw: str, read_file: ReadFile) -> str:
+    if not raw.startswith("@"):
+        return raw
+    file = raw[1:]
+    try:
+        text = read_file(file)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the input `{name}` cannot be read: `{file}` is not written in UTF-8") from error
+    except OSError as error:
+        reason = error.strerror or str(error)
+        hint = "after `@` stands the path of a file, from where you are"
+        raise UsageError(f"the input `{name}` cannot be read from `{file}`: {reason}", hint=hint) from error
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _types(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    said = schema.get("type", ())
+    return (said,) if isinstance(said, str) else tuple(said)
+
+
+def _parsed(declared: Input, text: str) -> Json:
+    """The text read as the declared type; where a text is allowed too, what is nothing else is a text."""
+    kinds = _types(declared.schema) or _types_of_choices(declared.schema)
+    for kind in kinds:
+        if kind != "string":
+            parsed = _read_as(kind, text)
+            if parsed is not _NOT_ONE:
+                return parsed
+    if "string" in kinds or not kinds:
+        return text
+    shown = text if len(text) <= 60 else text[:60] + "…"
+    nouns = " or ".join(_NOUNS.get(kind, kind) for kind in kinds)
+    raise UsageError(f"the input `{declared.name}` must be {nouns}, not `{shown}`", hint=_how(declared))
+
+
+_NOT_ONE = object()
+_NOUNS: Mapping[str, str] = {
+    "boolean": "`true` or `false`",
+    "integer": "a whole number",
+    "number": "a number",
+    "array": "a list",
+    "object": "a mapping",
+    "null": "`null`",
+    "string": "a text",
+}
+_EXAMPLES: Mapping[str, str] = {
+    "boolean": "true",
+    "integer": "3",
+    "number": "0.5",
+    "array": """'["a", "b"]'""",
+    "object": """'{"key": "value"}'""",
+    "null": "null",
+}
+_CLASSES: Mapping[str, tuple[type, ...]] = {
+    "boolean": (bool,),
+    "integer": (int,),
+    "number": (int, float),
+    "array": (list,),
+    "object": (dict,),
+    "null": (type(None),),
+}
+
+
+def _types_of_choices(schema: Mapping[str, Any]) -> tuple[str, ...]:
+    """The types that an ``enum`` without ``type`` lets in; nothing known = a text."""
+    kinds = {kind for value in schema.get("enum", ()) for kind, classes in _CLASSES.items() if type(value) in classes}
+    kinds |= {"string" for value in schema.get("enum", ()) if isinstance(value, str)}
+    return tuple(sorted(kinds))
+
+
+def _read_as(kind: str, text: str) -> Any:
+    try:
+        value = json.loads(text, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        return _NOT_ONE
+    if isinstance(value, bool) and kind != "boolean":
+        return _NOT_ONE
+    if kind == "integer" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if isinstance(value, _CLASSES.get(kind, ())) else _NOT_ONE
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _fitting(declared: Input, value: Json) -> Json:
+    found = complaints(declared.schema, value)
+    if found:
+        where = f" at `{show_path(found[0].path)}`" if found[0].path else ""
+        raise UsageError(f"the input `{declared.name}` does not fit{where}: {found[0].message}", hint=_how(declared))
+    return value
+
+
+def _example(declared: Input) -> str:
+    for choice in (*declared.schema.get("enum", ()), *declared.schema.get("examples", ())):
+        return choice if isinstance(choice, str) else json.dumps(choice, ensure_ascii=False)
+    kind = next(iter(_types(declared.schema)), "string")
+    return _EXAMPLES.get(kind, "…")
+
+
+def _how(declared: Input) -> str:
+    return f"write it like this: `-i {declared.name}={_example(declared)}`"
+
+
+def _refuse_missing(missing: Iterable[Input]) -> None:
+    needed = list(missing)
+    if not needed:
+        return
+    names = ", ".join(f"`{one.name}`" for one in needed)
+    options = " ".join(f"-i {one.name}={_example(one)}" for one in needed)
+    message = f"the input {names} has no value" if len(needed) == 1 else f"these inputs have no value: {names}"
+    raise UsageError(message, hint=f"give {'it' if len(needed) == 1 else 'them'}: `{options}`")

@@ -1,0 +1,89 @@
+"""From a path to a workflow that was checked: all problems of a stage at once, in file order."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+from typing import Any
+
+from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
+from runner.words.errors import WorkflowError
+from runner.workflow.decode import decode
+from runner.workflow.document import Document, read_document
+from runner.workflow.model import Step, Workflow
+from runner.workflow.rules.order import Edge, needs_of
+from runner.workflow.rules.table import judge
+from runner.workflow.rules.view import make_view
+from runner.workflow.schema import shape_findings
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Loaded:
+    """A checked workflow, what is doubtful in its file though it works, and the document that both came from."""
+
+    workflow: Workflow
+    warnings: tuple[Diagnostic, ...]
+    document: Document
+
+
+def load(path: str) -> Loaded:
+    """Read and check a workflow file; ``path`` is shown in findings as it is given.
+
+    Raises:
+        WorkflowError: with every problem of the first stage that has any (text, shape, meaning), warnings too.
+    """
+    return load_document(read_document(path))
+
+
+def load_document(document: Document) -> Loaded:
+    """Check a document that was read; files that it names are looked up beside ``document.file``.
+
+    Raises:
+        WorkflowError: as ``load``.
+    """
+    shape = in_file_order((*document.warnings, *shape_findings(document)))
+    if has_errors(shape):
+        raise WorkflowError(shape)
+    folder = FilePath(document.file).parent
+    read_schema = _schema_reader(folder)
+    view = make_view(document, read_schema, lambda file: (folder / file).expanduser().is_file())
+    decoded = decode(document, _forgiving(read_schema))
+    findings = in_file_order((*shape, *decoded.findings, *judge(view)))
+    if has_errors(findings) or decoded.workflow is None:
+        raise WorkflowError(findings)
+    edges = needs_of(view)
+    steps = tuple(_with_needs(step, edges) for step in decoded.workflow.steps)
+    workflow = replace(decoded.workflow, folder=str(folder), steps=steps)
+    return Loaded(workflow=workflow, warnings=findings, document=document)
+
+
+def _with_needs(step: Step, edges: Mapping[str, Mapping[str, Edge]]) -> Step:
+    """The step with all it waits for, in the order of the file."""
+    waits_for = edges[step.id]
+    return replace(step, needs=tuple(other for other in edges if other in waits_for))
+
+
+def _schema_reader(folder: FilePath) -> Callable[[str], Any]:
+    """Reads a JSON file beside the workflow, once."""
+    known: dict[str, Any] = {}
+
+    def read_schema(file: str) -> Any:
+        if file not in known:
+            known[file] = json.loads((folder / file).read_text(encoding="utf-8"))
+        return known[file]
+
+    return read_schema
+
+
+def _forgiving(read_schema: Callable[[str], Any]) -> Callable[[str], Any]:
+    """For the decoder: a file that cannot be read lets everything pass, because a rule (BR226, BR232) reports it."""
+
+    def read(file: str) -> Any:
+        try:
+            return read_schema(file)
+        except (OSError, ValueError):
+            return {}
+
+    return read

@@ -1,0 +1,91 @@
+"""BR221: keys of format 1 that this version cannot carry out yet. Refused, never ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from runner.words.diagnostics import Diagnostic
+from runner.words.spans import Path
+from runner.workflow.rules.view import View
+
+
+class Unbuilt(NamedTuple):
+    """A key, which of its values are not built, and what to do until they are."""
+
+    key: str
+    way_out: str
+    is_unbuilt: Callable[[Any], bool] = lambda _: True
+
+
+def _other_than(*built: Any) -> Callable[[Any], bool]:
+    return lambda value: value not in built
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+_FOR_EACH = "write one step for each item"
+_ONE_MODEL = "name one model; `--model` swaps it for a run"
+
+TOP: tuple[Unbuilt, ...] = (
+    Unbuilt("workspace", "leave it out: steps work in the folder itself; commit before you start", _other_than("here")),
+)
+MODEL: tuple[Unbuilt, ...] = (
+    Unbuilt("load", "load the model with these settings in LM Studio"),
+    Unbuilt("ttl", "set the idle time in LM Studio"),
+    Unbuilt("fallback", _ONE_MODEL),
+    Unbuilt("endpoint", "pass the server by `--endpoint`"),
+)
+SERVER: tuple[Unbuilt, ...] = (Unbuilt("isolate", "leave it out: one process serves the whole run", bool),)
+STEP: tuple[Unbuilt, ...] = (
+    Unbuilt("workflow", "copy the steps of that file into this one"),
+    Unbuilt("approve", "end the workflow here, and start a second one after the decision"),
+    Unbuilt("join", "leave it out: a step runs when all it needs has succeeded", _other_than("all_succeeded")),
+    Unbuilt("for_each", _FOR_EACH),
+    Unbuilt("as", _FOR_EACH),
+    Unbuilt("max_parallel", "use `limits: {parallel: …}` at the top of the file"),
+    Unbuilt("fail_fast", "use `limits: {fail_fast: true}` at the top of the file"),
+    Unbuilt("matrix", "write one step for each row"),
+    Unbuilt("repeat", "use `expect`: a miss goes back to the model, up to `repair` times"),
+    Unbuilt("order", "leave it out"),
+    Unbuilt("artifacts", "let the step write the files where you want them"),
+    Unbuilt("reads_only", "give the step only tools that read"),
+    Unbuilt("images", "describe the picture in the prompt"),
+    Unbuilt("with", "copy the steps of that file into this one"),
+    Unbuilt("context", "leave it out: old tool results are shortened first", _other_than("trim")),
+    Unbuilt("model", _ONE_MODEL, _is_list),
+)
+DEFAULTS: tuple[Unbuilt, ...] = (Unbuilt("model", _ONE_MODEL, _is_list),)
+
+
+def br221_not_built_yet(view: View) -> Iterable[Diagnostic]:
+    """Every key of these tables that the file uses."""
+    for table, holder, path in _holders(view):
+        for unbuilt in table:
+            if unbuilt.key in holder and unbuilt.is_unbuilt(holder[unbuilt.key]):
+                yield _finding(view, (*path, unbuilt.key), holder[unbuilt.key], unbuilt.way_out)
+    for alias, model in view.section("models").items():
+        if isinstance(model, list):
+            yield _finding(view, ("models", alias), model, _ONE_MODEL)
+
+
+def _holders(view: View) -> Iterator[tuple[tuple[Unbuilt, ...], Mapping[str, Any], Path]]:
+    yield TOP, view.document.data, ()
+    yield DEFAULTS, view.section("defaults"), ("defaults",)
+    for alias, model in view.section("models").items():
+        if isinstance(model, Mapping):
+            yield MODEL, model, ("models", alias)
+    for name, server in view.section("mcp_servers").items():
+        yield SERVER, server, ("mcp_servers", name)
+    for step in view.steps:
+        yield STEP, step.data, step.path
+
+
+def _finding(view: View, path: Path, value: Any, way_out: str) -> Diagnostic:
+    name = "a list of models" if isinstance(value, list) and path[-1] not in {"fallback", "artifacts", "images"} else ""
+    what = name if name and (path[-1] == "model" or path[0] == "models") else f"`{path[-1]}`"
+    shown = f"`{path[-1]}: {str(value).lower()}`" if path[-1] in {"join", "context", "workspace", "isolate"} else what
+    message = f"{shown} is part of the format, but this version of bridge-run cannot carry it out yet"
+    return view.finding("BR221", message, view.key_span(path), help=way_out)

@@ -80,6 +80,8 @@ def compose(
 ) -> Answer:  # fmt: skip
     """The answer of a turn. ``max_tokens`` None = as long as it is; a longer one is cut and ends with ``length``."""
     turn = picked.turn
+    if turn.fault is not None and turn.fault.kind == "empty":
+        return Answer(serial=serial, model=model, prompt_tokens=prompt_tokens)
     answer = Answer(
         serial=serial,
         model=model,

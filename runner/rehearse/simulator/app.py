@@ -15,7 +15,8 @@ from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive, Scope, Send
 
-from runner.rehearse.simulator import ask, listing, refusal, say
+from runner.rehearse.simulator import ask, listing, refusal
+from runner.rehearse.simulator.embed import embeddings
 from runner.rehearse.simulator.engine import Engine
 from runner.rehearse.simulator.script import ScriptedModel
 from runner.rehearse.simulator.stage import Form, Outcome, Stage, send_json
@@ -86,6 +87,9 @@ class App:
             await send_json(send, refused.status, refused.body)
         except ClientDisconnect:
             return
+        except Exception as bug:
+            outcome.status = 500
+            await send_json(send, 500, {"error": f"the simulator has a bug: {type(bug).__name__}: {bug}"})
         finally:
             if self._on_request is not None:
                 seconds = self._engine.clock() - began
@@ -164,7 +168,7 @@ class App:
         texts = ask.read_embedding(call.said)
         async with self._engine.seat(ask.model_name(call.said), "embedding", ttl=ask.time_to_live(call.said)) as seat:
             call.outcome.model = seat.instance.id
-            await call.answer(say.embeddings(seat.instance.id, texts, seat.instance.model.dimensions))
+            await call.answer(embeddings(seat.instance.id, texts, seat.instance.model.dimensions))
 
     async def _load(self, call: Call) -> None:
         name, context_length, echo = ask.read_load(call.said)

@@ -94,9 +94,15 @@ class Engine:
         return instance
 
     async def until_ready(self, instance: Instance) -> None:
-        """Wait until its load ends."""
-        while (left := instance.ready_at - self.clock()) > 0:
+        """Wait until its load ends.
+
+        Raises:
+            Refusal: it was unloaded meanwhile.
+        """
+        left = instance.ready_at - self.clock()
+        if left > 0:
             await asyncio.sleep(left)
+        still_there(instance)
 
     def part(self, ask: Ask, instance: Instance) -> Part:
         """What the instance says to the request; the turn counts as played.

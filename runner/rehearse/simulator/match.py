@@ -16,7 +16,7 @@ DEFAULT_INDEX = -1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """What was asked: the messages of ``/v1/chat/completions``, the names of the offered tools, is a schema asked for."""
+    """What was asked: messages as ``/v1/chat/completions`` has them, names of the offered tools, is a schema wanted."""
 
     messages: Sequence[Mapping[str, Any]]
     offered: tuple[str, ...] = ()
@@ -25,7 +25,7 @@ class Conversation:
     @property
     def turn(self) -> int:
         """Which answer this will be, counted from 1."""
-        return 1 + sum(message.get("role") == "assistant" for message in self.messages)
+        return 1 + sum(1 for message in self.messages if message.get("role") == "assistant")
 
     @property
     def system(self) -> str:

@@ -11,6 +11,10 @@ ECHO = re.compile(r"\{\{\s*match(?:\.([A-Za-z_]\w*)|\[(\d{1,3})\])\s*\}\}")
 """``{{ match.path }}`` or ``{{ match[1] }}``; all else in braces is plain text."""
 
 
+TEXTS = ("system", "user", "tool_result", "anywhere")
+"""The parts of a conversation that patterns are searched in, in the order in which their groups are counted."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class When:
     """All that is set must hold; the texts are searched, not matched whole. An empty one fits every conversation."""
@@ -25,7 +29,7 @@ class When:
 
     def patterns(self) -> Iterator[tuple[str, re.Pattern[str]]]:
         """The patterns that are set, in the order in which their groups are counted."""
-        for name in ("system", "user", "tool_result", "anywhere"):
+        for name in TEXTS:
             pattern = getattr(self, name)
             if pattern is not None:
                 yield name, pattern
@@ -35,6 +39,16 @@ class When:
         names = [name for _, pattern in self.patterns() for name in pattern.groupindex]
         count = sum(pattern.groups for _, pattern in self.patterns())
         return frozenset((*names, *map(str, range(1, count + 1))))
+
+
+def make_when(given: Mapping[str, Any]) -> When:
+    """The condition that a script states.
+
+    Raises:
+        re.error: a pattern is no regular expression.
+    """
+    patterns = {name: re.compile(given[name]) for name in TEXTS if name in given}
+    return When(turn=given.get("turn"), offered=given.get("offered"), schema=given.get("schema"), **patterns)
 
 
 def echoed(value: Any) -> Iterator[str]:

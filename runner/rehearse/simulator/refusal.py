@@ -99,12 +99,12 @@ def which_model() -> Refusal:
     )
 
 
-def nothing_loaded(version: str) -> Refusal:
-    """Nothing is loaded that could answer; 404 in version 0.3.5 and before."""
+def nothing_loaded(status: int = 400) -> Refusal:
+    """Nothing is loaded that could answer; ``status`` was 404 up to version 0.3.5."""
     return openai(
         "No models loaded. Please load a model in the developer page or use the 'lms load' command.",
         param="model",
-        status=404 if version.startswith(("0.2.", "0.3.")) and int(version.split(".")[2]) <= 5 else 400,
+        status=status,
     )
 
 

@@ -1,15 +1,14 @@
 """Answers on the wire: whole bodies and streams, in the shapes that LM Studio 0.4 sends.
 
-Shapes of ``/v1/chat/completions`` are those recorded by jmgirard/rlmstudio on 0.4.25; of ``/v1/completions``,
-``/v1/embeddings``, ``/api/v0`` and ``/api/v1/chat`` those of LM Studio's documentation.
+Shapes of ``/v1/chat/completions`` are those recorded by jmgirard/rlmstudio on 0.4.25; of ``/v1/completions`` and
+``/api/v0`` those of LM Studio's documentation.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from hashlib import blake2b
 from typing import Any
 
 from runner.rehearse.simulator.answer import Answer, Piece, as_dict, count_tokens
@@ -114,16 +113,16 @@ def chat_reel(answer: Answer, created: int, *, include_usage: bool) -> Reel:
         "model": answer.model,
         "system_fingerprint": answer.model,
     }
-    start = f"data: {_compact(head)[:-1]},"
+    start = f"data: {compact(head)[:-1]},"
 
     def choice(delta: str, finish: str = "null") -> bytes:
         inner = f'{{"index":0,"delta":{delta},"logprobs":null,"finish_reason":{finish}}}'
         return f'{start}"choices":[{inner}]}}\n\n'.encode()
 
-    counts = f'{start}"choices":[],"usage":{_compact(usage(answer))}}}\n\n'.encode() if include_usage else b""
+    counts = f'{start}"choices":[],"usage":{compact(usage(answer))}}}\n\n'.encode() if include_usage else b""
     return Reel(
         deltas=tuple((count_tokens(piece.text), choice(delta)) for piece, delta in _chat_deltas(answer)),
-        ending=choice("{}", _compact(answer.finish)) + counts + DONE,
+        ending=choice("{}", compact(answer.finish)) + counts + DONE,
     )
 
 
@@ -149,73 +148,9 @@ def text_reel(answer: Answer, created: int, *, include_usage: bool) -> Reel:
 
 def error_event(text: str) -> bytes:
     """A failure after the status 200 has been sent."""
-    return f"event: error\ndata: {_compact({'error': {'message': text}, 'message': text})}\n\n".encode()
-
-
-def embeddings(model: str, texts: list[str], dimensions: int) -> dict[str, Any]:
-    """The body of ``/v1/embeddings``; the usage is always zero, as in captures."""
-    data = [
-        {"object": "embedding", "embedding": vector(text, dimensions), "index": index}
-        for index, text in enumerate(texts)
-    ]
-    return {"object": "list", "data": data, "model": model, "usage": {"prompt_tokens": 0, "total_tokens": 0}}
-
-
-def vector(text: str, dimensions: int) -> list[float]:
-    """A direction of length 1 that depends on the text alone."""
-    numbers: list[float] = []
-    while len(numbers) < dimensions:
-        digest = blake2b(f"{len(numbers)}/{text}".encode()).digest()
-        numbers += [byte / 127.5 - 1 for byte in digest]
-    numbers = numbers[:dimensions]
-    length = sum(number * number for number in numbers) ** 0.5 or 1.0
-    return [round(number / length, 6) for number in numbers]
-
-
-def native_chat(answer: Answer, spent: Spent, *, stored: bool) -> dict[str, Any]:
-    """The body of an unstreamed ``/api/v1/chat``; a call of the script is one that found no tool."""
-    output: list[dict[str, Any]] = []
-    if answer.reasoning:
-        output.append({"type": "reasoning", "content": answer.reasoning})
-    output += [_invalid_call(call.name) for call in answer.calls]
-    if answer.content:
-        output.append({"type": "message", "content": answer.content})
-    stats: dict[str, Any] = {
-        "input_tokens": answer.prompt_tokens,
-        "total_output_tokens": answer.completion_tokens,
-        "reasoning_output_tokens": answer.reasoning_tokens,
-        "tokens_per_second": spent.speed(answer.completion_tokens),
-        "time_to_first_token_seconds": round(spent.first_token, 3),
-    }
-    if spent.load > 0:
-        stats["model_load_time_seconds"] = round(spent.load, 3)
-    body: dict[str, Any] = {"model_instance_id": answer.model, "output": output, "stats": stats}
-    if stored:
-        body["response_id"] = f"resp_{blake2b(answer.serial.encode(), digest_size=24).hexdigest()}"
-    return body
-
-
-def native_reel(answer: Answer, body: Mapping[str, Any], load_seconds: float) -> Reel:
-    """A streamed ``/api/v1/chat``; ``body`` is the whole answer, which ends it."""
-    return Reel(deltas=tuple(_native_deltas(answer, load_seconds)), ending=_native("chat.end", result=body))
-
-
-def _native_deltas(answer: Answer, load_seconds: float) -> Iterator[tuple[int, bytes]]:
-    instance = {"model_instance_id": answer.model}
-    yield 0, _native("chat.start", **instance)
-    if load_seconds > 0:
-        yield 0, _native("model_load.start", **instance)
-        yield 0, _native("model_load.progress", **instance, progress=1)
-        yield 0, _native("model_load.end", **instance, load_time_seconds=round(load_seconds, 3))
-    yield 0, _native("prompt_processing.start") + _native("prompt_processing.progress", progress=1)
-    yield 0, _native("prompt_processing.end")
-    for kind, name in (("reasoning", "reasoning"), ("content", "message")):
-        pieces = [piece.text for piece in answer.pieces() if piece.kind == kind]
-        if pieces:
-            yield 0, _native(f"{name}.start")
-            for text in pieces:
-                yield count_tokens(text), _native(f"{name}.delta", content=text)
-            yield 0, _native(f"{name}.end")
+    return f"event: error\ndata: {compact({'error': {'message': text}, 'message': text})}\n\n".encode(
+        "utf-8", "replace"
+    )
 
 
 def _chat_deltas(answer: Answer) -> Iterator[tuple[Piece, str]]:
@@ -230,29 +165,30 @@ def _chat_deltas(answer: Answer) -> Iterator[tuple[Piece, str]]:
 def _delta(answer: Answer, piece: Piece, *, first: bool) -> str:
     role = '"role":"assistant",' if first else ""
     if piece.kind == "reasoning":
-        return f'{{{role}"reasoning_content":{_compact(piece.text)}}}'
+        return f'{{{role}"reasoning_content":{compact(piece.text)}}}'
     if piece.kind == "content":
-        return f'{{{role}"content":{_compact(piece.text)}}}'
+        return f'{{{role}"content":{compact(piece.text)}}}'
     if piece.kind == "call":
-        function = f'{{"name":{_compact(piece.text)},"arguments":""}}'
+        function = f'{{"name":{compact(piece.text)},"arguments":""}}'
         call = f'{{"index":{piece.call},"id":"{answer.calls[piece.call].id}","type":"function","function":{function}}}'
     else:
-        call = f'{{"index":{piece.call},"type":"function","function":{{"arguments":{_compact(piece.text)}}}}}'
+        call = f'{{"index":{piece.call},"type":"function","function":{{"arguments":{compact(piece.text)}}}}}'
     return f'{{{role}"tool_calls":[{call}]}}'
 
 
-def _invalid_call(name: str) -> dict[str, Any]:
-    reason = f"Cannot find tool with name {name}."
-    return {"type": "invalid_tool_call", "reason": reason, "metadata": {"type": "invalid_name", "tool_name": name}}
-
-
-def _native(kind: str, **fields: Any) -> bytes:
-    return f"event: {kind}\ndata: {_compact({'type': kind, **fields})}\n\n".encode()
-
-
 def _data(value: Any) -> bytes:
-    return f"data: {_compact(value)}\n\n".encode()
+    return f"data: {compact(value)}\n\n".encode()
 
 
-def _compact(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+def compact(value: Any) -> str:
+    """JSON on one line, as streams carry it."""
+    return whole_unicode(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def whole_unicode(text: str) -> str:
+    """The text without halves of characters, which JSON can carry as escapes but UTF-8 cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "replace").decode()
+    return text

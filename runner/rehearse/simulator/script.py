@@ -61,7 +61,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What goes wrong in an answer. ``status`` and ``body`` for ``error``, ``text`` for ``error_event`` and ``wrong_model``."""
+    """What goes wrong. ``status`` and ``body`` belong to ``error``, ``text`` to ``error_event`` and ``wrong_model``."""
 
     kind: FaultKind
     status: int = 500

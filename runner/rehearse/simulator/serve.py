@@ -172,7 +172,7 @@ def _listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.setblocking(False)
+        listener.settimeout(0)  # asyncio wants it so
     except (OSError, OverflowError) as error:
         listener.close()
         raise OutsideError(

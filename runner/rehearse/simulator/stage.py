@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from runner.rehearse.simulator import refusal, say
+from runner.rehearse.simulator import native, refusal, say
 from runner.rehearse.simulator.answer import Answer
 from runner.rehearse.simulator.ask import Ask
 from runner.rehearse.simulator.engine import Engine, Part, Seat, still_there
@@ -109,7 +109,10 @@ async def send_json(send: Send, status: int, body: Any, *, cut: bool = False) ->
     if isinstance(body, str):
         kind, data = b"text/html; charset=utf-8", body.encode()
     else:
-        kind, data = b"application/json; charset=utf-8", json.dumps(body, ensure_ascii=False, indent=2).encode()
+        kind, data = (
+            b"application/json; charset=utf-8",
+            say.whole_unicode(json.dumps(body, ensure_ascii=False, indent=2)).encode(),
+        )
     headers = [*_ALWAYS, (b"content-type", kind), (b"content-length", str(len(data)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     sent = data[: len(data) // 2] if cut else data
@@ -131,7 +134,7 @@ async def _pause(seat: Seat, seconds: float) -> None:
 
 def _reel(form: Form, ask: Ask, answer: Answer, spent: say.Spent) -> say.Reel:
     if form == "native":
-        return say.native_reel(answer, say.native_chat(answer, spent, stored=ask.store), spent.load)
+        return native.native_reel(answer, native.native_chat(answer, spent, stored=ask.store), spent.load)
     if form in ("text", "v0_text"):
         return say.text_reel(answer, _now(), include_usage=ask.include_usage)
     return say.chat_reel(answer, _now(), include_usage=ask.include_usage)
@@ -139,7 +142,7 @@ def _reel(form: Form, ask: Ask, answer: Answer, spent: say.Spent) -> say.Reel:
 
 def _body(form: Form, ask: Ask, answer: Answer, seat: Seat, spent: say.Spent) -> dict[str, Any]:
     if form == "native":
-        return say.native_chat(answer, spent, stored=ask.store)
+        return native.native_chat(answer, spent, stored=ask.store)
     body = (say.whole_text if form in ("text", "v0_text") else say.whole_chat)(answer, _now())
     return {**body, **say.v0_extras(answer, seat.instance, spent)} if form in ("v0_chat", "v0_text") else body
 

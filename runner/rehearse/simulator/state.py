@@ -139,7 +139,7 @@ class Memory:
         downloaded = [m.key for m in self._script.models.values() if domain_of(m) == domain]
         if able or not downloaded:
             raise refusal.unknown_model(name or "", downloaded, domain)
-        raise refusal.nothing_loaded(self._script.settings.version)
+        raise refusal.nothing_loaded(400 if self._script.settings.has_v0 else 404)
 
     def _add(
         self, model: ScriptedModel, now: float, *, context_length: int | None = None, parallel: int | None = None

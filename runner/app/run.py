@@ -10,12 +10,14 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from runner import __version__
 from runner.app.console import allows_colour, say, tell
 from runner.app.interrupt import interruptible
 from runner.app.prepare import Prepared, plan_of, prepare
+from runner.app.problem import tell_findings
 from runner.app.request import RunRequest
 from runner.app.servers import ask, model_endpoints
 from runner.app.tool_start import ToolStart, rendered_server, servers_used
@@ -34,7 +36,6 @@ from runner.plan.plan import Plan
 from runner.record.events import RunFinished, RunStarted, StepFinished
 from runner.record.journal import Journal, masking
 from runner.record.state import RunState, result
-from runner.show.problems import render
 from runner.show.progress import Display, make_display
 from runner.show.result_view import closing_text, outputs_text, result_json
 from runner.words.diagnostics import Diagnostic, has_errors
@@ -184,11 +185,13 @@ class _Run:
         used = servers_used(self._workflow)
         if not used:
             return ToolStart(self._workflow, {})
-        from runner.edges.toolboxes import make_toolbox
+        from runner.edges.toolbox import make_toolbox
 
         servers = (rendered_server(self._prepared.surroundings.servers[name], names) for name in used)
         boxes = {
-            server.name: make_toolbox(server, environment=self._environment, offspring=self._offspring)
+            server.name: make_toolbox(
+                server, folder=str(Path.cwd()), environment=self._environment, offspring=self._offspring
+            )
             for server in servers
         }
         return ToolStart(self._workflow, boxes)
@@ -227,7 +230,7 @@ class _Run:
         if quiet:
             return
         if not self._request.quiet:
-            tell(closing_text(outcome, folder=history.folder.path, colour=self._colour()))
+            tell(closing_text(outcome, journal=f"{history.folder.path}/journal.jsonl", colour=self._colour()))
         if self._request.output == "json":
             say(result_json(outcome))
         elif history.state.status == "succeeded":
@@ -238,7 +241,7 @@ class _Run:
 
     def _warn(self, findings: Sequence[Diagnostic]) -> None:
         if findings and not self._request.quiet:
-            tell(render(findings, _source, colour=self._colour()))
+            tell_findings(findings, colour=self._colour())
 
     def _colour(self) -> bool:
         return allows_colour(sys.stderr, self._environment, wanted=self._request.colour)
@@ -264,11 +267,3 @@ def _backends(endpoints: Sequence[str], environment: Mapping[str, str]) -> dict[
 
     token = token_from(environment)
     return {endpoint: HttpBackend(endpoint, token=token) for endpoint in endpoints}
-
-
-def _source(file: str) -> str | None:
-    try:
-        with open(file, encoding="utf-8", errors="replace") as text:  # noqa: PTH123  no pathlib for one read
-            return text.read()
-    except OSError:
-        return None

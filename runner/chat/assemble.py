@@ -97,6 +97,7 @@ class AnswerAssembler:
             reasoning=reasoning,
             tool_calls=calls,
             finish_reason=finish,
+            cut_call=dropped,
             usage=self._usage,
             first_token_seconds=first_token_seconds,
         )

@@ -162,6 +162,7 @@ def _llama_entry(row: Row, props: Row, *, single: bool) -> ModelEntry:
         size_bytes=_count(meta.get("size")),
         max_context_length=_count(meta.get("n_ctx_train")),
         vision=_bool(_map(props.get("modalities")).get("vision")) if single else None,
+        tool_use=_bool(_map(props.get("chat_template_caps")).get("supports_tool_calls")) if single else None,
         variants=tuple(alias for alias in _texts(row.get("aliases")) if alias != key),
         instances=(Instance(id=key, context_length=context, parallel=slots),) if loaded else (),
         loaded=loaded,

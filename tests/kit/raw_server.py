@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -46,15 +46,17 @@ class RawServer:
     heard: list[Heard] = field(default_factory=list)
     connections: int = 0
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        self.tasks.add(asyncio.current_task())
         number = self.connections
         try:
             while await self._one(reader, writer, number):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client went, or the test is over
         finally:
             for one in self.heard:
                 if one.connection == number:
@@ -95,10 +97,9 @@ async def raw_server(answer: Callable[[Heard], Script] | Script) -> AsyncIterato
         yield server
     finally:
         listening.close()
-        tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task() and "serve" in repr(t.get_coro())]
-        for task in tasks:
+        for task in server.tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*server.tasks)
 
 
 def reply(body: object, *, status: int = 200, kind: str = "application/json", headers: str = "") -> Script:
@@ -153,4 +154,3 @@ def usage(prompt: int, completion: int, reasoning: int = 0) -> dict[str, object]
 
 
 DONE = "data: [DONE]\n\n"
-Handler = Callable[[Heard], Awaitable[None]]

@@ -13,11 +13,11 @@ import click
 
 from runner import __version__
 from runner.app.console import allows_colour, leave_quietly, tell
-from runner.app.report import tell_error
+from runner.app.problem import tell_error
 from runner.words.errors import BridgeError
 from runner.words.exits import Exit
 
-REPORT_TO = "please report it with that file: it holds no inputs and no secrets"
+REPORT_TO = "please report it with that file, after a look for what is private"
 
 
 def ending(error: BaseException, arguments: Sequence[str]) -> int:

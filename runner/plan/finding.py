@@ -8,18 +8,15 @@ from runner.workflow.model import Workflow
 
 
 def span_at(workflow: Workflow, path: Path) -> Span | None:
-    """Where the value of ``path`` stands, or else the nearest value around it whose place is known."""
+    """Where the value of ``path`` stands, or else the nearest value around it whose place is known.
+
+    The best place for what concerns a whole step or model is its ``id``.
+    """
     for length in range(len(path), 0, -1):
-        span = workflow.spans.get(path[:length])
-        if span is not None:
-            return span
+        for place in (path[:length], (*path[:length], "id")):
+            if place in workflow.spans:
+                return workflow.spans[place]
     return None
-
-
-def step_place(workflow: Workflow, step_path: Path) -> Path:
-    """The path of a step's ``id``, the best place for what concerns the step as a whole."""
-    place = (*step_path, "id")
-    return place if place in workflow.spans else step_path
 
 
 def finding(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
 from runner.chat.toolbox import Tool
-from runner.plan.finding import finding, step_place
+from runner.plan.finding import finding
 from runner.plan.plan import ToolGrant
 from runner.words.diagnostics import Diagnostic, Note
 from runner.words.spans import Path
@@ -112,7 +112,6 @@ def _missing_in_steps(workflow: Workflow, names: Mapping[str, Sequence[str]]) ->
         admitted = [name for name in names[server] if _admits(workflow.servers[server].tools, name)]
         if any(fnmatchcase(name, pattern) for name in admitted):
             continue
-        place = place if place in workflow.spans else step_place(workflow, place[:2])
         if _is_glob(pattern):
             message = f"server `{server}` offers no tool that matches `{pattern}` and its allow-list"
             yield finding(workflow, "BR402", place, message, level="warning", notes=_offers(server, names[server]))

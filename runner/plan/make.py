@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.chat.catalogue import Catalogue
-from runner.plan.finding import finding, step_place
+from runner.plan.finding import finding
 from runner.plan.grants import grants_for
 from runner.plan.graph import run_order
 from runner.plan.overrides import NO_OVERRIDES, Overrides
@@ -87,8 +87,7 @@ class _Planner:
         return any(name not in self.names.inputs for name in self.workflow.inputs)
 
     def _untrained(self, step: Step, choice: ModelChoice) -> Diagnostic:
-        written = (*step.path, "model")
-        place = written if written in self.workflow.spans else step_place(self.workflow, step.path)
+        place = (*step.path, "model")
         message = f"step `{step.id}` uses tools, and its model `{choice.model}` was not trained for them"
         ways = "it may still work; a model with tool use will do better"
         return finding(self.workflow, "BR305", place, message, level="warning", help=ways)

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from runner.plan.finding import step_place
 from runner.plan.overrides import Overrides
 from runner.words.errors import TemplateError
 from runner.words.spans import Path
@@ -44,7 +43,7 @@ class Names:
     def wanted_by(self, step: Step, work: TaskWork) -> tuple[Wanted, ...]:
         """The names a step would take, its first wish first; never empty."""
         if work.model is None:
-            return tuple(self._default(step_place(self.workflow, step.path), frozenset()))
+            return tuple(self._default(step.path, frozenset()))
         return tuple(self._expand_all(work.model, (*step.path, "model"), "step", frozenset()))
 
     def _default(self, place: Path, seen: frozenset[str]) -> Iterator[Wanted]:

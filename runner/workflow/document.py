@@ -15,7 +15,7 @@ from runner.words.units import show_bytes
 from runner.workflow.composer import compose
 from runner.workflow.lines import LineTable
 from runner.workflow.node import MappingNode, Node, child, descend, extent, resolved
-from runner.workflow.offset import source_offsets
+from runner.workflow.offset import bare_source, source_offsets
 
 MAX_BYTES = 5 * 1024**2
 """Size of the largest file that is read."""
@@ -85,6 +85,17 @@ class Document:
         if offsets is None:
             return self.span(path)[:2]
         return self.lines.place(offsets[max(0, min(offset, len(value)))])
+
+    def source(self, path: Path) -> str:
+        """A scalar as it is written, with its quotes but without anchor and tag.
+
+        Raises:
+            KeyError: the path leads to no scalar.
+        """
+        node = resolved(descend(self.root, path))
+        if not isinstance(node, tuple):
+            raise KeyError(path)
+        return bare_source(self.text, *node)
 
     def _value(self, path: Path) -> Any:
         value: Any = self.data

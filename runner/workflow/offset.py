@@ -37,6 +37,12 @@ def source_offsets(text: str, start: int, end: int, value: str) -> list[int] | N
     return None
 
 
+def bare_source(text: str, start: int, end: int) -> str:
+    """The source of a scalar without its anchor and tag."""
+    found = _PROPERTIES.match(text, start, end)
+    return text[found.end() if found else start : end]
+
+
 def _readings(text: str, begin: int, end: int) -> Iterator[list[Piece]]:
     """The likeliest reading first; others only where the indent of a block can be told in several ways."""
     style = text[begin : begin + 1]

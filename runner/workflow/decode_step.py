@@ -1,0 +1,141 @@
+"""A step of the file becomes a ``Step``, with the file's defaults merged in where they fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from runner.words.spans import Path
+from runner.workflow.model import (
+    Expectation,
+    OnError,
+    Retry,
+    RunWork,
+    Step,
+    StepLimits,
+    TaskWork,
+    ToolWork,
+    Work,
+)
+from runner.workflow.reading import Reading, given
+from runner.workflow.wish import name_model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """The ``defaults`` of a file: those that need decoding decoded once, the others as written."""
+
+    written: Mapping[str, Any]
+    timeout: float | None
+    retry: Mapping[str, Any]
+    limits: Mapping[str, Any]
+
+
+def decode_step(reading: Reading, value: Mapping[str, Any], index: int, defaults: Defaults) -> Step:
+    """Decode the step at ``index`` of the list."""
+    path: Path = ("steps", index)
+    needs = value.get("needs", ())
+    written_needs = (needs,) if isinstance(needs, str) else tuple(needs)
+    retry = {**defaults.retry, **read_retry(reading, value.get("retry", {}), (*path, "retry"))}
+    limits = {**defaults.limits, **read_limits(reading, value.get("limits", {}), (*path, "limits"))}
+    return Step(
+        id=value["id"],
+        path=path,
+        work=_work(reading, value, path, defaults.written),
+        name=value.get("name"),
+        needs=written_needs,
+        written_needs=written_needs,
+        when=_condition(value.get("when")),
+        join=value.get("join", "all_succeeded"),
+        output_schema=_output_schema(reading, value.get("output")),
+        expect=_expectations(reading, value, path),
+        repair=value.get("repair", 2),
+        retry=Retry(**retry),
+        limits=StepLimits(**limits),
+        on_error=_on_error(value.get("on_error", "fail")),
+        effects=value.get("effects"),
+        **given(timeout=reading.seconds(value, "timeout", path) or defaults.timeout),
+    )
+
+
+def read_retry(reading: Reading, value: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The fields of ``Retry`` that are written down."""
+    return given(
+        attempts=value.get("attempts"),
+        wait=reading.seconds(value, "wait", path),
+        max_wait=reading.seconds(value, "max_wait", path),
+        on=frozenset(value["on"]) if "on" in value else None,
+    )
+
+
+def read_limits(reading: Reading, value: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """The fields of ``StepLimits`` that are written down."""
+    return given(**{**value, "tool_result": reading.size(value, "tool_result", path)})
+
+
+def _work(reading: Reading, value: Mapping[str, Any], path: Path, defaults: Mapping[str, Any]) -> Work:
+    if "tool" in value:
+        server, _, tool = value["tool"].partition(".")
+        return ToolWork(server=server, tool=tool, arguments=value.get("arguments", {}))
+    if "run" in value:
+        return _run(reading, value, path)
+    return _task(reading, value, path, defaults)
+
+
+def _task(reading: Reading, value: Mapping[str, Any], path: Path, defaults: Mapping[str, Any]) -> TaskWork:
+    """A task; the kinds of step that cannot run yet (refused by a rule) are read as one, so that rules see them."""
+    own_servers = "mcp_servers" in value
+    servers = value["mcp_servers"] if own_servers else defaults.get("mcp_servers", ())
+    # The default tools belong to the default servers: a step that chooses its servers chooses its tools as well.
+    tools = value.get("tools", None if own_servers else defaults.get("tools"))
+    return TaskWork(
+        task=value.get("task", ""),
+        system=value.get("system", defaults.get("system")),
+        model=name_model(reading, value.get("model"), (*path, "model")),
+        servers=tuple(servers),
+        tools=None if tools is None else tuple(tools),
+        sampling=value.get("sampling", {}),
+        context=value.get("context", "trim"),
+        images=tuple(value.get("images", ())),
+    )
+
+
+def _run(reading: Reading, value: Mapping[str, Any], path: Path) -> RunWork:
+    shell = value.get("shell", False)
+    return RunWork(
+        argv=() if shell else reading.words(value, "run", path),
+        shell=value["run"] if shell else None,
+        stdin=value.get("stdin"),
+        cwd=value.get("cwd"),
+        env=reading.texts(value, "env", path),
+        parse_json="output" in value,
+    )
+
+
+def _condition(value: Any) -> str | None:
+    return None if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _output_schema(reading: Reading, value: Any) -> Mapping[str, Any] | None:
+    if not isinstance(value, Mapping):
+        return None
+    schema: Mapping[str, Any] | None = reading.schema(value["schema"]) if "schema" in value else value
+    return schema
+
+
+def _expectations(reading: Reading, value: Mapping[str, Any], path: Path) -> tuple[Expectation, ...]:
+    at = (*path, "expect")
+    return tuple(
+        Expectation(
+            path=(*at, index),
+            that=check.get("that"),
+            run=reading.words(check, "run", (*at, index)),
+            message=check.get("message"),
+        )
+        for index, check in enumerate(value.get("expect", ()))
+    )
+
+
+def _on_error(value: Any) -> OnError:
+    return OnError(do="output", output=value["output"]) if isinstance(value, Mapping) else OnError(do=value)

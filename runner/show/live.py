@@ -29,6 +29,7 @@ from runner.record.events import (
 from runner.record.state import RunState, StepState
 from runner.record.wire import Entry
 from runner.show.cell import fit, fit_tail, one_line, pad
+from runner.show.cell import width as cell_width
 from runner.show.sentence import Mood, Sentence, sentence, show_tokens
 from runner.words.units import show_seconds
 
@@ -78,14 +79,6 @@ class LivePicture:
             get_time=clock,
             _environ=dict(environment),
         )
-        self._live = Live(
-            console=self._console,
-            get_renderable=self._picture,
-            refresh_per_second=_FRAMES_A_SECOND,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
         ascii_only = self._console.options.ascii_only
         self._frames = _FRAMES_ASCII if ascii_only else _FRAMES
         self._signs = _SIGNS_ASCII if ascii_only else _SIGNS
@@ -94,6 +87,14 @@ class LivePicture:
         self._state = RunState()
         self._streams: dict[str, _Stream] = {}
         self._begun: dict[str, float] = {}
+        self._live = Live(  # draws a first frame at once, so the rest of this object has to stand
+            console=self._console,
+            get_renderable=self._picture,
+            refresh_per_second=_FRAMES_A_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
 
     def entry(self, entry: Entry) -> None:
         """Take the fact into the picture; what is over or went wrong is printed above it."""
@@ -147,17 +148,18 @@ class LivePicture:
         running = self._state.running
         shown = running if len(running) < height else running[: max(height - 2, 0)]
         frame = self._frames[int(now * _FRAMES_A_SECOND) % len(self._frames)]
+        models = max((cell_width(_model(step)) for step in shown), default=0) if width >= 60 else 0
         for step in shown:
-            yield self._row(step, frame, now, width)
+            yield self._row(step, frame, now, width, models)
         if len(shown) < len(running) and height > 1:
             yield Text(fit(f"   and {len(running) - len(shown)} more at work", width), style="dim")
         yield Text(fit(self._summary(now), width), style="bold")
 
-    def _row(self, step: StepState, frame: str, now: float, width: int) -> Text:
+    def _row(self, step: StepState, frame: str, now: float, width: int, models: int) -> Text:
         stream = self._streams.get(step.id, _Stream())
         elapsed = show_seconds(now - self._begun.get(step.id, now))
         facts = [
-            fit(one_line(step.model or step.kind or ""), 32) if width >= 60 else "",
+            pad(_model(step), models) if models else "",
             f"round {step.round}" if step.round and width >= 50 else "",
             f"attempt {step.attempt}" if step.attempt > 1 else "",
             stream.rate(now),
@@ -168,7 +170,7 @@ class LivePicture:
             row.append(f"  {fact}")
         room = width - row.cell_len - 2
         if room >= 8:
-            row.append("  ").append(fit_tail(_doing(step, stream), room), "dim")
+            row.append("  ").append(_doing(step, stream, room), "dim")
         row.truncate(width, overflow="ellipsis")
         return row
 
@@ -189,13 +191,17 @@ class LivePicture:
         return min(max((len(step) for step in tuple(self._state.steps)), default=0), 24)
 
 
-def _doing(step: StepState, stream: _Stream) -> str:
+def _model(step: StepState) -> str:
+    return fit(one_line(step.model or step.kind or ""), 32)
+
+
+def _doing(step: StepState, stream: _Stream, room: int) -> str:
     """What the step is at right now: its tools, else the end of what its model says."""
     if step.calls:
-        return one_line(", ".join(dict.fromkeys(step.calls.values())))
+        return fit(one_line(", ".join(dict.fromkeys(step.calls.values()))), room)
     if stream.tail:
-        return one_line(stream.tail)
-    return "waiting for the model" if stream.asked else ""
+        return fit_tail(one_line(stream.tail), room)
+    return fit("waiting for the model", room) if stream.asked else ""
 
 
 def _mild(mood: Mood) -> str:

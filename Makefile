@@ -20,6 +20,8 @@ PYTEST_ARGS ?=
 JOBS        ?= 2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The examples name mcp-server-git, which the set-up puts beside our own command.
+demo test check bench snapshots: export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := test
 .PHONY: setup node demo test check fix bench snapshots wheel clean
@@ -55,7 +57,7 @@ node:
 	fi
 
 demo: $(READY)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" sh workflows/demo.sh
+	@sh workflows/demo.sh
 
 test: setup check
 	$(BIN)/pytest -n $(JOBS) --cov --cov-report=term-missing:skip-covered $(PYTEST_ARGS)

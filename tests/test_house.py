@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -177,8 +178,10 @@ def workflows_on_pages():
 @pytest.mark.parametrize("text", list(workflows_on_pages()))
 def test_every_workflow_on_a_page_is_right(text, tmp_path):
     (tmp_path / "page.yaml").write_text(text, encoding="utf-8")
-    command = [Path(sys.executable).with_name("bridge-run"), "check", "--offline", "--strict", "page.yaml"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    own = Path(sys.executable).parent
+    command = [own / "bridge-run", "check", "--offline", "--strict", "page.yaml"]
+    env = {**os.environ, "PATH": f"{own}{os.pathsep}{os.environ.get('PATH', '')}"}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
 

@@ -5,22 +5,10 @@ A reader that goes away (``| head -1``) or an encoding that lacks a letter must 
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 from collections.abc import Mapping
 from typing import TextIO
-
-
-def prepare_streams() -> None:
-    """Make stdout and stderr take any text; piped output is UTF-8 with ``\\n`` whatever the locale says."""
-    for stream in (sys.stdout, sys.stderr):
-        if not isinstance(stream, io.TextIOWrapper):
-            continue
-        if stream.isatty():
-            stream.reconfigure(errors="backslashreplace")
-        else:
-            stream.reconfigure(encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def say(text: str) -> None:

@@ -52,7 +52,7 @@ class Names:
         if self.overrides.default is not None:
             origin = f"--model {self.overrides.default}"
             yield from self._expand(self.overrides.default, written if self._writes_default else place, origin, seen)
-        elif self.workflow.default_model is not None:
+        elif self.workflow.default_model is not None and self.workflow.default_model not in seen:
             yield from self._expand_all(self.workflow.default_model, written, "defaults.model", seen)
         else:
             yield Wanted(name=None, text=DEFAULT, path=place, origin="the one loaded model")

@@ -55,7 +55,7 @@ def render(value: Json, names: Names) -> Json:
 
 
 def render_text(value: Json, names: Names) -> str:
-    """A template, or a value with templates in it, as text: null as nothing, booleans ``true``/``false``, lists and mappings as JSON.
+    """A value with its templates rendered, as text: null is nothing, booleans ``true``/``false``, structures JSON.
 
     Raises:
         TemplateError: as ``render``; also if the text is longer than 1 MB.

@@ -12,10 +12,11 @@ from runner.workflow.rules.view import View
 
 def br230_unused_input(view: View) -> Iterable[Diagnostic]:
     """An input that no template reads."""
+    declared = view.section("inputs")
     read = _read(view, "inputs")
-    if read is None:
-        return
-    for name in view.section("inputs"):
+    if read is None or not read <= set(declared):
+        return  # a misspelt name is reported; the one that was meant is not unused
+    for name in declared:
         if name not in read:
             span = view.key_span(("inputs", name))
             hint = f"write `{{{{ inputs.{name} }}}}` where it is meant, or take it out"
@@ -30,16 +31,18 @@ def br231_unused_declaration(view: View) -> Iterable[Diagnostic]:
 
 
 def _unused(view: View) -> Iterator[tuple[str, str, Path]]:
-    models, servers = set(_models_used(view)), set(_servers_used(view))
+    models, servers, defined = set(_models_used(view)), set(_servers_used(view)), view.section("mcp_servers")
     for alias in view.section("models"):
         if alias not in models:
             yield "model", alias, ("models", alias)
-    for name in view.section("mcp_servers"):
+    for name in defined if servers <= set(defined) else ():
         if name not in servers:
             yield "MCP server", name, ("mcp_servers", name)
     read = _read(view, "secrets")
-    for index, name in enumerate(view.secrets if read is not None else ()):
-        if read is not None and name not in read:
+    if read is None or not read <= set(view.secrets):
+        return
+    for index, name in enumerate(view.secrets):
+        if name not in read:
             yield "secret", name, ("secrets", index)
 
 

@@ -1,0 +1,17 @@
+"""What ``bridge-run explain CODE`` says: every code with a longer word and an example of wrong and right.
+
+The examples of BR2xx are whole files; a test loads each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from runner.workflow.explanation import Explanation
+from runner.workflow.explanation_of_files import MEANING
+from runner.workflow.explanation_of_machines import MACHINE
+from runner.workflow.explanation_of_text import TEXT
+
+__all__ = ["EXPLANATIONS", "Explanation"]
+
+EXPLANATIONS: Mapping[str, Explanation] = {**TEXT, **MEANING, **MACHINE}

@@ -51,7 +51,7 @@ def run_workflow(request: RunRequest) -> int:
         BridgeError: the run could not start (by its ``exit_code``), or its history could not be written.
     """
     environment = dict(os.environ)
-    prepared = prepare(request, environment, unset_secret="error")
+    prepared = prepare(request, environment, unset_secret="error")  # noqa: S106  a level
     if has_errors(prepared.surroundings.findings):
         raise CannotServeError((*prepared.warnings, *prepared.surroundings.findings))
     asks = needs_models(prepared.workflow)

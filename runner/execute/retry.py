@@ -51,7 +51,7 @@ class Attempts:
         import tenacity
 
         retrying = tenacity.AsyncRetrying(
-            stop=tenacity.stop_any(tenacity.stop_after_attempt(self.policy.attempts), self._out_of_time),
+            stop=self._is_last,
             wait=self._wait,
             retry=tenacity.retry_if_exception(self._worth_repeating),
             before_sleep=self._tell,
@@ -75,8 +75,10 @@ class Attempts:
             return False
         return error.kind in (self.policy.on or RETRIED_BY_DEFAULT) and self.repeatable(error)
 
-    def _out_of_time(self, state: Any) -> bool:
-        return self.clock.monotonic() + float(state.upcoming_sleep) >= self.deadline
+    def _is_last(self, state: Any) -> bool:
+        """No attempts left, or the wait before the next would end after the deadline."""
+        out_of_time = self.clock.monotonic() + float(state.upcoming_sleep) >= self.deadline
+        return bool(state.attempt_number >= self.policy.attempts or out_of_time)
 
     def _wait(self, state: Any) -> float:
         """Retry-After if the server named one; else exponential, half of it jitter."""

@@ -160,7 +160,13 @@ class ToolRound:
         server, tool = (offered.server, offered.tool.name) if offered else ("", call.name)
         text = f"ERROR: {words}"
         self._memory.made += 1
-        where: dict[str, Any] = {"step": self._step, "attempt": attempt, "call": call.id, "server": server, "tool": tool}
+        where: dict[str, Any] = {
+            "step": self._step,
+            "attempt": attempt,
+            "call": call.id,
+            "server": server,
+            "tool": tool,
+        }
         self._world.journal.append(ToolCalled(**where, round=round_number, arguments=call.arguments))
         self._world.journal.append(ToolReturned(**where, text=text, is_error=True, seconds=0.0, characters=len(text)))
         return text

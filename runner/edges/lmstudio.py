@@ -15,7 +15,7 @@ from runner.edges.detect import detect
 from runner.edges.http import HttpClient, Opened
 from runner.edges.model_errors import classify, retry_seconds
 from runner.edges.wire import encode_chat
-from runner.words.errors import LLMError, LLMTimeoutError
+from runner.words.errors import LLMConnectionError, LLMError, LLMTimeoutError
 
 CHAT: Final = "/v1/chat/completions"
 
@@ -88,6 +88,9 @@ class HttpBackend:
         except TimeoutError as error:
             if not reader.complete:
                 raise self._too_slow(request, reader) from error
+        except LLMConnectionError:
+            if not reader.begun:
+                raise  # else the answer is either complete, or says itself how far it came
         return reader.answer()
 
     async def close(self) -> None:

@@ -227,5 +227,6 @@ def _page(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
+    """One line without control characters, which could play tricks on a terminal."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     return line if len(line) <= _SHOWN else line[: _SHOWN - 1] + "…"

@@ -103,7 +103,9 @@ class TestToolCalls:
         assert (answer.content, answer.finish_reason) == ("I look.", "tool_calls")
         assert [d.text for d in heard if d.kind == "tool"] == ["weather", '{"city":', '"Paris"}']
 
-    @pytest.mark.parametrize("later", [{"id": "", "name": ""}, {"id": "7", "name": "f"}, {"id": "7"}, {"name": "f"}, {}])
+    @pytest.mark.parametrize(
+        "later", [{"id": "", "name": ""}, {"id": "7", "name": "f"}, {"id": "7"}, {"name": "f"}, {}]
+    )
     def test_what_is_repeated_or_empty_on_later_pieces_does_no_harm(self, later):
         first = call(id="7", name="f", arguments='{"a"')
         answer = assemble(chunk(tool_calls=[first]), chunk(tool_calls=[call(arguments=":1}", **later)]), chunk("stop"))

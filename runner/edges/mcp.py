@@ -28,31 +28,28 @@ PAGES = 100  # of a list of tools; the SDK has no bound of its own
 CLOSE_WITHIN = 6.0  # seconds a life may take to end by itself before it is cancelled
 
 
-class _EndlessListError(Exception):
-    """The list of tools does not end."""
-
-
 @dataclass(slots=True)
 class _Life:
     """One life of a server, from its start to its end."""
 
+    name: str
     link: Link
     client: Client | None = None
     tools: tuple[Tool, ...] = ()
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
-    over: asyncio.Event = field(default_factory=asyncio.Event)
     failure: ToolServerError | None = None
     task: asyncio.Task[None] | None = None
+    served: bool = False
     broken: bool = False
 
     @property
     def serves(self) -> bool:
-        return self.client is not None and not self.over.is_set() and not self.broken
+        return self.client is not None and not self.stop.is_set() and not self.broken
 
-    def begin(self, name: str) -> None:
+    def begin(self) -> None:
         """Start the owner task."""
-        self.task = asyncio.create_task(self._own(), name=f"mcp server {name}")
+        self.task = asyncio.create_task(self._own(), name=f"mcp server {self.name}")
 
     async def _own(self) -> None:
         try:
@@ -60,12 +57,10 @@ class _Life:
         except (Exception, asyncio.CancelledError) as error:  # the task has no other reader: kept for who asks why
             await self.fail(error)
         finally:
-            polite = self.client is not None
             self.client = None
             try:
-                await self.link.end(polite=polite)
+                await self.link.end(polite=self.served)
             finally:
-                self.over.set()
                 self.ready.set()
 
     async def fail(self, error: BaseException) -> ToolServerError:
@@ -74,7 +69,7 @@ class _Life:
         if self.failure is None:
             cause = root_cause(error)
             if not isinstance(cause, ToolServerError):
-                cause = await self.link.explain(cause, ready=self.client is not None)
+                cause = await self.link.explain(cause, ready=self.served)
             self.failure = cause
         return self.failure
 
@@ -86,8 +81,8 @@ class _Life:
 
         info = Implementation(name="bridge-run", version=__version__)
         async with Client(self.link.transport(), client_info=info, cache=None) as client:
-            self.tools = tools_of(await _list_tools(client))
-            self.client = client
+            self.tools = tools_of(await _list_tools(client, self.name))
+            self.client, self.served = client, True
             self.ready.set()
             await self.stop.wait()
 
@@ -119,11 +114,11 @@ class _Life:
             raise cancelled
 
 
-async def _list_tools(client: Client) -> list[ListedTool]:
+async def _list_tools(client: Client, name: str) -> list[ListedTool]:
     """Every page of the list of tools.
 
     Raises:
-        _EndlessListError: there is no end to them.
+        ToolServerError: there is no end to them.
     """
     if client.server_capabilities is not None and client.server_capabilities.tools is None:
         return []
@@ -135,7 +130,7 @@ async def _list_tools(client: Client) -> list[ListedTool]:
         cursor = page.next_cursor
         if cursor is None:
             return listed
-    raise _EndlessListError(f"its list of tools has more than {PAGES} pages")
+    raise ToolServerError(name, f"MCP server `{name}` is of no use: its list of tools has more than {PAGES} pages")
 
 
 @dataclass(slots=True)
@@ -170,8 +165,8 @@ class McpToolBox:
         began = asyncio.get_running_loop().time()
         if self._life is not None:
             await self._life.end()
-        self._life = life = _Life(self.make_link())
-        life.begin(self.name)
+        self._life = life = _Life(self.name, self.make_link())
+        life.begin()
         try:
             async with asyncio.timeout(self.server.start_timeout):
                 await life.ready.wait()
@@ -204,6 +199,8 @@ class McpToolBox:
         life = self._life
         if life is None:
             raise ToolServerError(self.name, f"MCP server `{self.name}` was not started")
+        if life.stop.is_set():
+            raise ToolServerError(self.name, f"MCP server `{self.name}` was closed")
         if not life.serves or life.client is None:
             raise await life.fail(ConnectionError("it is not running"))
         try:

@@ -92,12 +92,14 @@ class StdioLink:
             what = f"broke the protocol: {self.fault}"
         elif error is None:
             what = f"did not answer within {show_seconds(self.server.start_timeout)} of its start"
-        elif pipe is not None and pipe.pipes.ended:
+        elif pipe is not None and pipe.pipes.ended and _is_end(error):
             what = f"{end_of(pipe.exit_code)} {'while it was used' if ready else 'before it was ready'}"
         else:
             what = f"broke the protocol: {_first_line(str(error))}"
         last_words = _last_line(stderr)
-        message = f"MCP server `{name}` {what}{self._noise()}{f'; it said: {last_words}' if last_words else ''}"
+        message = (
+            f"MCP server `{name}` {what}{self._noise()}{f'; last on its stderr: {last_words}' if last_words else ''}"
+        )
         return ToolServerError(name, message, stderr=stderr, hint=self._hint(slow=error is None))
 
     def _noise(self) -> str:
@@ -228,6 +230,11 @@ class _Reader:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         await self.aclose()
+
+
+def _is_end(error: BaseException) -> bool:
+    """Whether the error means no more than that nobody is there: the code is ``mcp_types.CONNECTION_CLOSED``."""
+    return isinstance(error, ConnectionError) or getattr(error, "code", None) == -32000
 
 
 def _last_line(text: str) -> str:

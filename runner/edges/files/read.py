@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from runner.edges.files.confine import Confined, refusal, show
 from runner.edges.files.glob import compile_glob
 from runner.edges.files.text import decode
@@ -19,6 +21,8 @@ def list_folder(room: Confined, path: str, depth: int | None, glob: str | None) 
     With ``glob`` only matching files, at any depth unless ``depth`` says otherwise.
     """
     parts = room.locate(path)
+    if parts and not room.is_folder(parts) and Path(room.root, *parts).exists():
+        raise refusal(f"`{show(parts)}` is a file, not a folder; use read to see what is in it")
     pattern = compile_glob(glob) if glob else None
     levels = min(depth or (DEEPEST if glob else DEPTH), DEEPEST)
     prefix = f"{show(parts)}/" if parts else ""

@@ -22,7 +22,8 @@ TEXT_LIMIT = 200 * 1024 * 1024  # characters that one search reads
 SECONDS = 10.0  # an expression may take
 DEEPEST = 50
 _ESCAPED = re.compile(r"\\[^\d]|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
-_GROWING = re.compile(r"[*+]|\{\d*,\d*\}|\\\d|\(\?P=")
+_REPEATED = re.compile(r"(?<!\()[*+?{]")
+_DANGEROUS = re.compile(r"\)[*+?{]|\\\d|\(\?P=")
 
 
 def search_files(room: Confined, pattern: str, *, path: str, glob: str | None, regex: bool, maximum: int | None) -> str:
@@ -105,8 +106,9 @@ def _by_expression(pattern: str, files: Iterator[tuple[str, str]], most: int) ->
 
 
 def _is_tame(pattern: str) -> bool:
-    """At most one part of it can grow, so no line can take longer than the square of its length."""
-    return len(_GROWING.findall(_ESCAPED.sub("x", pattern))) <= 1
+    """One repeated character at most, no repeated group, no reference: no line takes longer than its length squared."""
+    plain = _ESCAPED.sub("x", pattern)
+    return len(_REPEATED.findall(plain)) <= 1 and _DANGEROUS.search(plain) is None
 
 
 def _in_a_process(pattern: str, files: list[tuple[str, str]], most: int) -> list[Match]:

@@ -14,7 +14,7 @@ from runner.words.suggest import did_you_mean
 from runner.words.units import show_bytes
 from runner.workflow.composer import compose
 from runner.workflow.lines import LineTable
-from runner.workflow.node import MappingNode, Node, child, descend, extent, resolved
+from runner.workflow.node import MappingNode, Node, child, descend, extent, resolved, unpack
 from runner.workflow.offset import bare_source, source_offsets
 
 MAX_BYTES = 5 * 1024**2
@@ -64,9 +64,8 @@ class Document:
                 holder = resolved(descend(self.root, path[:-1]))
             except KeyError:
                 return self.span(path)
-            if isinstance(holder, MappingNode) and path[-1] in holder.entries:
-                start, end, _ = holder.entries[path[-1]]
-                return self.lines.span(start, end)
+            if isinstance(holder, MappingNode) and path[-1] in holder.keys:
+                return self.lines.span(*unpack(holder.keys[path[-1]]))
         return self.span(path)
 
     def place(self, path: Path, offset: int) -> tuple[int, int]:
@@ -79,9 +78,9 @@ class Document:
         """
         node = resolved(descend(self.root, path))
         value = self._value(path)
-        if not isinstance(node, tuple) or not isinstance(value, str):
+        if not isinstance(node, int) or not isinstance(value, str):
             return self.span(path)[:2]
-        offsets = source_offsets(self.text, *node, value)
+        offsets = source_offsets(self.text, *unpack(node), value)
         if offsets is None:
             return self.span(path)[:2]
         return self.lines.place(offsets[max(0, min(offset, len(value)))])
@@ -93,9 +92,9 @@ class Document:
             KeyError: the path leads to no scalar.
         """
         node = resolved(descend(self.root, path))
-        if not isinstance(node, tuple):
+        if not isinstance(node, int):
             raise KeyError(path)
-        return bare_source(self.text, *node)
+        return bare_source(self.text, *unpack(node))
 
     def _value(self, path: Path) -> Any:
         value: Any = self.data

@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from runner.words.spans import Path
 
-ScalarNode = tuple[int, int]
-"""A scalar: the offsets of its first character and behind its last. A tuple, because a file has thousands."""
+Stretch = int
+"""Offset of a first character and how many there are, packed into one number: a file has thousands of them, and unlike
+tuples they are nothing to the garbage collector."""
+
+_LENGTH_BITS = 24
+_LENGTH = (1 << _LENGTH_BITS) - 1  # 16 million, three times the largest file
+
+
+def pack(start: int, end: int) -> Stretch:
+    """The stretch from ``start`` to before ``end``."""
+    return start << _LENGTH_BITS | end - start
+
+
+def unpack(stretch: Stretch) -> tuple[int, int]:
+    """Start and end of a stretch."""
+    start = stretch >> _LENGTH_BITS
+    return start, start + (stretch & _LENGTH)
 
 
 @dataclass(slots=True, eq=False)
 class MappingNode:
-    """A mapping; ``entries`` has the offsets of each key and the node of its value."""
+    """A mapping: where each key stands, and the node of each value."""
 
     start: int
+    flow: bool
     end: int = -1
-    flow: bool = False
-    entries: dict[str, tuple[int, int, Node]] = field(default_factory=dict)
+    keys: dict[str, Stretch] = field(default_factory=dict)
+    values: dict[str, Node] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     merges: bool = False
 
@@ -28,8 +45,8 @@ class SequenceNode:
     """A list and the nodes of its items."""
 
     start: int
+    flow: bool
     end: int = -1
-    flow: bool = False
     items: list[Node] = field(default_factory=list)
     data: list[Any] = field(default_factory=list)
 
@@ -40,16 +57,24 @@ class AliasNode:
 
     start: int
     end: int
-    target: MappingNode | SequenceNode | ScalarNode
-    data: Any
+    target: MappingNode | SequenceNode | Stretch
 
 
-Node = MappingNode | SequenceNode | AliasNode | ScalarNode
+Held = MappingNode | SequenceNode | Stretch
+Node = Held | AliasNode
+"""A scalar is the stretch where it stands."""
 
 
-def resolved(node: Node) -> MappingNode | SequenceNode | ScalarNode:
+def resolved(node: Node) -> Held:
     """The node itself, or what its alias stands for."""
     return node.target if isinstance(node, AliasNode) else node
+
+
+def parts(node: Node) -> Iterable[Node]:
+    """The values in a mapping or a list; nothing for a scalar or an alias."""
+    if isinstance(node, MappingNode):
+        return node.values.values()
+    return node.items if isinstance(node, SequenceNode) else ()
 
 
 def child(node: Node, part: str | int) -> Node:
@@ -60,7 +85,7 @@ def child(node: Node, part: str | int) -> Node:
     """
     holder = resolved(node)
     if isinstance(holder, MappingNode) and isinstance(part, str):
-        return holder.entries[part][2]
+        return holder.values[part]
     if isinstance(holder, SequenceNode) and isinstance(part, int) and 0 <= part < len(holder.items):
         return holder.items[part]
     raise KeyError(part)
@@ -77,16 +102,15 @@ def descend(node: Node, path: Path) -> Node:
     return node
 
 
-def extent(node: Node) -> ScalarNode:
-    """The offsets of a node. A block collection ends where its last part does, not where the next one begins."""
-    if isinstance(node, tuple):
-        return node
+def extent(node: Node) -> tuple[int, int]:
+    """Start and end of a node. A block collection ends where its last part does, not where the next one begins."""
+    if isinstance(node, int):
+        return unpack(node)
     start, end = node.start, node.end
     while isinstance(node, MappingNode | SequenceNode) and not node.flow:
-        parts = [entry[2] for entry in node.entries.values()] if isinstance(node, MappingNode) else node.items
-        last = parts[-1] if parts else None
+        last = next(reversed(tuple(parts(node))), None)
         if last is None:
             break
-        end = last[1] if isinstance(last, tuple) else last.end
+        end = unpack(last)[1] if isinstance(last, int) else last.end
         node = last
     return start, end

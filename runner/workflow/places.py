@@ -33,7 +33,7 @@ class Places(Mapping[Path, Span]):
             yield path
             held = resolved(node)
             if isinstance(held, MappingNode):
-                todo.extend(((*path, key), entry[2]) for key, entry in held.entries.items())
+                todo.extend(((*path, key), value) for key, value in held.values.items())
             elif isinstance(held, SequenceNode):
                 todo.extend(((*path, index), item) for index, item in enumerate(held.items))
 

@@ -13,7 +13,7 @@ CONSTANTS: dict[str, bool | None] = {
 YES_NO = frozenset(form for word in ("yes", "no", "on", "off") for form in (word, word.title(), word.upper()))
 """Booleans of YAML 1.1 that are texts in YAML 1.2: worth a warning."""
 
-_NUMBER_START = frozenset("+-.0123456789")
+NUMBER_START = frozenset("+-.0123456789")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _OTHER_BASE = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
@@ -31,7 +31,7 @@ def resolve(word: str) -> Plain:
     """
     if word in CONSTANTS:
         return CONSTANTS[word]
-    if word[0] not in _NUMBER_START:
+    if word[0] not in NUMBER_START:
         return word
     return _number(word)
 

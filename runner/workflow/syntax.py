@@ -15,7 +15,7 @@ class Wording(NamedTuple):
 
 
 _QUOTE = "put the text in quotes, or write it as a block after `|`"
-_TEMPLATE = Wording("a value that begins with `{{` must be quoted", 'write it as "{{ … }}"')
+UNQUOTED_TEMPLATE = Wording("a value that begins with `{{` must be quoted", 'write it as "{{ … }}"')
 _TAB = Wording("a tab where YAML wants spaces", "indent with spaces only")
 
 # Fragments of `problem` of libyaml (scanner.c, parser.c, 0.2.5) and of PyYAML's scanner.py and parser.py, 6.0.
@@ -60,7 +60,7 @@ def word_problem(problem: str, context: str, text: str, index: int) -> Wording:
     if "\t" in indent or text[index : index + 1] == "\t":
         return _TAB
     if re.search(r"(^|[:,\[-])\s*\{\{", line):
-        return _TEMPLATE
+        return UNQUOTED_TEMPLATE
     if "cannot start any token" in problem:
         return _bad_start(text[index : index + 1])
     said = f"{context} {problem}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.rehearse.simulator.pattern import TEXTS, echoed, make_when
 from runner.rehearse.simulator.script import ScriptedModel
+from runner.words.complaint import quoted
 from runner.words.diagnostics import Diagnostic
 from runner.words.schemas import Complaint, complaints
 from runner.words.spans import Path, show_path
@@ -16,6 +17,11 @@ from runner.words.units import DURATION_HINT, SIZE_HINT, parse_duration, parse_s
 from runner.workflow.document import Document
 
 _CODES = {"additionalProperties": "BR217", "required": "BR218", "type": "BR219"}
+_MEASURES = {
+    "ms": ("a duration", DURATION_HINT),
+    "GB": ("a size", SIZE_HINT),
+    "\\.": ("a version", "write three numbers: 0.4.25"),
+}
 _SAYS = ("say", "json", "call", "reasoning")
 
 
@@ -27,7 +33,7 @@ def shape_findings(document: Document, schema: Mapping[str, Any]) -> Iterator[Di
         else:
             yield Diagnostic(
                 code=_CODES.get(complaint.keyword, "BR220"),
-                message=f"{show_path(complaint.path) or 'the script'}: {_message(complaint)}",
+                message=f"{show_path(complaint.path) or 'the script'}: {_message(document, complaint)}",
                 file=document.file,
                 span=document.span(complaint.path),
                 help=_hint(complaint),
@@ -56,17 +62,29 @@ def _known_keys(schema: Any, path: Path) -> Iterator[str]:
     yield from node.get("properties", {})
 
 
-def _message(complaint: Complaint) -> str:
+def _message(document: Document, complaint: Complaint) -> str:
     if complaint.keyword == "not":
         first, second = complaint.expected["required"]
         return f"`{first}` and `{second}` exclude each other"
+    if complaint.keyword == "pattern":
+        return f"{quoted(_value(document, complaint.path))} is not {_MEASURES[_measure(complaint)][0]}"
     return complaint.message
 
 
 def _hint(complaint: Complaint) -> str | None:
-    if complaint.keyword != "pattern":
-        return None
-    return DURATION_HINT if "ms" in str(complaint.expected) else SIZE_HINT if "GB" in str(complaint.expected) else None
+    return _MEASURES[_measure(complaint)][1] if complaint.keyword == "pattern" else None
+
+
+def _measure(complaint: Complaint) -> str:
+    """What a pattern of the schema stands for, by a unit that only it has."""
+    return next(unit for unit in _MEASURES if unit in str(complaint.expected))
+
+
+def _value(document: Document, path: Path) -> Any:
+    value: Any = document.data
+    for part in path:
+        value = value[part]
+    return value
 
 
 def meaning_findings(document: Document) -> Iterator[Diagnostic]:

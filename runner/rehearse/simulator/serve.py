@@ -49,7 +49,11 @@ class Simulator:
             UsageError: the log cannot be written.
         """
         listener = _listen(self._host, self._port)
-        self._log = _open_log(self._log_path)
+        try:
+            self._log = _open_log(self._log_path)
+        except UsageError:
+            listener.close()
+            raise
         app = App(Engine(self._script), self._write_log if self._log is not None else None)
         # A broken stream is what some scripts ask for: uvicorn's complaints about those are no news.
         config = Config(

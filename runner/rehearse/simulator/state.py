@@ -73,14 +73,15 @@ class Memory:
         Raises:
             Refusal: none of these, or the name belongs to a model of the other domain.
         """
-        instances = self.instances(now)
+        racing = self._script.settings.jit_race
+        instances = tuple(i for i in self.instances(now) if i.ready_at <= now or not racing)
         if name:
             for instance in instances:
                 if instance.id == name:
                     return _in_domain(instance, domain)
             model = self.find(name)
             if model is not None:
-                return self._resolve_downloaded(model, domain, now)
+                return self._resolve_downloaded(model, domain, instances)
         return self._stand_in(name, domain, instances)
 
     def load(
@@ -118,17 +119,15 @@ class Memory:
         instance.busy -= 1
         instance.last_used = now
 
-    def _resolve_downloaded(self, model: ScriptedModel, domain: Domain, now: float) -> Instance | OnDemand:
-        settings = self._script.settings
-        instances = [i for i in self.instances(now) if i.model.key == model.key]
-        for instance in instances:
-            if instance.ready_at <= now or not settings.jit_race:
-                return _in_domain(instance, domain)
+    def _resolve_downloaded(
+        self, model: ScriptedModel, domain: Domain, instances: Iterable[Instance]
+    ) -> Instance | OnDemand:
         if domain_of(model) != domain:
             raise _wrong_domain(model.key, domain)
-        if settings.jit:
-            return OnDemand(model)
-        return self._stand_in(model.key, domain, self.instances(now))
+        for instance in instances:
+            if instance.model is model:
+                return instance
+        return OnDemand(model) if self._script.settings.jit else self._stand_in(model.key, domain, instances)
 
     def _stand_in(self, name: str | None, domain: Domain, instances: Iterable[Instance]) -> Instance:
         able = [i for i in instances if domain_of(i.model) == domain]

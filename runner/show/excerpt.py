@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runner.show.cell import char_width, harmless
 from runner.words.spans import Span
@@ -139,11 +139,19 @@ def _trimmed(mark: Mark, lines: Sequence[str]) -> Mark:
     while end_line > line and not _line(lines, end_line)[: end_column - 1].strip():
         end_line -= 1
         end_column = len(_line(lines, end_line).rstrip()) + 1
-    return Mark(span=Span(line, column, end_line, end_column), sign=mark.sign, paint=mark.paint, words=mark.words)
+    return _within(mark, Span(line, column, end_line, end_column), lines)
 
 
 def _on_one_line(mark: Mark, lines: Sequence[str]) -> Mark:
     line, column, end_line, end_column = mark.span
     if end_line > line:
-        end_column = max(len(_line(lines, line).rstrip()) + 1, column + 1)
-    return Mark(span=Span(line, column, line, end_column), sign=mark.sign, paint=mark.paint, words=mark.words)
+        end_column = len(_line(lines, line).rstrip()) + 1
+    return _within(mark, Span(line, column, line, end_column), lines)
+
+
+def _within(mark: Mark, span: Span, lines: Sequence[str]) -> Mark:
+    """The mark at a place that can be drawn: in its line or right behind it, one character wide at least."""
+    line, column, end_line, end_column = span
+    column = min(column, len(_line(lines, line)) + 1)
+    least = column + 1 if end_line == line else 1
+    return replace(mark, span=Span(line, column, end_line, max(end_column, least)))

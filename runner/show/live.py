@@ -148,7 +148,7 @@ class LivePicture:
         running = self._state.running
         shown = running if len(running) < height else running[: max(height - 2, 0)]
         frame = self._frames[int(now * _FRAMES_A_SECOND) % len(self._frames)]
-        models = max((cell_width(_model(step)) for step in shown), default=0) if width >= 60 else 0
+        models = max((cell_width(_model(step)) for step in shown), default=0) if width >= 55 else 0
         for step in shown:
             yield self._row(step, frame, now, width, models)
         if len(shown) < len(running) and height > 1:
@@ -160,7 +160,7 @@ class LivePicture:
         elapsed = show_seconds(now - self._begun.get(step.id, now))
         facts = [
             pad(_model(step), models) if models else "",
-            f"round {step.round}" if step.round and width >= 50 else "",
+            f"round {step.round}" if step.round and width >= 45 else "",
             f"attempt {step.attempt}" if step.attempt > 1 else "",
             stream.rate(now),
         ]
@@ -171,6 +171,7 @@ class LivePicture:
         room = width - row.cell_len - 2
         if room >= 8:
             row.append("  ").append(_doing(step, stream, room), "dim")
+        row.rstrip()
         row.truncate(width, overflow="ellipsis")
         return row
 

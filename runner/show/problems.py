@@ -54,7 +54,7 @@ def render_error(error: BridgeError, *, colour: bool = False) -> str:
     rows = [ink.error("error") + ink.bold(f": {first}"), *(f"  {row}".rstrip() for row in rest)]
     rows += _beside(error, ink)
     if error.hint:
-        rows += _remark("help", error.hint, 2, ink)
+        rows += _remark("help", error.hint, 1, ink)
     return "\n".join(rows) + "\n"
 
 
@@ -110,16 +110,16 @@ def _beside(error: BridgeError, ink: Ink) -> list[str]:
     if isinstance(error, ToolServerError) and error.stderr.strip():
         tail = harmless(error.stderr.rstrip()).split("\n")
         said = f"the last lines that `{harmless(error.server)}` wrote to stderr"
-        return [*_remark("note", said, 2, ink), *(f"     {ink.frame('|')} {row}".rstrip() for row in tail)]
+        return [*_remark("note", said, 1, ink), *(f"  {ink.frame('|')} {row}".rstrip() for row in tail)]
     return []
 
 
 def _models(error: ModelNotFoundError, ink: Ink) -> list[str]:
     if not error.available_models:
-        return _remark("note", "no server has any model", 2, ink)
+        return _remark("note", "no server has any model", 1, ink)
     shown = [f"`{name}`" for name in error.available_models[:_MODELS_SHOWN]]
     more = len(error.available_models) - len(shown)
-    rows = _remark("note", "there are " + ", ".join(shown) + (f" and {more} more" if more else ""), 2, ink)
+    rows = _remark("note", "there are " + ", ".join(shown) + (f" and {more} more" if more else ""), 1, ink)
     if error.nearest and not error.hint:
-        rows += _remark("help", "did you mean " + " or ".join(f"`{name}`" for name in error.nearest) + "?", 2, ink)
+        rows += _remark("help", "did you mean " + " or ".join(f"`{name}`" for name in error.nearest) + "?", 1, ink)
     return rows

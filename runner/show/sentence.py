@@ -99,7 +99,7 @@ def _ran(event: CommandRan) -> Said:
 
 
 def _refused(event: AnswerRefused) -> Said:
-    left = f"asked again, {event.left} more after this" if event.left else "no more tries"
+    left = "1 more try" if event.left == 1 else f"{event.left or 'no'} more tries"
     return f"answer refused ({event.kind}): {event.message}; {left}", "plain"
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from runner.record.events import StepFinished, StepStarted, StepWarned
+from runner.record.events import ModelAsked, StepFinished, StepStarted, StepWarned
 from runner.record.journal import Journal, masking
 from runner.record.wire import from_line
 from runner.words.errors import HistoryError
+from runner.words.redact import Redactor
 
 
 @dataclass
@@ -180,18 +181,20 @@ def test_close_says_when_the_last_lines_were_lost_and_still_closes():
 
 def test_secrets_reach_neither_the_file_nor_a_listener():
     paper = Paper()
-
-    def hide(value):
-        if isinstance(value, dict):
-            return {key: hide(item) for key, item in value.items()}
-        return value.replace("hunter2", "***") if isinstance(value, str) else value
-
-    journal = journal_on(paper, masking(hide))
+    journal = journal_on(paper, masking(Redactor({"TOKEN": "hunter2-hunter2"}).value))
     told = []
     journal.listen(told.append)
-    journal.append(StepFinished(step="hunter2", status="failed", output={"a": "is hunter2"}, reason="hunter2!"))
-    assert told[0].event == StepFinished(step="hunter2", status="failed", output={"a": "is ***"}, reason="***!")
-    assert from_line(paper.lines[0]) == told[0]
+    said = {"role": "user", "content": "it is hunter2-hunter2"}
+    journal.append(ModelAsked(step="a", attempt=1, round=1, model="m", messages=(said,), tools=("t",)))
+    journal.append(
+        StepFinished(step="a", status="failed", output={"a": ["hunter2-hunter2"]}, reason="hunter2-hunter2!")
+    )
+    masked = {"role": "user", "content": "it is [secret TOKEN]"}
+    assert [entry.event for entry in told] == [
+        ModelAsked(step="a", attempt=1, round=1, model="m", messages=(masked,), tools=("t",)),
+        StepFinished(step="a", status="failed", output={"a": ["[secret TOKEN]"]}, reason="[secret TOKEN]!"),
+    ]
+    assert [from_line(line) for line in paper.lines] == told
 
 
 def test_an_event_without_secrets_is_not_copied():

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, replace
 from pathlib import Path
-from types import UnionType
+from types import MappingProxyType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import jsonschema
@@ -84,7 +84,8 @@ def test_every_property_of_the_schema_is_described():
 
 
 def test_what_json_lacks_is_said_in_words(numbered):
-    output = {"score": float("nan"), "all": [float("inf"), 1.5], "half": "\ud83d", "odd": {2, 1}}
+    frozen = MappingProxyType({"key": Path("a/b")})
+    output = {"score": float("nan"), "all": [float("inf"), 1.5], "half": "\ud83d", "odd": {2, 1}, "frozen": frozen}
     [entry] = numbered([StepFinished(step="a", status="succeeded", output=output)])
     line = to_line(entry)
     assert json.loads(line, parse_constant=pytest.fail)["output"] == {
@@ -92,6 +93,7 @@ def test_what_json_lacks_is_said_in_words(numbered):
         "all": ["inf", 1.5],
         "half": "\ud83d",
         "odd": [1, 2],
+        "frozen": {"key": "a/b"},
     }
     assert line.count(b"\n") == 1
 

@@ -1,0 +1,125 @@
+"""The live picture: frames at chosen moments, drawn on a terminal of chosen size."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import pytest
+
+from runner.chat.messages import Delta
+from runner.record.events import RunStarted, StepStarted
+from runner.show.cell import width
+from runner.show.live import LivePicture
+
+
+class Stage:
+    """A picture on a terminal in memory, with a clock that is moved by hand."""
+
+    def __init__(self, columns: int = 100, lines: int = 20, **environment: str) -> None:
+        self.now = 1_000.0
+        self.stream = io.StringIO()
+        size = {"TERM": "xterm", "COLUMNS": str(columns), "LINES": str(lines)}
+        self.picture = LivePicture(self.stream, size | environment, clock=lambda: self.now)
+
+    def play(self, entries, seconds: float = 0.5) -> None:
+        for entry in entries:
+            self.now += seconds
+            self.picture.entry(entry)
+
+    def say(self, step: str, pieces: list[str], seconds: float = 0.05) -> None:
+        for piece in pieces:
+            self.picture.delta(step, Delta("content", piece))
+            self.now += seconds
+
+    @property
+    def frame(self) -> str:
+        return self.picture._picture().plain
+
+    @property
+    def scrolled(self) -> str:
+        """What was printed above the picture, without colours and cursor movements."""
+        text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.stream.getvalue())
+        return "\n".join(line.rstrip() for line in re.split(r"[\r\n]+", text) if re.match(r" [·✓!✗] ", line)) + "\n"
+
+
+@pytest.fixture
+def stage():
+    stages = []
+
+    def make(*args, **rest):
+        stages.append(Stage(*args, **rest))
+        return stages[-1]
+
+    yield make
+    for each in stages:
+        each.picture.close()
+
+
+def test_frames_of_a_run(stage, story, snapshot):
+    scene = stage()
+    frames = []
+    for until in (5, 8, 11):
+        scene.play(story[frames[-1][0] if frames else 0 : until])
+        frames.append((until, scene.frame))
+    scene.play(story[11:15])
+    scene.say("survey", ["Two ", "functions ", "are \x1b[31mworth\x1b[0m\n", "[bold]it"] * 5)
+    frames.append((15, scene.frame))
+    scene.play(story[15:20])
+    frames.append((20, scene.frame))
+    assert "\n".join(f"--- after {number} entries\n{frame}" for number, frame in frames) == snapshot
+
+
+def test_what_is_over_scrolls_away(stage, story, snapshot):
+    scene = stage()
+    scene.play(story)
+    assert scene.scrolled == snapshot
+    assert scene.stream.getvalue().endswith("\x1b[?25h") or "\x1b[?25h" in scene.stream.getvalue()
+
+
+@pytest.mark.parametrize(("columns", "lines"), [(80, 24), (50, 8), (38, 5), (12, 2), (3, 1), (1, 1)])
+def test_every_frame_fits_its_terminal(stage, story, columns, lines):
+    scene = stage(columns, lines)
+    for entry in story:
+        scene.play([entry])
+        scene.say("survey", ["日本語\t"] * 9)
+        rows = scene.frame.split("\n")
+        assert len(rows) <= max(lines - 1, 1)
+        assert max(map(width, rows)) <= max(columns - 1, 1)
+
+
+def test_more_steps_than_lines(stage, entries):
+    steps = tuple(f"step_{number}" for number in range(30))
+    scene = stage(60, 7)
+    start = RunStarted(workflow="wide", file="wide.yaml", inputs={}, steps=steps)
+    scene.play(entries([start, *(StepStarted(step=step, kind="run") for step in steps)]), seconds=0)
+    assert re.sub(r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]", "*", scene.frame) == (
+        " * step_0    0.0s  run\n"
+        " * step_1    0.0s  run\n"
+        " * step_2    0.0s  run\n"
+        "   and 27 more at work\n"
+        " wide  0 of 30 steps done, 0.0s"
+    )
+
+
+def test_tokens_per_second_need_half_a_second(stage, story):
+    scene = stage()
+    scene.play(story[:5])
+    scene.say("survey", ["word "] * 4, seconds=0.1)
+    assert "tok/s" not in scene.frame
+    scene.say("survey", ["word "] * 16, seconds=0.1)
+    assert "  10 tok/s  " in scene.frame
+
+
+def test_no_colour_draws_without_colours(stage, story):
+    scene = stage(NO_COLOR="1")
+    scene.play(story)
+    assert re.search(r"\x1b\[[0-9;]*3[0-7][0-9;]*m", scene.stream.getvalue()) is None
+    assert scene.scrolled.startswith(" ! run     tool server files died")
+
+
+def test_it_may_be_closed_before_it_began_and_twice(stage):
+    scene = stage()
+    scene.picture.close()
+    scene.picture.close()
+    assert "Traceback" not in scene.stream.getvalue()

@@ -1,0 +1,60 @@
+"""Plain lines, and who gets which display."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+
+import pytest
+
+from runner.chat.messages import Delta
+from runner.show.live import LivePicture
+from runner.show.progress import PlainLines, Silence, make_display
+
+
+def test_a_run_in_plain_lines(story, snapshot):
+    stream = io.StringIO()
+    display = PlainLines(stream)
+    for entry in story:
+        display.entry(entry)
+        display.delta("survey", Delta("content", "not a line"))
+    display.close()
+    assert stream.getvalue() == snapshot
+
+
+def test_silence_is_silent(story):
+    stream = io.StringIO()
+    display = make_display(stream, {"TERM": "xterm"}, quiet=True, is_tty=True)
+    for entry in story:
+        display.entry(entry)
+    display.delta("survey", Delta("content", "x"))
+    display.close()
+    assert isinstance(display, Silence)
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_tty", "kind"),
+    [
+        ({"TERM": "xterm-256color"}, True, LivePicture),
+        ({"TERM": "xterm-256color", "NO_COLOR": "1"}, True, LivePicture),
+        ({"TERM": "xterm-256color", "CI": ""}, True, LivePicture),
+        ({"TERM": "xterm-256color", "CI": "true"}, True, PlainLines),
+        ({"TERM": "xterm-256color", "FORCE_COLOR": "1"}, False, PlainLines),
+        ({"TERM": "dumb"}, True, PlainLines),
+        ({}, True, PlainLines),
+    ],
+)
+def test_who_gets_which_display(environment, is_tty, kind):
+    assert type(make_display(io.StringIO(), environment, quiet=False, is_tty=is_tty)) is kind
+
+
+def test_a_pipe_does_not_pay_for_rich():
+    code = (
+        "import io, sys; from runner.show import plan_view, problems, progress, result_view; "
+        "progress.make_display(io.StringIO(), {}, quiet=False, is_tty=False); "
+        "print(sorted({'rich', 'asyncio', 'difflib', 'textwrap'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

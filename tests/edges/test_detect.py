@@ -40,7 +40,8 @@ V0 = {
     "object": "list",
     "data": [
         {"id": "qwen2-vl-7b", "type": "vlm", "publisher": "mlx-community", "arch": "qwen2_vl",
-         "compatibility_type": "mlx", "quantization": "4bit", "state": "loaded", "max_context_length": 32768, "loaded_context_length": 8192,
+         "compatibility_type": "mlx", "quantization": "4bit",
+         "state": "loaded", "max_context_length": 32768, "loaded_context_length": 8192,
          "capabilities": ["tool_use"]},
         {"id": "qwen2-vl-7b:2", "type": "vlm", "state": "loaded", "loaded_context_length": 4096},
         {"id": "nomic", "type": "embeddings", "state": "not-loaded"},

@@ -66,7 +66,7 @@ def _forms(value: str) -> Iterator[str]:
         spellings += [quote(value, safe=""), quote(value), quote_plus(value)]
     for encode in (b64encode, urlsafe_b64encode):
         spellings.append(encode(raw).decode().rstrip("="))
-        spellings += [_inner(encode, raw, before) for before in (1, 2)]
+        spellings += [_inner(encode, raw, before) for before in (0, 1, 2)]
     yield from (spelling for spelling in spellings if len(spelling) >= SHORTEST)
 
 
@@ -77,6 +77,6 @@ def _encodable(value: str) -> bool:
 def _inner(encode: Any, raw: bytes, before: int) -> str:
     """The characters of base64 that depend on ``raw`` alone when ``before`` bytes (modulo 3) precede it."""
     whole = encode(b"\0" * before + raw).decode().rstrip("=")
-    start = before + 1
+    start = before + 1 if before else 0
     end = len(whole) - (1 if (before + len(raw)) % 3 else 0)
     return str(whole[start:end])

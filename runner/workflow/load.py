@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
@@ -12,8 +12,8 @@ from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
 from runner.words.errors import WorkflowError
 from runner.workflow.decode import decode
 from runner.workflow.document import Document, read_document
-from runner.workflow.model import Step, Workflow
-from runner.workflow.rules.order import Edge, needs_of
+from runner.workflow.model import Workflow
+from runner.workflow.rules.order import needs_of
 from runner.workflow.rules.table import judge
 from runner.workflow.rules.view import make_view
 from runner.workflow.schema import shape_findings
@@ -54,15 +54,12 @@ def load_document(document: Document) -> Loaded:
     if has_errors(findings) or decoded.workflow is None:
         raise WorkflowError(findings)
     edges = needs_of(view)
-    steps = tuple(_with_needs(step, edges) for step in decoded.workflow.steps)
+    order = {step.id: step.index for step in view.steps}
+    steps = tuple(
+        replace(step, needs=tuple(sorted(edges[step.id], key=order.__getitem__))) for step in decoded.workflow.steps
+    )
     workflow = replace(decoded.workflow, folder=str(folder), steps=steps)
     return Loaded(workflow=workflow, warnings=findings, document=document)
-
-
-def _with_needs(step: Step, edges: Mapping[str, Mapping[str, Edge]]) -> Step:
-    """The step with all it waits for, in the order of the file."""
-    waits_for = edges[step.id]
-    return replace(step, needs=tuple(other for other in edges if other in waits_for))
 
 
 def _schema_reader(folder: FilePath) -> Callable[[str], Any]:

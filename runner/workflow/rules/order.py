@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from runner.words.diagnostics import Diagnostic, Note
-from runner.words.spans import Span
+from runner.words.spans import Path, Span
 from runner.words.suggest import did_you_mean
 from runner.workflow.rules.view import StepView, Use, View
 
@@ -14,11 +14,11 @@ _MOST_CIRCLES = 20
 
 
 class Edge(NamedTuple):
-    """``waiting`` needs ``needed``, because of a written need (``item``) or of a template (``use``)."""
+    """``waiting`` needs ``needed``, because of a need written at ``path`` or of a template (``use``)."""
 
     waiting: str
     needed: str
-    item: int | None
+    path: Path
     use: Use | None
 
 
@@ -26,13 +26,13 @@ def needs_of(view: View) -> Mapping[str, Mapping[str, Edge]]:
     """For each id what its step waits for, written and inferred; unknown ids and a reading of itself left out."""
     edges: dict[str, dict[str, Edge]] = {step.id: {} for step in view.steps}
     for step in view.steps:
-        for item, needed in enumerate(step.data.get("needs", ())):
+        for needed, path in step.written_needs:
             if needed in view.by_id:
-                edges[step.id].setdefault(needed, Edge(step.id, needed, item, None))
+                edges[step.id].setdefault(needed, Edge(step.id, needed, path, None))
     for use in _readings(view):
         reader, needed = _reader(view, use), str(use.path[1])
         if needed in view.by_id and needed != reader.id:
-            edges[reader.id].setdefault(needed, Edge(reader.id, needed, None, use))
+            edges[reader.id].setdefault(needed, Edge(reader.id, needed, use.place.path, use))
     return edges
 
 
@@ -59,11 +59,11 @@ def br203_duplicate_step(view: View) -> Iterable[Diagnostic]:
 def br204_unknown_need(view: View) -> Iterable[Diagnostic]:
     """``needs`` names a step that is not there."""
     for step in view.steps:
-        for item, needed in enumerate(step.data.get("needs", ())):
+        for needed, path in step.written_needs:
             if needed not in view.by_id:
                 hint = did_you_mean(needed, (i for i in view.by_id if i != step.id)) or _existing(view, step)
-                span = view.value_span((*step.path, "needs", item))
-                yield view.finding("BR204", f"step `{step.id}` needs `{needed}`, which does not exist", span, help=hint)
+                message = f"step `{step.id}` needs `{needed}`, which does not exist"
+                yield view.finding("BR204", message, view.value_span(path), help=hint)
 
 
 def _existing(view: View, step: StepView) -> str:
@@ -102,7 +102,7 @@ def _why(edge: Edge) -> str:
 def _edge_span(view: View, edge: Edge) -> Span:
     if edge.use is not None:
         return view.use_span(edge.use)
-    return view.value_span((*view.by_id[edge.waiting].path, "needs", edge.item or 0))
+    return view.value_span(edge.path)
 
 
 def _circle(edges: Mapping[str, Mapping[str, Edge]]) -> list[Edge] | None:

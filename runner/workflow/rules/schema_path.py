@@ -10,6 +10,7 @@ from typing import Any, Literal
 from runner.words.suggest import nearest
 
 _MOST_BRANCHES = 64
+_COMBINING = ("$ref", "allOf", "anyOf", "oneOf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,8 @@ def _branches(schema: Any, root: Any) -> list[Mapping[str, Any]]:
     """The ways in which a value can fit, each as one schema: references followed, ``allOf`` merged."""
     if not isinstance(schema, Mapping):
         return [{}]
+    if not any(key in schema for key in _COMBINING):
+        return [schema]
     found: list[Mapping[str, Any]] = []
     for branch in _alternatives(schema, root, 0):
         found.append(branch)
@@ -57,7 +60,7 @@ def _alternatives(schema: Any, root: Any, depth: int) -> Iterator[Mapping[str, A
     if not isinstance(schema, Mapping) or depth > 16:
         yield {}
         return
-    own = {key: value for key, value in schema.items() if key not in {"$ref", "allOf", "anyOf", "oneOf"}}
+    own = {key: value for key, value in schema.items() if key not in _COMBINING}
     parts = [own] if own else []
     together = [*(schema.get("allOf") or ()), *([_resolve(schema["$ref"], root)] if "$ref" in schema else ())]
     choices = schema.get("anyOf") or schema.get("oneOf") or ()

@@ -34,6 +34,7 @@ def br229_unlikely_reference(view: View) -> Iterable[Diagnostic]:
 
 def _answers(view: View) -> Iterable[tuple[Use, StepView, Answer]]:
     schemas: dict[int, Any] = {}
+    known: dict[tuple[str | int, ...], Answer] = {}
     for use in view.uses:
         if len(use.path) < 4 or use.path[0] != "steps" or use.path[2] != "output":
             continue
@@ -42,7 +43,9 @@ def _answers(view: View) -> Iterable[tuple[Use, StepView, Answer]]:
             continue
         if step.index not in schemas:
             schemas[step.index] = _answer_schema(view, step)
-        yield use, step, follow(schemas[step.index], use.path[3:])
+        if use.path not in known:
+            known[use.path] = follow(schemas[step.index], use.path[3:])
+        yield use, step, known[use.path]
 
 
 def _answer_schema(view: View, step: StepView) -> Any:

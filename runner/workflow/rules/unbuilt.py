@@ -65,27 +65,41 @@ def br221_not_built_yet(view: View) -> Iterable[Diagnostic]:
     for table, holder, path in _holders(view):
         for unbuilt in table:
             if unbuilt.key in holder and unbuilt.is_unbuilt(holder[unbuilt.key]):
-                yield _finding(view, (*path, unbuilt.key), holder[unbuilt.key], unbuilt.way_out)
+                yield _finding(view, (*path, unbuilt.key), _shown(unbuilt.key, holder[unbuilt.key]), unbuilt.way_out)
     for alias, model in view.section("models").items():
         if isinstance(model, list):
-            yield _finding(view, ("models", alias), model, _ONE_MODEL)
+            yield _finding(view, ("models", alias), "a list of models", _ONE_MODEL)
 
 
 def _holders(view: View) -> Iterator[tuple[tuple[Unbuilt, ...], Mapping[str, Any], Path]]:
     yield TOP, view.document.data, ()
     yield DEFAULTS, view.section("defaults"), ("defaults",)
-    for alias, model in view.section("models").items():
+    for model, path in _models(view):
         if isinstance(model, Mapping):
-            yield MODEL, model, ("models", alias)
+            yield MODEL, model, path
     for name, server in view.section("mcp_servers").items():
         yield SERVER, server, ("mcp_servers", name)
     for step in view.steps:
         yield STEP, step.data, step.path
 
 
-def _finding(view: View, path: Path, value: Any, way_out: str) -> Diagnostic:
-    name = "a list of models" if isinstance(value, list) and path[-1] not in {"fallback", "artifacts", "images"} else ""
-    what = name if name and (path[-1] == "model" or path[0] == "models") else f"`{path[-1]}`"
-    shown = f"`{path[-1]}: {str(value).lower()}`" if path[-1] in {"join", "context", "workspace", "isolate"} else what
-    message = f"{shown} is part of the format, but this version of bridge-run cannot carry it out yet"
+def _models(view: View) -> Iterator[tuple[Any, Path]]:
+    """Models written out, whether under a name or where they are used."""
+    for alias, model in view.section("models").items():
+        yield model, ("models", alias)
+    yield view.section("defaults").get("model"), ("defaults", "model")
+    for step in view.steps:
+        yield step.data.get("model"), (*step.path, "model")
+
+
+def _shown(key: str, value: Any) -> str:
+    if key == "model":
+        return "a list of models"
+    if key in {"join", "context", "workspace", "isolate"}:
+        return f"`{key}: {str(value).lower()}`"
+    return f"`{key}`"
+
+
+def _finding(view: View, path: Path, what: str, way_out: str) -> Diagnostic:
+    message = f"{what} is part of the format, but this version of bridge-run cannot carry it out yet"
     return view.finding("BR221", message, view.key_span(path), help=way_out)

@@ -59,8 +59,7 @@ def _models_used(view: View) -> Iterator[str]:
     for step in view.steps:
         yield from _names(step.data.get("model"))
     for model in view.section("models").values():
-        if isinstance(model, Mapping):
-            yield from _names(model.get("fallback"))
+        yield from _names(model)
 
 
 def _names(value: Any) -> Iterator[str]:
@@ -68,6 +67,8 @@ def _names(value: Any) -> Iterator[str]:
         yield value
     elif isinstance(value, list):
         yield from (item for item in value if isinstance(item, str))
+    elif isinstance(value, Mapping):
+        yield from _names([value.get("id"), *value.get("fallback", ())])
 
 
 def _servers_used(view: View) -> Iterator[str]:

@@ -32,21 +32,25 @@ class StepView:
         return ("steps", self.index)
 
     @property
+    def written_needs(self) -> tuple[tuple[str, Path], ...]:
+        """The ids under ``needs``, each with its path; one id may stand there without a list."""
+        needs = self.data.get("needs", ())
+        if isinstance(needs, str):
+            return ((needs, (*self.path, "needs")),)
+        return tuple((needed, (*self.path, "needs", item)) for item, needed in enumerate(needs))
+
+    @property
     def kind(self) -> str:
         """Which of the five kinds it is."""
         return next((kind for kind in STEP_KINDS if kind in self.data), "task")
 
 
 class Use(NamedTuple):
-    """A reference and the place it stands in."""
+    """A reference, the place it stands in, and its path: ``("steps", "scan", "output")``."""
 
     place: Place
     reference: Reference
-
-    @property
-    def path(self) -> tuple[str | int, ...]:
-        """``("steps", "scan", "output")``."""
-        return self.reference.path
+    path: tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +139,7 @@ def make_view(document: Document, read_schema: ReadSchema, has_file: Callable[[s
     for step in steps:
         by_id.setdefault(step.id, step)
     places = template_places(document.data)
-    uses = tuple(Use(place, reference) for place in places for reference in place.inspection.references)
+    uses = tuple(Use(place, reference, reference.path) for place in places for reference in place.inspection.references)
     return View(
         document=document,
         steps=steps,

@@ -35,7 +35,7 @@ def test_the_longest_wins() -> None:
     assert redactor.text("secret-and-more secret") == "[secret LONG] [secret SHORT]"
 
 
-@pytest.mark.parametrize("secret", ["hunter2!pass", "q\"uo\\te\n12", "ümlaut/ß+ &=?"])
+@pytest.mark.parametrize("secret", ["hunter2!pass", 'q"uo\\te\n12', "ümlaut/ß+ &=?"])
 @pytest.mark.parametrize("before", ["", "u", "us", "use", "user:"])
 def test_encoded_forms(secret: str, before: str) -> None:
     redactor = Redactor({"TOKEN": secret})

@@ -268,7 +268,7 @@ PIECES = st.lists(
 @given(st.one_of(NOISE, PIECES))
 def test_any_text_can_be_inspected_and_rendered(source: str) -> None:
     found = inspect_template(source)
-    assert all(0 <= r.offset and r.offset + r.length <= len(source) for r in found.references)
+    assert all(r.offset >= 0 and r.offset + r.length <= len(source) for r in found.references)
     assert all(0 <= p.offset <= len(source) for p in found.problems)
     for reference in found.references:
         assert source[reference.offset :].startswith(str(reference.path[0]))
@@ -290,7 +290,9 @@ def test_any_text_is_an_expression_or_a_problem(source: str) -> None:
     assert not [p for p in found.problems if p.kind == "syntax"]
 
 
-PATHS = st.sampled_from(["inputs.path", "inputs.names", "steps.find.output", "inputs.no", "inputs.absent", "nothing", "inputs"])
+PATHS = st.sampled_from(
+    ["inputs.path", "inputs.names", "steps.find.output", "inputs.no", "inputs.absent", "nothing", "inputs"]
+)
 PLAIN = st.lists(
     PATHS.map(lambda path: f"{{{{ {path} }}}}")
     | PATHS.map(lambda path: f"{{{{{path}|tojson}}}}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from runner.rehearse.simulator.judge import meaning_findings, shape_findings
@@ -19,7 +20,7 @@ from runner.rehearse.simulator.script import (
     Settings,
     Turn,
 )
-from runner.words.diagnostics import in_file_order
+from runner.words.diagnostics import Diagnostic, in_file_order
 from runner.words.errors import WorkflowError
 from runner.words.units import parse_duration, parse_size
 from runner.workflow.document import Document, parse_document, read_document
@@ -32,7 +33,7 @@ def read_script(path: str) -> Script:
     Raises:
         WorkflowError: it cannot be read, is no YAML, or is at fault; with every finding.
     """
-    return _script(read_document(path))
+    return _script(lambda: read_document(path))
 
 
 def parse_script(text: str | bytes, file: str) -> Script:
@@ -41,16 +42,26 @@ def parse_script(text: str | bytes, file: str) -> Script:
     Raises:
         WorkflowError: as ``read_script``.
     """
-    return _script(parse_document(text, file))
+    return _script(lambda: parse_document(text, file))
 
 
-def _script(document: Document) -> Script:
+def _script(read: Callable[[], Document]) -> Script:
+    try:
+        document = read()
+    except WorkflowError as error:
+        raise WorkflowError([_about_scripts(finding) for finding in error.diagnostics]) from error
     schema = json.loads(schema_text("simulator"))
     findings = list(shape_findings(document, schema)) or list(meaning_findings(document))
     if findings:
         raise WorkflowError(in_file_order(findings))
     models = {key: _model(key, given or {}) for key, given in document.data["models"].items()}
     return Script(file=document.file, settings=_settings(document.data.get("settings", {})), models=models)
+
+
+def _about_scripts(finding: Diagnostic) -> Diagnostic:
+    """A finding of the reader, whose advice on how to begin is meant for workflows."""
+    begins = finding.help is not None and finding.help.startswith("begin with")
+    return replace(finding, help="begin with `models:`") if begins else finding
 
 
 def _settings(given: Mapping[str, Any]) -> Settings:

@@ -167,6 +167,20 @@ models:
     )
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "- BR200 this file is empty (begin with `models:`)"),
+        ("- a", "1:1 BR200 this file holds a list, not a mapping of keys (begin with `models:`)"),
+        ("settings: {}", "1:1 BR218 the script: the key `models` is missing (None)"),
+        ("models: []", "1:9 BR219 models: expected a mapping, got a list (None)"),
+        ("models: {a: }", "1:13 BR219 models.a: expected a mapping, got nothing (None)"),
+    ],
+)
+def test_files_that_are_no_scripts(text: str, message: str) -> None:
+    assert complaints_about(text) == message
+
+
 def test_a_missing_file_is_told(tmp_path) -> None:
     (tmp_path / "script.yaml").write_text("models: {}")
     with pytest.raises(WorkflowError) as caught:

@@ -1,4 +1,4 @@
-"""``check`` and ``--dry-run``: the story up to the plan, without running anything."""
+"""``bridge-run check``: the story of many files up to their plans, without running anything."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from runner.app.files import workflow_files
-from runner.app.prepare import Prepared, known_inputs, open_models, plan_of, prepare
-from runner.app.request import CheckRequest, RunRequest
-from runner.app.servers import Asked, ask_endpoints, model_endpoints
+from runner.app.prepare import Prepared, known_inputs, open_models, plan_of
+from runner.app.request import OFFLINE, CheckRequest
+from runner.app.servers import Asked, asked_servers
 from runner.app.surroundings import TOLERATED, survey
 from runner.app.tools import confirm_tools
 from runner.chat.catalogue import Catalogue
-from runner.edges.endpoints import token_from
 from runner.plan.make import needs_models
 from runner.plan.overrides import Overrides, parse_overrides, refuse_unknown_aliases
-from runner.plan.plan import Plan
 from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
 from runner.words.errors import CannotServeError, OutsideError, WorkflowError
 from runner.words.exits import Exit
 from runner.workflow.load import load
-
-OFFLINE = "offline: everything was checked but the models"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,29 +69,6 @@ def check(request: CheckRequest, environment: Mapping[str, str]) -> Report:
     return _report(request, names, judged, asked, outside)
 
 
-def dry_run(request: RunRequest, environment: Mapping[str, str]) -> tuple[Plan, tuple[str, ...]]:
-    """The plan of the run that the request asks for, and words for stderr.
-
-    Raises:
-        WorkflowError: the file is at fault; CannotServeError: something it names is missing here.
-        UsageError: the command line is wrong.
-        OutsideError: no model server can be asked.
-    """
-    prepared = prepare(request, environment, unset_secret=TOLERATED)
-    notes: tuple[str, ...] = ()
-    if request.offline:
-        plan, notes = plan_of(prepared, None), (OFFLINE,)
-    elif not needs_models(prepared.workflow):
-        plan = plan_of(prepared, Catalogue())
-    else:
-        asked = _asked(request, environment)
-        plan = plan_of(prepared, asked.catalogue)
-        notes = tuple(f"warning: {failure}" for failure in asked.failures)
-    if request.tools:
-        plan = replace(plan, findings=in_file_order((*plan.findings, *confirm_tools(prepared, environment))))
-    return plan, notes
-
-
 def _load(name: str, overrides: Overrides, environment: Mapping[str, str]) -> _File:
     try:
         loaded = load(name)
@@ -133,16 +106,9 @@ def _ask(
     if request.offline or not wanted:
         return None, None
     try:
-        return _asked(request, environment), None
+        return asked_servers(request, environment), None
     except OutsideError as error:
         return None, error
-
-
-def _asked(request: CheckRequest | RunRequest, environment: Mapping[str, str]) -> Asked:
-    import asyncio
-
-    with model_endpoints(request.endpoints, request.simulate, environment) as endpoints:
-        return asyncio.run(ask_endpoints(endpoints, token_from(environment)))
 
 
 def _report(

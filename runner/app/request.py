@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Format = Literal["text", "json"]
+OFFLINE = "offline: everything was checked but the models"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

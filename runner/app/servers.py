@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from runner.chat.backend import Backend
+from runner.app.request import CheckRequest, RunRequest
 from runner.chat.catalogue import Catalogue, EndpointCatalogue
 from runner.words.errors import LLMAuthenticationError, LLMError, LLMResponseError, OutsideError, UsageError
+
+if TYPE_CHECKING:  # the nouns of a conversation, which a check never needs
+    from runner.chat.backend import Backend
 
 WAYS_OUT = (
     "start LM Studio's server (`lms server start`), name another address (`--endpoint URL`), "
@@ -75,6 +79,22 @@ async def ask_endpoints(endpoints: Sequence[str], token: str | None) -> Asked:
     finally:
         for backend in backends:
             await backend.close()
+
+
+def asked_servers(request: CheckRequest | RunRequest, environment: Mapping[str, str]) -> Asked:
+    """Ask the servers that a request means, outside of any event loop.
+
+    Raises:
+        OutsideError: as ``ask``.
+        UsageError: as ``model_endpoints``.
+        WorkflowError: as ``model_endpoints``.
+    """
+    import asyncio
+
+    from runner.edges.endpoints import token_from
+
+    with model_endpoints(request.endpoints, request.simulate, environment) as endpoints:
+        return asyncio.run(ask_endpoints(endpoints, token_from(environment)))
 
 
 def no_server(failures: Sequence[Failure]) -> OutsideError:

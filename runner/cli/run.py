@@ -72,8 +72,7 @@ def _run(request: RunRequest) -> int:
 
 
 def _show_plan(request: RunRequest) -> int:
-    from runner.app.check import dry_run
-    from runner.app.report import tell_plan
+    from runner.app.dry_run import dry_run, tell_plan
 
     plan, notes = dry_run(request, os.environ)
     tell_plan(plan, notes, request, os.environ)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
-from runner.chat.toolbox import Tool
 from runner.plan.finding import finding
 from runner.plan.plan import ToolGrant
 from runner.words.diagnostics import Diagnostic, Note
 from runner.words.spans import Path
 from runner.words.suggest import did_you_mean
 from runner.workflow.model import Server, Step, TaskWork, ToolWork, Workflow
+
+if TYPE_CHECKING:  # a plan is made before any tool server is known
+    from runner.chat.toolbox import Tool
 
 EVERYTHING = ("*",)
 

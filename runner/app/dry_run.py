@@ -1,0 +1,55 @@
+"""``bridge-run FILE --dry-run``: the story of one run up to its plan."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from runner.app.console import allows_colour, say, tell
+from runner.app.prepare import plan_of, prepare
+from runner.app.problem import tell_findings
+from runner.app.request import OFFLINE, RunRequest
+from runner.app.servers import asked_servers
+from runner.app.surroundings import TOLERATED
+from runner.app.tools import confirm_tools
+from runner.chat.catalogue import Catalogue
+from runner.plan.make import needs_models
+from runner.plan.plan import Plan
+from runner.show.plan_view import plan_json, plan_text
+from runner.words.diagnostics import in_file_order
+
+
+def dry_run(request: RunRequest, environment: Mapping[str, str]) -> tuple[Plan, tuple[str, ...]]:
+    """The plan of the run that the request asks for, and words for stderr.
+
+    Raises:
+        WorkflowError: the file is at fault; CannotServeError: something it names is missing here.
+        UsageError: the command line is wrong.
+        OutsideError: no model server can be asked.
+    """
+    prepared = prepare(request, environment, unset_secret=TOLERATED)
+    notes: tuple[str, ...] = ()
+    if request.offline:
+        plan, notes = plan_of(prepared, None), (OFFLINE,)
+    elif not needs_models(prepared.workflow):
+        plan = plan_of(prepared, Catalogue())
+    else:
+        asked = asked_servers(request, environment)
+        plan = plan_of(prepared, asked.catalogue)
+        notes = tuple(f"warning: {failure}" for failure in asked.failures)
+    if request.tools:
+        plan = replace(plan, findings=in_file_order((*plan.findings, *confirm_tools(prepared, environment))))
+    return plan, notes
+
+
+def tell_plan(plan: Plan, notes: Sequence[str], request: RunRequest, environment: Mapping[str, str]) -> None:
+    """Show a plan on stdout, and on stderr what else there is to say."""
+    for note in notes:
+        tell(note)
+    tell_findings(plan.findings, colour=allows_colour(sys.stderr, environment, wanted=request.colour))
+    if request.format == "json":
+        say(json.dumps(plan_json(plan), ensure_ascii=False, indent=2))
+    else:
+        say(plan_text(plan))

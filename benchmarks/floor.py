@@ -2,6 +2,7 @@
 
     floor.py prompt URL            one streamed prompt
     floor.py chain URL 200         so many prompts, one after the other, each carrying the last answer
+    floor.py fan URL 40 4          so many prompts, four at once
     floor.py tools URL COMMAND…    an agent loop with the tools of one MCP server over stdio (the official SDK)
 
 It keeps no record, repeats nothing, checks nothing: what bridge-run adds to it is the price of all that.
@@ -47,6 +48,17 @@ async def chain(client: httpx.AsyncClient, length: int) -> None:
     print(answer)
 
 
+async def fan(client: httpx.AsyncClient, width: int, parallel: int) -> None:
+    """``width`` prompts, ``parallel`` at once."""
+    places = asyncio.Semaphore(parallel)
+
+    async def one(number: int) -> None:
+        async with places:
+            await ask(client, [{"role": "user", "content": f"Step {number}"}], [])
+
+    await asyncio.gather(*(one(number) for number in range(width)))
+
+
 async def agent(client: httpx.AsyncClient, command: list[str]) -> None:
     """Ask, call the tools, answer back, until the model is done."""
     from mcp import Client, StdioServerParameters  # most of a second: not what a script without tools pays for
@@ -73,10 +85,12 @@ async def agent(client: httpx.AsyncClient, command: list[str]) -> None:
 
 
 async def main(what: str, url: str, rest: list[str]) -> None:
-    """Do one of the three."""
+    """Do one of the four."""
     async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as client:
         if what == "tools":
             await agent(client, rest)
+        elif what == "fan":
+            await fan(client, int(rest[0]), int(rest[1]))
         else:
             await chain(client, int(rest[0]) if what == "chain" else 1)
 

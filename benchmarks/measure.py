@@ -13,9 +13,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 HERE = Path(__file__).parent
@@ -23,10 +23,15 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One process, from its start to its end: seconds of wall time, megabytes of peak resident memory."""
+    """One process: seconds of wall time, seconds of processor time, megabytes of peak resident memory.
+
+    ``span`` is what the server's watch says: seconds from the first prompt's arrival to the last answer's departure.
+    """
 
     seconds: float
+    processor: float
     megabytes: float
+    span: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,28 +66,8 @@ class Command:
                 words = said.read().decode(errors="replace")[-2000:]
                 raise RuntimeError(f"{' '.join(self.argv)} ended with {child.returncode}:\n{words}")
         # Linux counts ru_maxrss in kilobytes, macOS in bytes (getrusage(2) of each).
-        return Sample(seconds, usage.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024))
-
-
-def by_turns(commands: Mapping[str, Command], repetitions: int) -> dict[str, list[Sample]]:
-    """Every command once a round, so that a busy machine is busy for all of them; the first round does not count."""
-    samples: dict[str, list[Sample]] = {name: [] for name in commands}
-    for number in range(repetitions + 1):
-        for name, command in commands.items():
-            sample = command.run()
-            if number:
-                samples[name].append(sample)
-    return samples
-
-
-def median_seconds(samples: Sequence[Sample]) -> float:
-    """The median wall time."""
-    return statistics.median(sample.seconds for sample in samples)
-
-
-def median_megabytes(samples: Sequence[Sample]) -> float:
-    """The median peak memory."""
-    return statistics.median(sample.megabytes for sample in samples)
+        megabytes = usage.ru_maxrss / (1024**2 if sys.platform == "darwin" else 1024)
+        return Sample(seconds=seconds, processor=usage.ru_utime + usage.ru_stime, megabytes=megabytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,3 +93,43 @@ def zero_server(*options: str) -> Iterator[ZeroServer]:
             yield ZeroServer(f"http://127.0.0.1:{int(child.stdout.readline())}")
         finally:
             child.stdin.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Medians:
+    """The medians of several samples of one command."""
+
+    samples: tuple[Sample, ...]
+
+    @property
+    def seconds(self) -> float:
+        """Wall time."""
+        return statistics.median(sample.seconds for sample in self.samples)
+
+    @property
+    def processor(self) -> float:
+        """Processor time, of the process and of the children it waited for."""
+        return statistics.median(sample.processor for sample in self.samples)
+
+    @property
+    def megabytes(self) -> float:
+        """Peak resident memory."""
+        return statistics.median(sample.megabytes for sample in self.samples)
+
+    @property
+    def span(self) -> float:
+        """From the first prompt's arrival to the last answer's departure."""
+        return statistics.median(sample.span for sample in self.samples)
+
+
+def by_turns(commands: Mapping[str, Command], repetitions: int, watch: ZeroServer | None = None) -> dict[str, Medians]:
+    """Every command once a round, so that a busy machine is busy for all of them; the first round does not count."""
+    samples: dict[str, list[Sample]] = {name: [] for name in commands}
+    for number in range(repetitions + 1):
+        for name, command in commands.items():
+            sample = command.run()
+            if number:
+                samples[name].append(replace(sample, span=watch.span()) if watch else sample)
+            elif watch:
+                watch.span()
+    return {name: Medians(tuple(some)) for name, some in samples.items()}

@@ -29,7 +29,7 @@ def find_command(command: str, *, folder: str, path: str | None) -> str | None:
     A name with a slash is relative to ``folder``, any other is looked up in ``path`` (the text of ``PATH``).
     """
     if "/" in command:
-        return shutil.which(Path(folder, Path(command).expanduser()))
+        return shutil.which(str(Path(folder, Path(command).expanduser())))
     return shutil.which(command, path=path if path is not None else os.defpath)
 
 

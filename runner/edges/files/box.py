@@ -85,7 +85,7 @@ EDIT = Tool(
     effect="unsafe",
 )
 READING = (LIST, READ, SEARCH)
-WRITING = (EDIT, WRITE)
+EVERYTHING = (EDIT, LIST, READ, SEARCH, WRITE)  # sorted by name, as every tool box offers them
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +168,7 @@ class FilesBox:
             message = f"there is no built-in server `{server.builtin}`, only `files`"
             raise ToolServerError(server.name, message)
         root = Path(folder, Path(server.root).expanduser())
-        return cls(name=server.name, root=root, tools=READING + WRITING if server.write else READING)
+        return cls(name=server.name, root=root, tools=EVERYTHING if server.write else READING)
 
     async def start(self) -> ServerFacts:
         """Look whether the root is there.

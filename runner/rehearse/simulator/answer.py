@@ -75,9 +75,7 @@ def count_tokens(text: str) -> int:
     return -(-len(text) // 4)
 
 
-def compose(
-    picked: Picked, *, model: str, serial: str, prompt_tokens: int, max_tokens: int | None = None
-) -> Answer:  # fmt: skip
+def compose(picked: Picked, *, model: str, serial: str, prompt_tokens: int, max_tokens: int | None = None) -> Answer:
     """The answer of a turn. ``max_tokens`` None = as long as it is; a longer one is cut and ends with ``length``."""
     turn = picked.turn
     if turn.fault is not None and turn.fault.kind == "empty":

@@ -115,9 +115,7 @@ class Handle:
         self._end()
 
 
-def start_in_thread(
-    script: str | Script, *, host: str = "127.0.0.1", port: int = 0, log: str | None = None
-) -> Handle:  # fmt: skip
+def start_in_thread(script: str | Script, *, host: str = "127.0.0.1", port: int = 0, log: str | None = None) -> Handle:
     """Start a simulator beside whatever this process does; ``script`` is a path or an already read script.
 
     Raises:

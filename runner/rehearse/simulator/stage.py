@@ -50,9 +50,7 @@ class Stage:
             Refusal: it is refused, and nothing has been sent. Once something has, a refusal becomes an error event.
         """
         try:
-            async with self._engine.seat(
-                ask.model, "llm", ttl=ask.ttl, context_length=ask.context_length
-            ) as seat:  # fmt: skip
+            async with self._engine.seat(ask.model, "llm", ttl=ask.ttl, context_length=ask.context_length) as seat:
                 part = self._engine.part(ask, seat.instance)
                 self._outcome.model, self._outcome.turn = seat.instance.id, part.label
                 await self._perform(form, ask, seat, part)

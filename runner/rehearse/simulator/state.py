@@ -85,9 +85,14 @@ class Memory:
         return self._stand_in(name, domain, instances)
 
     def load(
-        self, model: ScriptedModel, now: float, *, context_length: int | None = None, jit: bool = False,
+        self,
+        model: ScriptedModel,
+        now: float,
+        *,
+        context_length: int | None = None,
+        jit: bool = False,
         ttl: float | None = None,
-    ) -> Instance:  # fmt: skip
+    ) -> Instance:
         """Begin to load another copy; it is ready at ``ready_at``.
 
         A load on demand gets a time to live (the setting's, unless given), and with ``auto_evict`` first unloads

@@ -41,6 +41,15 @@ class Prompt:
     system: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """Why an answer is not accepted: ``reason`` for a person, ``words`` for the model that is asked again."""
+
+    kind: FailureKind
+    reason: str
+    words: str
+
+
 class Conversation:
     """The state of one step's talk with its model."""
 
@@ -90,10 +99,10 @@ class Conversation:
             if answer.tool_calls and not last:
                 await self._use_tools(answer, attempt)
                 continue
-            kind, words, output = await self._judge(answer, check, last=last)
-            if kind is None:
+            output, refusal = await self._judge(answer, check, last=last)
+            if refusal is None:
                 return output
-            self._refuse(answer, attempt, kind, words, last=last)
+            self._refuse(answer, attempt, refusal, last=last)
 
     def _is_last_turn(self) -> bool:
         """The last allowed round offers no tools, so that the model must answer."""
@@ -177,26 +186,26 @@ class Conversation:
         self._history.append(Message("assistant", answer.content, answer.tool_calls))
         self._history.extend(messages)
 
-    async def _judge(self, answer: ChatAnswer, check: Check, *, last: bool) -> tuple[FailureKind | None, str, Any]:
-        """Whether the answer is accepted: no kind, and the output; or why not, in words for the model."""
+    async def _judge(self, answer: ChatAnswer, check: Check, *, last: bool) -> tuple[Any, Refusal | None]:
+        """The output, or why the answer is not accepted."""
         if answer.cut_call:
-            return "limit", _CUT_CALL, None
+            return None, Refusal(kind="limit", reason="a tool call was cut off by the limit of tokens", words=_CUT_CALL)
         if last and answer.tool_calls:
-            return "limit", "No tools are left to call. Answer now with what you know.", None
+            return None, Refusal(kind="limit", reason="it called tools that were not offered any more", words=_NO_TOOLS)
         output: Any = answer.content
         if self._step.output_schema is not None:
             try:
                 output = read_answer(answer.content, self._step.output_schema)
             except ValueError as error:
-                return "invalid_output", _cut_or(answer, str(error)), None
+                return None, _not_fitting(answer, str(error))
         elif answer.finish_reason == "length":
             self._warn("the answer was cut off by max_tokens or the end of the context; it is used as far as it came")
         missed = await check(output)
         if missed is not None:
-            return "expectation", missed, None
+            return None, Refusal(kind="expectation", reason=missed, words=f"Your work is not accepted yet: {missed}")
         if last:
             self._warn(f"it reached {self._which_limit()} and answered without tools")
-        return None, "", output
+        return output, None
 
     def _which_limit(self) -> str:
         if self._memory.repeats >= CIRCLING:
@@ -205,22 +214,23 @@ class Conversation:
             return f"its limit of {self._step.limits.rounds} rounds"
         return "its limit of tool calls"
 
-    def _refuse(self, answer: ChatAnswer, attempt: int, kind: FailureKind, words: str, *, last: bool) -> None:
+    def _refuse(self, answer: ChatAnswer, attempt: int, refusal: Refusal, *, last: bool) -> None:
         """Ask again with the words, if the budget and the rounds allow it.
 
         Raises:
-            StepError: of that kind; ``limit`` where a limit was what took the tools away.
+            StepError: of the refusal's kind; ``limit`` where a limit was what took the tools away.
         """
-        if last and kind != "expectation" and self._rounds >= self._step.limits.rounds:
-            raise StepError("limit", f"no accepted answer within {self._which_limit()}: {_one_line(words)}")
+        if last and refusal.kind != "expectation" and self._rounds >= self._step.limits.rounds:
+            raise StepError("limit", f"no accepted answer within {self._which_limit()}: {refusal.reason}")
         if self._repairs_left <= 0:
-            raise StepError(kind, _one_line(words))
+            raise StepError(refusal.kind, refusal.reason)
         self._repairs_left -= 1
+        left = self._repairs_left
         self._world.journal.append(
-            AnswerRefused(step=self._step.id, attempt=attempt, kind=kind, message=words, left=self._repairs_left)
+            AnswerRefused(step=self._step.id, attempt=attempt, kind=refusal.kind, message=refusal.reason, left=left)
         )
         self._history.append(Message("assistant", answer.content or "…"))
-        self._history.append(Message("user", words))
+        self._history.append(Message("user", refusal.words))
 
     def _warn(self, words: str) -> None:
         self._world.journal.append(StepWarned(step=self._step.id, message=words))
@@ -230,6 +240,7 @@ _CUT_CALL = (
     "Your last answer was cut off in the middle of a tool call, so nothing was called. "
     "Make the call again with shorter arguments, in several smaller calls if need be."
 )
+_NO_TOOLS = "No tools are left to call. Answer now with what you know."
 
 
 def read_answer(text: str, schema: Mapping[str, Any]) -> Any:
@@ -255,14 +266,12 @@ def _opening(prompt: Prompt, schema: Mapping[str, Any] | None) -> tuple[Message,
     return (user,) if not prompt.system else (Message("system", prompt.system), user)
 
 
-def _cut_or(answer: ChatAnswer, words: str) -> str:
+def _not_fitting(answer: ChatAnswer, reason: str) -> Refusal:
     if answer.finish_reason != "length":
-        return f"Your answer was not accepted: {words}\nAnswer again."
-    return f"Your answer was cut off by the limit of tokens: {words}\nAnswer again, much shorter."
-
-
-def _one_line(words: str) -> str:
-    return " ".join(words.split())
+        words = f"Your answer was not accepted: {reason}\nAnswer again."
+    else:
+        words = f"Your answer was cut off by the limit of tokens: {reason}\nAnswer again, much shorter."
+    return Refusal(kind="invalid_output", reason=reason, words=words)
 
 
 def _wire(message: Message) -> dict[str, Any]:

@@ -45,7 +45,7 @@ async def _missed_one(world: World, step: str, attempt: int, expectation: Expect
             return None
         reason = failure
     wanted = f"{render_text(expectation.message, names)}\n" if expectation.message else ""
-    return f"Your work is not accepted yet. {wanted}{reason}"
+    return f"{wanted}{reason}"
 
 
 async def _failed_command(

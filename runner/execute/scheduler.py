@@ -110,7 +110,8 @@ class Scheduler:
 
 def _readable(finished: StepFinished) -> dict[str, Any]:
     """What templates may read of a finished step."""
-    return {"output": finished.output, "status": finished.status, "error": finished.error, **finished.extras}
+    error = finished.error and {"kind": finished.error["kind"], "message": finished.error["message"]}
+    return {"output": finished.output, "status": finished.status, "error": error, **finished.extras}
 
 
 def _only(failures: BaseExceptionGroup[BaseException]) -> BaseException:

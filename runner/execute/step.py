@@ -120,20 +120,18 @@ def _worker(world: World, planned: PlannedStep) -> Worker:
 
 def _failed(world: World, planned: PlannedStep, tally: _Tally, error: BridgeError) -> StepFinished:
     """The end of a failed step: failed, tolerated, or recovered with the value that stands in."""
-    facts = {"kind": error.kind, "message": _words(error)}
+    facts = {"kind": error.kind, "message": error.message}
+    if error.hint:
+        facts["hint"] = error.hint
     on_error = planned.step.on_error
     if on_error.do == "output":
         try:
             value = render(on_error.output, world.names(error=facts))
         except BridgeError as second:
-            facts = {"kind": second.kind, "message": f"{_words(error)}; and `on_error.output`: {_words(second)}"}
+            facts = {"kind": second.kind, "message": f"{error.message}; and `on_error.output`: {second.message}"}
         else:
             return _finished(world, planned, tally, status="recovered", output=value, error=facts)
     return _finished(world, planned, tally, status="failed", error=facts, tolerated=on_error.do == "continue")
-
-
-def _words(error: BridgeError) -> str:
-    return f"{error.message} ({error.hint})" if error.hint else error.message
 
 
 def _finished(world: World, planned: PlannedStep, tally: _Tally, **facts: Any) -> StepFinished:

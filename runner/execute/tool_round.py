@@ -167,7 +167,7 @@ class ToolRound:
             "server": server,
             "tool": tool,
         }
-        self._world.journal.append(ToolCalled(**where, round=round_number, arguments=call.arguments))
+        self._world.journal.append(ToolCalled(**where, round=round_number, arguments=_readable(call.arguments)))
         self._world.journal.append(ToolReturned(**where, text=text, is_error=True, seconds=0.0, characters=len(text)))
         return text
 
@@ -185,6 +185,14 @@ class ToolRound:
         near = nearest(name, self._offered, 1)
         hint = f" Did you mean {near[0]}?" if near else ""
         return f"there is no tool named {name}.{hint} The tools are: {', '.join(self._offered)}."
+
+
+def _readable(arguments: str) -> Any:
+    """The arguments of a call that is not made: as JSON if they are, else as they were written."""
+    try:
+        return json.loads(arguments)
+    except ValueError:
+        return arguments
 
 
 def _fold(name: str) -> str:

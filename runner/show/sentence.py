@@ -28,6 +28,7 @@ from runner.words.units import show_seconds
 Mood = Literal["plain", "good", "warning", "bad"]
 _ARGUMENTS = 60
 _TOOL_ERROR = 120
+_REASON = 200
 _MOODS: Mapping[str, Mood] = {"succeeded": "good", "recovered": "warning", "failed": "bad", "cancelled": "bad"}
 
 
@@ -76,8 +77,13 @@ def _step_started(event: StepStarted) -> Said:
     return "started" + (f" with {event.model}" if event.model else ""), "plain"
 
 
+def _tool(event: ToolCalled | ToolReturned) -> str:
+    """``files.read``; the name alone where the model made it up and no server has it."""
+    return f"{event.server}.{event.tool}" if event.server else event.tool
+
+
 def _called(event: ToolCalled) -> Said:
-    text = f"calls {event.server}.{event.tool}"
+    text = f"calls {_tool(event)}"
     if event.arguments:
         text += " " + fit(one_line(encode_json(event.arguments).decode()), _ARGUMENTS)
     return text, "plain"
@@ -86,10 +92,10 @@ def _called(event: ToolCalled) -> Said:
 def _returned(event: ToolReturned) -> Said:
     took = show_seconds(event.seconds)
     if event.is_error:
-        return f"{event.server}.{event.tool} failed in {took}: {fit(one_line(event.text), _TOOL_ERROR)}", "plain"
+        return f"{_tool(event)} failed in {took}: {fit(one_line(event.text), _TOOL_ERROR)}", "plain"
     count = f"{event.characters:,} character" + "s" * (event.characters != 1)
     cut = f", cut; whole in {event.artifact}" if event.artifact else ""
-    return f"{event.server}.{event.tool} answered {count} in {took}{cut}", "plain"
+    return f"{_tool(event)} answered {count} in {took}{cut}", "plain"
 
 
 def _ran(event: CommandRan) -> Said:
@@ -100,7 +106,7 @@ def _ran(event: CommandRan) -> Said:
 
 def _refused(event: AnswerRefused) -> Said:
     left = "1 more try" if event.left == 1 else f"{event.left or 'no'} more tries"
-    return f"answer refused ({event.kind}): {event.message}; {left}", "plain"
+    return f"answer refused ({event.kind}): {fit(one_line(event.message), _REASON)}; {left}", "plain"
 
 
 def _warned(event: StepWarned) -> Said:
@@ -109,7 +115,10 @@ def _warned(event: StepWarned) -> Said:
 
 def _retried(event: StepRetried) -> Said:
     wait = show_seconds(event.wait)
-    return f"attempt {event.attempt} failed ({event.kind}): {event.message}; next in {wait}", "warning"
+    return (
+        f"attempt {event.attempt} failed ({event.kind}): {fit(one_line(event.message), _REASON)}; next in {wait}",
+        "warning",
+    )
 
 
 def _step_finished(event: StepFinished) -> Said:
@@ -128,7 +137,7 @@ def _run_finished(event: RunFinished) -> Said:
 
 def _why(error: Mapping[str, str] | None, reason: str | None) -> str:
     if error is not None:
-        return f" ({error.get('kind', 'bug')}): {error.get('message', '')}"
+        return f" ({error.get('kind', 'bug')}): {fit(one_line(error.get('message', '')), _REASON)}"
     return f": {reason}" if reason else ""
 
 

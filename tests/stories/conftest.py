@@ -1,0 +1,39 @@
+"""Fixtures of the stories: a fresh project, and a simulator beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kit.project import Project
+from kit.simulator import simulator
+
+CODER = "qwen/qwen3-coder-30b"
+Turns = list[dict[str, Any]]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project; no server is reachable from it unless ``serve`` is used."""
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def serve(project: Project) -> Iterator[Callable[..., str]]:
+    """``serve(turns)`` starts a simulator with one loaded model that says these turns; gives its address."""
+    with ExitStack() as stack:
+
+        def start(turns: Turns | None = None, **model: Any) -> str:
+            script: Mapping[str, Any] = {
+                "models": {CODER: {"loaded": True, "tool_use": True, "max_context_length": 32768, **model}}
+            }
+            if turns is not None:
+                script["models"][CODER]["turns"] = turns
+            url = stack.enter_context(simulator(script))
+            project.environment["BRIDGE_RUN_ENDPOINT"] = url
+            return url
+
+        yield start

@@ -77,7 +77,7 @@ def evaluate(expression: str, names: Names) -> Json:
     hole = split_expression(expression)
     if hole is not None:
         try:
-            return look_up(hole.path, names)
+            return _value(hole, names)
         except MissingError:
             pass  # the sandbox says what is missing
     from runner.words.template_run import run_expression
@@ -116,8 +116,10 @@ def _fill(parts: tuple[str | Hole, ...], names: Names) -> Json:
 
 
 def _value(hole: Hole, names: Names) -> Json:
+    if hole.filters not in {(), ("tojson",)}:
+        raise MissingError
     value = look_up(hole.path, names)
-    if hole.as_json:
+    if hole.filters:
         return write_json(value)
     if isinstance(value, str) and len(value) > _PLAIN_LIMIT:
         raise MissingError

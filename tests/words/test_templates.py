@@ -186,12 +186,18 @@ def references(source: str) -> list[tuple[tuple[str | int, ...], str]]:
         ("none", []),
         ("{{ a.b }}", [(("a", "b"), "a.b")]),
         ("x{{ a }}y\n{{ b.c|tojson }}", [(("a",), "a"), (("b", "c"), "b.c")]),
-        ('{{ steps["scan"] . output [ 0 ].x }}', [(("steps", "scan", "output", 0, "x"), 'steps["scan"] . output [ 0 ].x')]),
+        (
+            '{{ steps["scan"] . output [ 0 ].x }}',
+            [(("steps", "scan", "output", 0, "x"), 'steps["scan"] . output [ 0 ].x')],
+        ),
         ("{{ steps[which].output }}", [(("steps",), "steps"), (("which",), "which")]),
         ("{{ a.b.upper() }}", [(("a", "b"), "a.b")]),
         ("{{ a[1:2].b }}", [(("a",), "a")]),
         ("  {{- a.b -}}  {{ c|upper }}", [(("a", "b"), "a.b"), (("c",), "c")]),
-        ("{% for t in a.b %}{{ t.x }}{{ loop.index }}{{ c }}{% endfor %}{{ t }}", [(("a", "b"), "a.b"), (("c",), "c"), (("t",), "t")]),
+        (
+            "{% for t in a.b %}{{ t.x }}{{ loop.index }}{{ c }}{% endfor %}{{ t }}",
+            [(("a", "b"), "a.b"), (("c",), "c"), (("t",), "t")],
+        ),
         ("{% set x = a %}{{ x.y }}{{ b | d(x) }}", [(("a",), "a"), (("b",), "b")]),
         ("{% if a %}{% set x = 1 %}{% endif %}{{ x }}", [(("a",), "a")]),
         ("{% with x = a, y = x %}{{ x }}{{ y }}{% endwith %}{{ y }}", [(("a",), "a"), (("x",), "x"), (("y",), "y")]),
@@ -204,7 +210,7 @@ def references(source: str) -> list[tuple[tuple[str | int, ...], str]]:
         ("{{ {'k': a}['k'] }}", [(("a",), "a")]),
         ("{{{ a }}", []),
     ],
-)  # fmt: skip
+)
 def test_references(source: str, expected: object) -> None:
     assert references(source) == expected
 
@@ -219,19 +225,40 @@ def problem(inspection: Inspection) -> tuple[str, str, str, int, int]:
     ("source", "expected"),
     [
         ("{{ a | uper }}", ("unknown_filter", "uper", "there is no filter `uper`; did you mean `upper`?", 7, 4)),
-        ("{{ a is not defned }}", ("unknown_test", "defned", "there is no test `defned`; did you mean `defined`?", 12, 6)),
+        (
+            "{{ a is not defned }}",
+            ("unknown_test", "defned", "there is no test `defned`; did you mean `defined`?", 12, 6),
+        ),
         ("{{ a.zfill(3) }}", ("forbidden", "zfill", "nothing has a method `zfill`", 5, 5)),
-        ("x {% include 'y' %}", ("forbidden", "include", "the tag `include` is not allowed in a workflow: a template reads data and nothing else", 5, 7)),
+        (
+            "x {% include 'y' %}",
+            (
+                "forbidden",
+                "include",
+                "the tag `include` is not allowed in a workflow: a template reads data and nothing else",
+                5,
+                7,
+            ),
+        ),
         ("{{ a", ("syntax", "", "`}}` is missing: a `{{` is never closed", 3, 1)),
         ("{{ }}", ("syntax", "", "there is nothing between `{{` and `}}`", 3, 2)),
         ("{{ a b }}", ("syntax", "", "`}}` or an operator is expected here, not `b`", 5, 1)),
         ("{{ a ! }}", ("syntax", "", "unexpected character `!`", 5, 1)),
         ("x {# y", ("syntax", "", "`#}` is missing: a `{#` is never closed", 4, 1)),
-        ("{% for x in y %}", ("syntax", "", "unexpected end of template: `endfor` or `else` is expected. the tag `for` is still open", 14, 2)),
+        (
+            "{% for x in y %}",
+            (
+                "syntax",
+                "",
+                "unexpected end of template: `endfor` or `else` is expected. the tag `for` is still open",
+                14,
+                2,
+            ),
+        ),
         ("{% frob %}", ("syntax", "", "encountered unknown tag `frob`", 3, 4)),
         ("{{ a) }}", ("syntax", "", "unexpected `)`", 4, 1)),
     ],
-)  # fmt: skip
+)
 def test_problems(source: str, expected: object) -> None:
     assert problem(inspect_template(source)) == expected
 
@@ -247,21 +274,74 @@ def test_deep_nesting_is_a_problem() -> None:
 
 
 NOISE = st.lists(
-    st.sampled_from(["{{", "}}", "{%", "%}", "{#", "#}", " ", "\n", "\r\n", "a", "inputs", ".path", "[0]", "|", "upper", "-"])
+    st.sampled_from(
+        ["{{", "}}", "{%", "%}", "{#", "#}", " ", "\n", "\r\n", "a", "inputs", ".path", "[0]", "|", "upper", "-"]
+    )
     | st.characters(codec="utf-8"),
     max_size=30,
-).map("".join)  # fmt: skip
+).map("".join)
 PIECES = st.lists(
     st.sampled_from(
         [
-            "{{ ", " }}", "{{", "}}", "{% if a %}", "{% endif %}", "{% for x in inputs.names %}", "{% endfor %}", "{% set a = 1 %}",
-            "{#", "#}", "inputs", "inputs.path", "steps.find.output", ".targets", "[0]", "['k']", " | ", "upper", "tojson", "length",
-            "items()", " ~ ", " + ", " * ", "9", "'x'", "(", ")", "[", "]", "{", "}", " if ", " else ", " is ", "defined", "\n", "\r\n",
-            "-", "none", "not ", "{%- raw %}", "{% endraw -%}", "x", "é", "\\", '"', ",", ":", "loop", "range(3)", "1e5", "0x1f", "%}",
+            "{{ ",
+            " }}",
+            "{{",
+            "}}",
+            "{% if a %}",
+            "{% endif %}",
+            "{% for x in inputs.names %}",
+            "{% endfor %}",
+            "{% set a = 1 %}",
+            "{#",
+            "#}",
+            "inputs",
+            "inputs.path",
+            "steps.find.output",
+            ".targets",
+            "[0]",
+            "['k']",
+            " | ",
+            "upper",
+            "tojson",
+            "length",
+            "items()",
+            " ~ ",
+            " + ",
+            " * ",
+            "9",
+            "'x'",
+            "(",
+            ")",
+            "[",
+            "]",
+            "{",
+            "}",
+            " if ",
+            " else ",
+            " is ",
+            "defined",
+            "\n",
+            "\r\n",
+            "-",
+            "none",
+            "not ",
+            "{%- raw %}",
+            "{% endraw -%}",
+            "x",
+            "é",
+            "\\",
+            '"',
+            ",",
+            ":",
+            "loop",
+            "range(3)",
+            "1e5",
+            "0x1f",
+            "%}",
         ]
     ),
     max_size=12,
-).map("".join)  # fmt: skip
+).map("".join)
 
 
 @settings(max_examples=400, deadline=None)
@@ -291,11 +371,24 @@ def test_any_text_is_an_expression_or_a_problem(source: str) -> None:
 
 
 PATHS = st.sampled_from(
-    ["inputs.path", "inputs.names", "steps.find.output", "inputs.no", "inputs.absent", "nothing", "inputs"]
+    [
+        "inputs.path",
+        "inputs.names",
+        "steps.find.output",
+        "inputs.no",
+        "inputs.absent",
+        "nothing",
+        "inputs",
+        "inputs.names[1]",
+        "inputs['names'][0]",
+        'steps["find"].output',
+        "inputs.names[9]",
+    ]
 )
 PLAIN = st.lists(
     PATHS.map(lambda path: f"{{{{ {path} }}}}")
     | PATHS.map(lambda path: f"{{{{{path}|tojson}}}}")
+    | PATHS.map(lambda path: f"{{{{ {path} | length | string }}}}")
     | st.sampled_from(["text", "{", "}", "\n", " "]),
     max_size=5,
 ).map("".join)
@@ -318,7 +411,7 @@ def test_the_short_way_says_what_the_sandbox_says(source: str) -> None:
 @given(PATHS)
 def test_the_short_way_of_expressions(source: str) -> None:
     assert inspect_expression(source) == check_expression(source)
-    if "absent" not in source and source != "nothing":
+    if "absent" not in source and "9" not in source and source != "nothing":
         assert evaluate(source, NAMES) == run_expression(source, NAMES)
 
 

@@ -118,15 +118,24 @@ def test_duplicate_ids(tmp_path: Path) -> None:
             'task: "{{ nothing }}"',
             "BR207 5:15 `nothing` is not defined | here one may use `inputs`, `run`, `steps`",
         ),
-        ('task: "{{ error.kind }}"', "BR207 5:15 `error` exists only in `on_error.output`: it is what went wrong in the step"),
+        (
+            'task: "{{ error.kind }}"',
+            "BR207 5:15 `error` exists only in `on_error.output`: it is what went wrong in the step",
+        ),
         ('task: "{{ inputs.x }}"', "BR206 5:15 there is no input `x` | declare it: `inputs: {x: {type: string}}`"),
         ('task: "{{ steps.a.output }}"', "BR234 5:15 step `a` reads its own result | name another step"),
-        ('task: "x"\nwhen: "{{ true }}"', "BR225 6:11 `when` is an expression already, it takes no braces | write `when: true`"),
+        (
+            'task: "x"\nwhen: "{{ true }}"',
+            "BR225 6:11 `when` is an expression already, it takes no braces | write `when: true`",
+        ),
         ("task: x\nwhen: run.id ==", "BR216 6:18 this expression is broken: unexpected `end of template`"),
         ("task: |\n  line\n  {{ run.id | uper }}", "BR209 7:19 there is no filter `uper` | did you mean `upper`?"),
-        ("task: >\n  folded\n  text {{ nothing }}", "BR207 7:15 `nothing` is not defined | here one may use `inputs`, `run`, `steps`"),
         (
-            'task: "{% include \'x\' %}"',
+            "task: >\n  folded\n  text {{ nothing }}",
+            "BR207 7:15 `nothing` is not defined | here one may use `inputs`, `run`, `steps`",
+        ),
+        (
+            "task: \"{% include 'x' %}\"",
             "BR216 5:15 the tag `include` is not allowed in a workflow: a template reads data and nothing else",
         ),
         (
@@ -146,43 +155,92 @@ def test_duplicate_ids(tmp_path: Path) -> None:
         ),
         (
             "task: x\njoin: all_finished",
-            "BR221 6:5 `join: all_finished` is part of the format, but this version of bridge-run cannot carry it out yet"
+            "BR221 6:5 `join: all_finished` is part of the format, but this version of bridge-run"
+            " cannot carry it out yet"
             " | leave it out: a step runs when all it needs has succeeded",
         ),
         (
             "task: x\noutput: {schema: none.json}",
             "BR232 6:22 there is no file `none.json` | the path starts at the folder of the workflow file",
         ),
-        ("tool: files.read", "BR213 5:11 there is no MCP server `files` | define it under `mcp_servers` at the top of the file"),
+        (
+            "tool: files.read",
+            "BR213 5:11 there is no MCP server `files` | define it under `mcp_servers` at the top of the file",
+        ),
     ],
-)  # fmt: skip
+)
 def test_one_step_alone(tmp_path: Path, lines: str, expected: str) -> None:
     found = findings(tmp_path, steps(lines))
     shown = [line for line in found if line == expected]
     assert shown == [expected], found
 
 
+NAMED = "task: x\noutput: {type: object, properties: {file: {type: string}}}"
+
+
 @pytest.mark.parametrize(
     ("first", "use", "expected"),
     [
-        ("task: x", "steps.a.output.file", "BR208 `steps.a.output` is a text, which has no `file` | give step `a` an `output` schema, so that it answers with fields"),
-        ("run: [ls]", "steps.a.output.file", "BR208 `steps.a.output` is a text, which has no `file` | give step `a` an `output` schema, so that it answers with JSON"),
+        (
+            "task: x",
+            "steps.a.output.file",
+            "BR208 `steps.a.output` is a text, which has no `file` | give step `a` an `output` schema,"
+            " so that it answers with fields",
+        ),
+        (
+            "run: [ls]",
+            "steps.a.output.file",
+            "BR208 `steps.a.output` is a text, which has no `file` | give step `a` an `output` schema,"
+            " so that it answers with JSON",
+        ),
         ("run: [ls]\noutput: json", "steps.a.output.file", ""),
         ("run: [ls]", "steps.a.exit_code", ""),
         ("run: [ls]", "steps.a.stderr.x", "BR207 `steps.a.stderr` has no parts | write `steps.a.stderr`"),
-        ("task: x", "steps.a.exit_code", "BR207 `steps.a` has no `exit_code` | a step has `output`, `status`, `error`; what it answered is in `output`"),
+        (
+            "task: x",
+            "steps.a.exit_code",
+            "BR207 `steps.a` has no `exit_code` | a step has `output`, `status`, `error`; what it"
+            " answered is in `output`",
+        ),
         ("task: x", "steps.a.error.kin", "BR207 `steps.a.error` has no `kin` | an error has `kind`, `message`"),
         ("task: x", "steps.a.outptu", "BR207 `steps.a` has no `outptu` | did you mean `output`?"),
         ("task: x", "steps.a.output.upper()", ""),
-        ("task: x\noutput: {type: array, items: {type: object, additionalProperties: false, properties: {file: {type: string}}}}", "steps.a.output[0].fle", "BR208 `steps.a.output[0]` has no `fle` (it has `file`) | did you mean `file`?"),
-        ("task: x\noutput: {type: array, items: {type: object}}", "steps.a.output.file", "BR208 `steps.a.output` is a list, which has no `file`"),
-        ("task: x\noutput: {type: object, properties: {file: {type: string}}}", "steps.a.output.fle", "BR229 the schema of `steps.a.output` does not name `fle` | did you mean `file`?"),
-        ("task: x\noutput: {type: object, properties: {file: {type: string}}}", "steps.a.output.other", ""),
-        ("task: x\noutput: {type: object, properties: {file: {type: string}}}", "steps.a.output.file.name", "BR208 `steps.a.output.file` is a text, which has no `name`"),
-        ("task: x\noutput: {anyOf: [{type: string}, {type: object, properties: {file: {}}, additionalProperties: false}]}", "steps.a.output.file", ""),
-        ("task: x\noutput: {$ref: '#/$defs/t', $defs: {t: {type: object, additionalProperties: false, properties: {n: {$ref: '#/$defs/t'}}}}}", "steps.a.output.n.n.m", "BR208 `steps.a.output.n.n` has no `m` (it has `n`)"),
+        (
+            "task: x\noutput: {type: array, items: {type: object, additionalProperties: false,"
+            " properties: {file: {type: string}}}}",
+            "steps.a.output[0].fle",
+            "BR208 `steps.a.output[0]` has no `fle` (it has `file`) | did you mean `file`?",
+        ),
+        (
+            "task: x\noutput: {type: array, items: {type: object}}",
+            "steps.a.output.file",
+            "BR208 `steps.a.output` is a list, which has no `file`",
+        ),
+        (
+            NAMED,
+            "steps.a.output.fle",
+            "BR229 the schema of `steps.a.output` does not name `fle` | did you mean `file`?",
+        ),
+        (NAMED, "steps.a.output.other", ""),
+        (
+            NAMED,
+            "steps.a.output.file.name",
+            "BR208 `steps.a.output.file` is a text, which has no `name`",
+        ),
+        (
+            "task: x\noutput: {anyOf: [{type: string}, {type: object, properties: {file: {}},"
+            " additionalProperties: false}]}",
+            "steps.a.output.file",
+            "",
+        ),
+        (
+            "task: x\noutput: {$ref: '#/$defs/t', $defs: {t: {type: object, additionalProperties:"
+            " false, properties: {n: {$ref: '#/$defs/t'}}}}}",
+            "steps.a.output.n.n.m",
+            "BR208 `steps.a.output.n.n` has no `m` (it has `n`)",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_step_answers(tmp_path: Path, first: str, use: str, expected: str) -> None:
     found = findings(tmp_path, steps(first, f'task: "{{{{ {use} }}}}"'))
     assert [re.sub(r" \d+:\d+", "", line, count=1) for line in found] == ([expected] if expected else [])
@@ -194,15 +252,27 @@ FILES = "mcp_servers:\n  files: {builtin: files}\n  git: {command: g, tools: [gi
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        ("mcp_servers: [files, git]\ntools: [files.raed]\ntask: x", "the built-in files have no tool `raed` | did you mean `read`?"),
-        ("mcp_servers: [files, git]\ntools: [files.write]\ntask: x", "`files.write` changes files, and the server `files` is read-only | give `files` the key `write: true`"),
+        (
+            "mcp_servers: [files, git]\ntools: [files.raed]\ntask: x",
+            "the built-in files have no tool `raed` | did you mean `read`?",
+        ),
+        (
+            "mcp_servers: [files, git]\ntools: [files.write]\ntask: x",
+            "`files.write` changes files, and the server `files` is read-only | give `files` the key `write: true`",
+        ),
         ("mcp_servers: [files, git]\ntools: [files, 'git.git_*', 'files.*']\ntask: x", ""),
-        ("mcp_servers: [files, git]\ntools: [git.git_commit]\ntask: x", "the server `git` does not let `git_commit` be used | its `tools` are `git_diff*`, `git_log`"),
-        ("mcp_servers: [git]\ntools: [files.read]\ntask: '{{ run.id }}'", "this step does not use the server `files` | add it: `mcp_servers: [git, files]`"),
+        (
+            "mcp_servers: [files, git]\ntools: [git.git_commit]\ntask: x",
+            "the server `git` does not let `git_commit` be used | its `tools` are `git_diff*`, `git_log`",
+        ),
+        (
+            "mcp_servers: [git]\ntools: [files.read]\ntask: '{{ run.id }}'",
+            "this step does not use the server `files` | add it: `mcp_servers: [git, files]`",
+        ),
         ("mcp_servers: [files, git]\ntools: ['x*.y']\ntask: x", "no server of this step matches `x*.y`"),
         ("mcp_servers: [files, git]\ntools: [git.git_diff_staged]\ntask: x", ""),
     ],
-)  # fmt: skip
+)
 def test_tools(tmp_path: Path, lines: str, expected: str) -> None:
     found = [line for line in findings(tmp_path, FILES + steps(lines)) if not line.startswith("BR231")]
     assert [line.split(" ", 2)[2] for line in found] == ([expected] if expected else [])
@@ -218,7 +288,7 @@ def test_secrets(tmp_path: Path) -> None:
     assert findings(tmp_path, body) == [
         "BR211 5:36 the secret `TOKEN` would be seen here"
         " | secrets go into `env` or `headers` of an MCP server, or into `env` of a `run` step",
-        "BR211 12:17 there is no secret `TOKN` | did you mean `TOKEN`?",
+        "BR211 12:18 there is no secret `TOKN` | did you mean `TOKEN`?",
     ]
 
 

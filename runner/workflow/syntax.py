@@ -61,6 +61,10 @@ def word_problem(problem: str, context: str, text: str, index: int) -> Wording:
         return _TAB
     if re.search(r"(^|[:,\[-])\s*\{\{", line):
         return UNQUOTED_TEMPLATE
+    if line.lstrip().startswith(": "):
+        return Wording("a key is missing before this `:`", "write a name before the `:`")
+    if "node content" in problem and not text[index + 1 :].strip():
+        return Wording("the file ends before this is complete")
     if "cannot start any token" in problem:
         return _bad_start(text[index : index + 1])
     said = f"{context} {problem}"

@@ -69,7 +69,9 @@ class StdioLink:
             raise self._refusal(f"cannot start MCP server `{server.name}`: its folder `{server.cwd}` does not exist")
         command = find_command(name, folder=self.folder, path=environment.get("PATH"))
         if command is None:
-            raise self._refusal(f"cannot start MCP server `{server.name}`: there is no command `{name}`")
+            there = "/" in name and Path(self.folder, name).exists()
+            problem = f"`{name}` cannot be executed" if there else f"there is no command `{name}`"
+            raise self._refusal(f"cannot start MCP server `{server.name}`: {problem}")
         return Launch(argv=(command, *server.args), environment=environment, folder=str(folder))
 
     def _refusal(self, message: str) -> ToolServerError:

@@ -7,7 +7,6 @@ grandchild that opens a session of its own escapes). POSIX only: ``os.killpg``.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +27,8 @@ def find_command(command: str, *, folder: str, path: str | None) -> str | None:
 
     A name with a slash is relative to ``folder``, any other is looked up in ``path`` (the text of ``PATH``).
     """
+    import shutil  # brings three compressors along, which only a start of servers should pay for
+
     if "/" in command:
         return shutil.which(str(Path(folder, Path(command).expanduser())))
     return shutil.which(command, path=path if path is not None else os.defpath)

@@ -151,20 +151,22 @@ class StdioPipe:
         Cancelled in between, it goes to SIGKILL at once and passes the cancellation on.
         """
         try:
+            await self._end_group(grace)
+            await self.exits_within(REAP)
+        finally:
+            self.pipes.end_output()
+            self.process.close()
+
+    async def _end_group(self, grace: float) -> None:
+        try:
             self.close_stdin()
             if not await self.exits_within(grace) or self.group.exists():
                 self.group.terminate()
                 await self._group_ends(GRACE)
         finally:
-            self._kill()
-        await self.exits_within(REAP)
-
-    def _kill(self) -> None:
-        if not self.pipes.exited.is_set() or self.group.exists():
-            self.group.kill()
-        self.offspring.discard(self.group)
-        self.pipes.end_output()
-        self.process.close()
+            if not self.pipes.exited.is_set() or self.group.exists():
+                self.group.kill()
+            self.offspring.discard(self.group)
 
     async def exits_within(self, seconds: float) -> bool:
         """Wait for the process itself (not for what it started); whether it has ended by then."""

@@ -307,6 +307,12 @@ def test_a_command_that_does_not_exist(bench):
     assert error.hint == "install it, or correct `command` and `cwd` under `mcp_servers.srv`"
 
 
+def test_a_command_that_cannot_be_executed(bench, tmp_path):
+    (tmp_path / "server.sh").write_text("#!/bin/sh")
+    error = start_error(bench.stdio("./server.sh"))
+    assert error.message == "cannot start MCP server `srv`: `./server.sh` cannot be executed"
+
+
 def test_a_folder_that_does_not_exist(bench):
     error = start_error(bench.stdio(sys.executable, cwd="nowhere"))
     assert error.message == "cannot start MCP server `srv`: its folder `nowhere` does not exist"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from pathlib import Path
 
 from runner.edges.files.confine import Confined, Parts, explain, refusal, show
@@ -100,7 +99,7 @@ def _nearly(text: str, old: str) -> str:
 
 def _replace(room: Confined, parts: Parts, data: bytes, mode: int | None) -> None:
     """Write beside, then put it in place; ``mode`` None leaves the permissions of a new file to the umask."""
-    temporary = f".{parts[-1][:100]}.{secrets.token_hex(6)}.tmp"
+    temporary = f".{parts[-1][:100]}.{os.urandom(6).hex()}.tmp"
     with room.folder(parts[:-1], create=True) as folder:
         try:
             _write_new(folder, temporary, data, mode)

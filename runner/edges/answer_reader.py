@@ -10,13 +10,13 @@ from typing import Any, Final
 
 from runner.chat.assemble import AnswerAssembler
 from runner.chat.messages import ChatAnswer
+from runner.edges.http import MAX_BODY
 from runner.edges.sse import BOM, Event, EventReader, looks_like_events
 from runner.words.errors import LLMResponseError
 
 TAIL_SECONDS: Final = 5.0
 """How long to wait, once an answer is complete, for the count of tokens and the end of the stream."""
 
-MAX_BODY: Final = 64 * 1024 * 1024
 _SHOWN: Final = 200
 """Characters of something unreadable that a message repeats."""
 

@@ -14,17 +14,22 @@ from typing import Any, Final
 
 from runner.words.errors import LLMConnectionError, LLMError, LLMResponseError, LLMTimeoutError
 
-# httpx loads its own command line (click, rich, pygments) along with itself where these are installed, and does
-# without where they are not. We have them, but this import must not pay for them: it is half of its time.
+# Two things that httpx looks for and does not need; None is how Python is told that a module cannot be imported.
+# Its own command line brings click, rich and pygments along where these are installed, half of the time of its import.
 _COMMAND_LINE: Final = "httpx._main"
 _hide = _COMMAND_LINE not in sys.modules
 if _hide:
-    sys.modules[_COMMAND_LINE] = None  # type: ignore[assignment]  # None is how Python is told "not importable"
+    sys.modules[_COMMAND_LINE] = None  # type: ignore[assignment]
 try:
     import httpx
 finally:
     if _hide:
         del sys.modules[_COMMAND_LINE]
+# And httpcore searches the disk for sniffio four times a request, 0.2 ms each, unless it knows that it is missing.
+try:
+    __import__("sniffio")
+except ImportError:
+    sys.modules["sniffio"] = None  # type: ignore[assignment]
 
 CONNECT_SECONDS: Final = 5.0
 KEEP_SECONDS: Final = 4.0
@@ -36,10 +41,9 @@ STALE_SECONDS: Final = 2.0
 MAX_BODY: Final = 64 * 1024 * 1024
 """The most bytes of one body, or of one line of a stream, that are kept."""
 
-_LOOPBACK = ("localhost", "127.", "[::1]")
+_LOOPBACK = re.compile(r"https?://(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?(?:/|$)")
 _FRESH = "connection.connect_tcp.started"
 _ENDED = re.compile("disconnected|peer closed|incomplete")
-_CAPPED = "the server sent more than 64 MB without an end"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,18 +187,18 @@ class Opened:
         except httpx.HTTPError as error:
             raise self._client.broken(error) from error
 
-    async def read(self, limit: int = MAX_BODY) -> bytes:
+    async def read(self) -> bytes:
         """The whole body.
 
         Raises:
-            LLMResponseError: longer than ``limit`` bytes; and as each piece.
+            LLMResponseError: longer than ``MAX_BODY``; and as each piece.
         """
         parts: list[bytes] = []
         size = 0
         async for chunk in self:
             size += len(chunk)
-            if size > limit:
-                raise LLMResponseError(_CAPPED)
+            if size > MAX_BODY:
+                raise LLMResponseError(f"{self._client.endpoint} sent more than 64 MB without an end")
             parts.append(chunk)
         return b"".join(parts)
 
@@ -208,7 +212,7 @@ _TIMEOUTS = {"connect": CONNECT_SECONDS, "read": None, "write": None, "pool": No
 
 def is_loopback(endpoint: str) -> bool:
     """Whether the address is this very machine."""
-    return endpoint.partition("://")[2].startswith(_LOOPBACK)
+    return _LOOPBACK.match(endpoint) is not None
 
 
 def _trust(endpoint: str) -> ssl.SSLContext | bool:

@@ -28,7 +28,7 @@ class EventReader:
     __slots__ = ("_data", "_rest", "_type")
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._rest = bytearray()
         self._type = ""
         self._data: list[bytes] = []
 
@@ -38,10 +38,13 @@ class EventReader:
         Raises:
             LLMResponseError: a line has no end within 64 MB.
         """
-        lines = (self._rest + chunk if self._rest else chunk).split(b"\n")
-        self._rest = lines.pop()
-        if len(self._rest) > MAX_LINE:
-            raise LLMResponseError("a line of the stream has no end within 64 MB")
+        if b"\n" not in chunk:
+            self._rest += chunk
+            if len(self._rest) > MAX_LINE:
+                raise LLMResponseError("a line of the stream has no end within 64 MB")
+            return []
+        lines = (bytes(self._rest) + chunk if self._rest else chunk).split(b"\n")
+        self._rest = bytearray(lines.pop())
         events: list[Event] = []
         for line in lines:
             self._line(line.removesuffix(b"\r"), events)
@@ -49,9 +52,7 @@ class EventReader:
 
     def close(self) -> list[Event]:
         """What the end of the stream completes."""
-        events = self.feed(b"\n\n")
-        self._rest = b""
-        return events
+        return self.feed(b"\n\n")
 
     def _line(self, line: bytes, events: list[Event]) -> None:
         if line.startswith(b"data:"):

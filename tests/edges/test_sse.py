@@ -1,0 +1,51 @@
+"""Server-sent events, however the network cuts them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runner.edges.sse import Event, EventReader, looks_like_events
+from runner.words.errors import LLMResponseError
+
+STREAM = (
+    ': hello\r\n\r\ndata: {"a":1}\n\nevent: error\ndata:two\ndata: lines\r\n\r\nid: 7\nretry: 5\ndata\n\n'
+    "event: lost\n\ndata: Grüße\n\ndata: [DONE]"
+).encode()
+EVENTS = [Event("", '{"a":1}'), Event("error", "two\nlines"), Event("", "Grüße"), Event("", "[DONE]")]
+
+
+@given(st.lists(st.integers(0, len(STREAM)), max_size=30))
+def test_any_cut_gives_the_same_events(cuts):
+    edges = [0, *sorted(cuts), len(STREAM)]
+    reader = EventReader()
+    events = [event for a, b in pairwise(edges) for event in reader.feed(STREAM[a:b])]
+    assert events + reader.close() == EVENTS
+
+
+def test_broken_utf8_costs_its_characters_alone():
+    assert EventReader().feed(b"data: a\xffb\n\n") == [Event("", "a\ufffdb")]
+
+
+def test_a_line_without_an_end_is_not_kept_for_ever(monkeypatch):
+    monkeypatch.setattr("runner.edges.sse.MAX_LINE", 100)
+    reader = EventReader()
+    assert reader.feed(b"x" * 60) == []
+    with pytest.raises(LLMResponseError) as caught:
+        reader.feed(b"x" * 60)
+    assert str(caught.value) == "a line of the stream has no end within 64 MB"
+
+
+@pytest.mark.parametrize(
+    ("start", "events"),
+    [
+        (b"data: {}", True), (b"d", True), (b"\xef\xbb\xbfdata:", True), (b"\r\n:", True),
+        (b"event", True), (b"", True),
+        (b'{"error"', False), (b"<html>", False), (b"Internal Server Error", False), (b"dat ", False),
+    ],
+)  # fmt: skip
+def test_what_may_be_a_stream(start, events):
+    assert looks_like_events(start) is events

@@ -10,10 +10,10 @@ from runner.workflow.model import Workflow
 def span_at(workflow: Workflow, path: Path) -> Span | None:
     """Where the value of ``path`` stands, or else the nearest value around it whose place is known.
 
-    The best place for what concerns a whole step or model is its ``id``.
+    Of a whole step or model that is its ``id``.
     """
     for length in range(len(path), 0, -1):
-        for place in (path[:length], (*path[:length], "id")):
+        for place in ((*path[:length], "id"), path[:length]):
             if place in workflow.spans:
                 return workflow.spans[place]
     return None

@@ -89,12 +89,12 @@ def test_options_of_a_dry_run_make_no_sense_without_one(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_and_a_folder(tmp_path: Path) -> None:
     (tmp_path / "hello.yaml").write_text("")
     assert run("run", "helo.yaml", cwd=tmp_path).stderr == (
-        "error: there is no file `helo.yaml`\n   = help: did you mean `hello.yaml`?\n"
+        "error: there is no file `helo.yaml`\n  = help: did you mean `hello.yaml`?\n"
     )
     done = run(".", cwd=tmp_path)
     assert (done.returncode, done.stderr) == (
         2,
-        "error: `.` is a folder\n   = help: name one file; `bridge-run check .` checks them all\n",
+        "error: `.` is a folder\n  = help: name one file; `bridge-run check .` checks them all\n",
     )
 
 

@@ -114,7 +114,7 @@ def test_a_file_at_fault_goes_before_a_machine_that_lacks_something(
     assert command("check", "w") == snapshot
 
 
-def test_findings_for_machines(command: Command, snapshot: SnapshotAssertion) -> None:
+def test_findings_for_machines(command: Command) -> None:
     code, out, err = command("check", "w", "--format", "json")
     read = json.loads(out)
     assert (code, err, read["exit_code"]) == (3, "", 3)
@@ -139,9 +139,16 @@ def test_nothing_reachable_names_the_address_and_the_ways_out(command: Command, 
         "",
         "error: no model server can be asked; tried:\n"
         "    BR310 nothing answers at http://NOBODY (All connection attempts failed)\n"
-        "   = help: start LM Studio's server (`lms server start`), name another address (`--endpoint URL`), or leave the"
-        " models out (`check --offline`, `--dry-run --offline`)\n",
+        "  = help: start LM Studio's server (`lms server start`), name another address (`--endpoint URL`), or"
+        " leave the models out (`check --offline`, `--dry-run --offline`)\n",
     )
+
+
+def test_a_refused_token(command: Command, snapshot: SnapshotAssertion) -> None:
+    with simulator({**MODELS, "settings": {"token": "right"}}) as url:
+        code, out, err = command("check", "w/good.yaml", endpoint=url, LM_API_TOKEN="wrong")
+        assert (code, out, err.replace(url, "http://LOCKED")) == snapshot
+        assert command("check", "w/good.yaml", endpoint=url, LM_API_TOKEN="right")[0] == 0
 
 
 def test_one_server_that_answers_is_enough(command: Command, server: str, nobody: str) -> None:
@@ -180,7 +187,7 @@ def test_swapped_models(command: Command) -> None:
     code, _, err = command("check", "w/good.yaml", "--model", "codr=tiny/plain")
     assert (code, err) == (
         2,
-        "error: `--model codr=tiny/plain`: the file has no model alias `codr`\n   = help: did you mean `coder`?\n",
+        "error: `--model codr=tiny/plain`: the file has no model alias `codr`\n  = help: did you mean `coder`?\n",
     )
 
 
@@ -196,7 +203,7 @@ def test_the_plan_for_machines(command: Command) -> None:
     code, out, err = command("w/good.yaml", "--dry-run", "--format", "json")
     read = json.loads(out)
     assert (code, err) == (0, "")
-    assert [(step["id"], step["waits_for"], step["model"]["model"]) for step in read["steps"]] == [
+    assert [(step["id"], step["waits_for"], step["model"]["id"]) for step in read["steps"]] == [
         ("a", [], "qwen/coder"),
         ("b", ["a"], "qwen/coder"),
     ]
@@ -221,5 +228,5 @@ def test_the_simulator_stands_in_for_every_server(command: Command, tmp_path: Pa
     assert (code, err) == (
         2,
         "error: `--simulate` and `--endpoint` exclude each other\n"
-        "   = help: the simulator is the only server of its run\n",
+        "  = help: the simulator is the only server of its run\n",
     )

@@ -183,7 +183,7 @@ def _companions(miss: Miss) -> Named:
 
 
 def _unknown(miss: Miss) -> Named:
-    names = tuple(miss.inner_names if isinstance(miss, KeyMiss) else ())
+    names = miss.names if isinstance(miss, KeyMiss) else ()
     noun = "key" if len(names) == 1 else "keys"
     yield names, f"unknown {noun} {listed(map(quoted, names), 'and')}"
 
@@ -202,11 +202,15 @@ _BY_NAME: Mapping[str, Callable[[Miss], Named]] = {
 }
 
 
+STRUCTURAL = frozenset(_BY_NAME) | {"anyOf", "oneOf"}
+"""Keywords that are worded from more than what they expect and what they met."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyMiss(Miss):
     """A miss about keys that no schema knows."""
 
-    inner_names: tuple[str, ...]
+    names: tuple[str, ...]
 
 
 # --- anyOf, oneOf -------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from runner.words.complaint import Complaint, KeyMiss, Miss, describe, word
+from runner.words.complaint import STRUCTURAL, Complaint, KeyMiss, Miss, describe, word
 from runner.words.spans import Path
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _miss(error: jsonschema.ValidationError) -> Miss:
             keyword=keyword,
             expected=error.validator_value,
             instance=error.instance,
-            inner_names=_unknown_keys(error),
+            names=_unknown_keys(error),
         )
     inner = tuple((int(found.schema_path[0]), _miss(found)) for found in error.context or ())
     return Miss(
@@ -180,7 +180,7 @@ def _miss_of_judge(error: jsonschema_rs.ValidationError, schema: Any) -> Miss:
         except (KeyError, IndexError, TypeError):
             keyword = f"{keyword} "  # unknown to the wording: the general sentence is said
             break
-    if keyword in {"anyOf", "oneOf", "additionalProperties", "unevaluatedProperties", "propertyNames"}:
+    if keyword in STRUCTURAL:
         keyword = f"{keyword} "
     return Miss(path=path, schema_path=schema_path, keyword=keyword, expected=expected, instance=error.instance)
 

@@ -53,6 +53,15 @@ def word_problem(problem: str, context: str, text: str, index: int) -> Wording:
 
     The line itself often tells more than the parser: a tab, an unquoted ``{{``.
     """
+    by_line = _word_line(problem, text, index)
+    if by_line is not None:
+        return by_line
+    said = f"{context} {problem}"
+    known = (wording for pattern, wording in _WORDINGS if pattern.search(said))
+    return next(known, Wording("this is not legal YAML", _QUOTE))
+
+
+def _word_line(problem: str, text: str, index: int) -> Wording | None:
     line_start = text.rfind("\n", 0, index) + 1
     line_end = text.find("\n", index)
     line = text[line_start : line_end if line_end >= 0 else len(text)]
@@ -65,13 +74,7 @@ def word_problem(problem: str, context: str, text: str, index: int) -> Wording:
         return Wording("a key is missing before this `:`", "write a name before the `:`")
     if "node content" in problem and not text[index + 1 :].strip():
         return Wording("the file ends before this is complete")
-    if "cannot start any token" in problem:
-        return _bad_start(text[index : index + 1])
-    said = f"{context} {problem}"
-    for pattern, wording in _WORDINGS:
-        if pattern.search(said):
-            return wording
-    return Wording("this is not legal YAML", _QUOTE)
+    return _bad_start(text[index : index + 1]) if "cannot start any token" in problem else None
 
 
 def _bad_start(character: str) -> Wording:

@@ -152,6 +152,12 @@ class StdioPipe:
         """
         try:
             await self._end_group(grace)
+        finally:
+            await self._reap()
+
+    async def _reap(self) -> None:
+        """Let the event loop see the end, or the process would be reported as forgotten."""
+        try:
             await self.exits_within(REAP)
         finally:
             self.pipes.end_output()

@@ -35,6 +35,8 @@ def tools() -> list[dict[str, object]]:
             {**ECHO, "name": "tasks", "execution": {"taskSupport": "required"}},
             {**ECHO, "name": "unknown"},
         ]
+    if MODE == "dies-once":
+        return [{**ECHO, "annotations": {"readOnlyHint": True}}]
     if MODE == "wrong-output":
         return [{**ECHO, "outputSchema": {"type": "object", "required": ["n"]}}]
     return [ECHO]
@@ -48,6 +50,13 @@ def call(number: object, arguments: dict[str, object]) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     elif MODE == "dies-with-helper":
         os._exit(7)
+    elif MODE == "dies-once" and not os.path.exists(EXTRA):
+        with open(EXTRA, "w") as mark:
+            mark.write("died here")
+        os._exit(7)
+    elif MODE == "chatter":
+        print("[info] called", flush=True)
+        print('{"level": "debug", "text": "a log line that is JSON"}', flush=True)
     elif MODE == "unknown-content":
         content.append({"type": "hologram", "beam": 3})
     elif MODE == "huge":

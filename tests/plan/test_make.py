@@ -203,3 +203,33 @@ def test_offline_and_without_models_nobody_is_asked(step: MakeStep, workflow: Ma
     run = workflow(Step(id="r", path=("steps", 0), work=RunWork(argv=("true",))))
     assert not needs_models(run)
     assert make_plan(run, Catalogue()).steps[0].model is None
+
+
+def test_a_name_that_cannot_be_made_although_all_inputs_are_given(
+    step: MakeStep, workflow: MakeWorkflow, catalogue: MakeCatalogue
+) -> None:
+    file = workflow(
+        step("a", model="{{ inputs.models.big }}"),
+        inputs={"models": Input(name="models", schema={"type": "object"}, required=True)},
+    )
+    (found,) = missing(file, catalogue([CODER]), Overrides(), {"models": {}})
+    assert found.startswith("error BR301 (10, 5) the model's name `{{ inputs.models.big }}` cannot be made: ")
+    assert found.endswith(" | a model's name may read `inputs`, nothing else")
+
+
+def test_the_first_of_a_list_that_is_there(step: MakeStep, workflow: MakeWorkflow, catalogue: MakeCatalogue) -> None:
+    file = workflow(step("a", model=("gone", "qwen/coder")), step("b", model=("gone", "lost"), index=1))
+    with pytest.raises(CannotServeError) as caught:
+        make_plan(file, catalogue([CODER]))
+    assert [(one.level, one.code, one.message) for one in caught.value.diagnostics] == [
+        ("warning", "BR303", "no server has the first wish `gone`; its fallback `qwen/coder` is used"),
+        ("error", "BR301", "no server has a model named `gone`"),
+        ("error", "BR301", "no server has a model named `lost`"),
+    ]
+
+
+def test_servers_without_a_model_that_answers_prompts(
+    step: MakeStep, workflow: MakeWorkflow, catalogue: MakeCatalogue
+) -> None:
+    (found,) = missing(workflow(step("a", model="x")), catalogue([EMBED]))
+    assert found.endswith(" | http://one has no models that answer prompts")

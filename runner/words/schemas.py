@@ -23,6 +23,7 @@ __all__ = ["Complaint", "check_schema", "complaints", "is_valid"]
 
 JsonSchema = Mapping[str, Any] | bool
 _DATA_KEYWORDS = frozenset({"enum", "const", "default", "examples"})  # what they hold is data, not schema
+_MAPS_OF_SCHEMAS = frozenset({"properties", "patternProperties", "$defs", "definitions", "dependentSchemas"})
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 
 
@@ -130,7 +131,7 @@ def _misses(source: str, judge: jsonschema_rs.Validator, value: Any) -> list[Mis
 def _miss(error: jsonschema.ValidationError) -> Miss:
     path, schema_path = tuple(error.absolute_path), tuple(error.absolute_schema_path)
     keyword = "false" if error.validator is None else str(error.validator)
-    if "propertyNames" in error.relative_schema_path:
+    if _is_about_a_key(schema_path):
         return Miss(
             path=path,
             schema_path=schema_path,
@@ -156,6 +157,16 @@ def _miss(error: jsonschema.ValidationError) -> Miss:
         instance=error.instance,
         inner=inner,
     )
+
+
+def _is_about_a_key(schema_path: Path) -> bool:
+    """Whether ``propertyNames`` is on the way as a keyword, not as the name of a property."""
+    names = False
+    for part in schema_path:
+        if part == "propertyNames" and not names:
+            return True
+        names = not names and part in _MAPS_OF_SCHEMAS
+    return False
 
 
 def _unknown_keys(error: jsonschema.ValidationError) -> tuple[str, ...]:

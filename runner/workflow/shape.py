@@ -217,7 +217,7 @@ class _Shape:
 
     def _referred(self, held: Any) -> Any:
         """A part of the schema with what its ``$ref`` leads to; error paths of jsonschema leave ``$ref`` out."""
-        if isinstance(held, Mapping) and "$ref" in held:
+        if isinstance(held, Mapping) and isinstance(held.get("$ref"), str):
             return {**self.schema["$defs"][held["$ref"].rpartition("/")[2]], **held}
         return held
 
@@ -276,17 +276,17 @@ def _value_hint(complaint: Complaint, value: Any) -> str | None:
     if complaint.keyword != "type":
         return None
     last = complaint.path[-1] if complaint.path else ""
-    if (last, expected) in _TYPE_HINTS and isinstance(value, str | list):
-        return _TYPE_HINTS[(last, expected)]
+    if f"{last}: {expected}" in _TYPE_HINTS and isinstance(value, str | list):
+        return _TYPE_HINTS[f"{last}: {expected}"]
     if isinstance(value, str):
         return _text_hint(value, expected)
     return "put it in quotes" if expected == "string" and isinstance(value, int | float) else None
 
 
-_TYPE_HINTS: Mapping[tuple[str | int, Any], str] = {
-    ("run", "array"): "write it as a list, `[program, argument]`, or add `shell: true`",
-    ("run", "string"): "with `shell: true` write one text",
-    ("output", "object"): "describe the answer by a JSON Schema; `output: json` belongs to a `run` step",
+_TYPE_HINTS: Mapping[str, str] = {
+    "run: array": "write it as a list, `[program, argument]`, or add `shell: true`",
+    "run: string": "with `shell: true` write one text",
+    "output: object": "describe the answer by a JSON Schema; `output: json` belongs to a `run` step",
 }
 
 

@@ -8,6 +8,7 @@ from runner.words.inspection import Inspection, Problem, Reference
 from runner.words.sandbox import TemplateSyntaxError
 from runner.words.template_tokens import TokenPlaces
 from runner.words.template_walk import TemplateWalk
+from runner.words.template_wording import word_syntax
 
 
 def check_template(source: str) -> Inspection:
@@ -28,7 +29,7 @@ def _check(source: str, state: str | None) -> Inspection:
         walk = TemplateWalk(tokens)
         walk.visit(tree, frozenset())
     except TemplateSyntaxError as error:
-        return _syntax(_words(error.message or "the template is broken"), tokens.extent(error.lineno), back)
+        return _syntax(word_syntax(error.message or "it cannot be read"), tokens.extent(error.lineno), back)
     except (RecursionError, MemoryError):
         return _syntax("the template is nested too deeply", (0, len(text)), back)
     except (ValueError, OverflowError) as error:  # a number with too many digits, a lone surrogate in a string
@@ -67,27 +68,3 @@ def _syntax(message: str, extent: tuple[int, int], back: list[int] | None) -> In
     return _placed(
         [], [Problem(kind="syntax", name="", message=message, offset=start, length=max(end - start, 1))], back
     )
-
-
-_PLAINER = tuple(
-    (re.compile(pattern, re.DOTALL), words)
-    for pattern, words in (
-        (r"unexpected end of template, expected 'end of print statement'", "`}}` is missing: a `{{` is never closed"),
-        (r"expected token 'end of print statement', got '(.*)'", r"`}}` or an operator is expected here, not `\1`"),
-        (r"expected token 'end of statement block', got '(.*)'", r"`%}` is expected here, not `\1`"),
-        (r"Jinja was looking for the following tags: ([^.]*)", r"\1 is expected"),
-        (r"The innermost block that needs to be closed is '(\w+)'", r"the tag `\1` is still open"),
-        (r"Missing end of comment tag", "`#}` is missing: a `{#` is never closed"),
-        (r"Missing end of raw directive", "`{% endraw %}` is missing"),
-        (r"unexpected char (.*) at \d+", r"unexpected character \1"),
-        (r"Expected an expression, got 'end of print statement'", "there is nothing between `{{` and `}}`"),
-    )
-)
-
-
-def _words(message: str) -> str:
-    """Jinja's message (3.1) as this file's readers would put it."""
-    for pattern, plainer in _PLAINER:
-        message = pattern.sub(plainer, message)
-    message = re.sub(r"'([^']+)'", r"`\1`", message).rstrip(". ").replace(". ", ": ", 1)
-    return message[:1].lower() + message[1:]

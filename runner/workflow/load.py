@@ -19,6 +19,10 @@ from runner.workflow.rules.view import make_view
 from runner.workflow.schema import shape_findings
 
 
+_HARMLESS = frozenset({"BR215"})
+"""Findings about the shape that leave everything of its right type: the meaning can be judged beside them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loaded:
     """A checked workflow, what is doubtful in its file though it works, and the document that both came from."""
@@ -44,7 +48,7 @@ def load_document(document: Document) -> Loaded:
         WorkflowError: as ``load``.
     """
     shape = in_file_order((*document.warnings, *shape_findings(document)))
-    if has_errors(shape):
+    if has_errors(finding for finding in shape if finding.code not in _HARMLESS):
         raise WorkflowError(shape)
     folder = FilePath(document.file).parent
     read_schema = _schema_reader(folder)

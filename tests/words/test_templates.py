@@ -240,23 +240,23 @@ def problem(inspection: Inspection) -> tuple[str, str, str, int, int]:
                 7,
             ),
         ),
-        ("{{ a", ("syntax", "", "`}}` is missing: a `{{` is never closed", 3, 1)),
+        ("{{ a", ("syntax", "", "a `{{` is never closed; write `}}` behind it", 3, 1)),
         ("{{ }}", ("syntax", "", "there is nothing between `{{` and `}}`", 3, 2)),
         ("{{ a b }}", ("syntax", "", "`}}` or an operator is expected here, not `b`", 5, 1)),
-        ("{{ a ! }}", ("syntax", "", "unexpected character `!`", 5, 1)),
-        ("x {# y", ("syntax", "", "`#}` is missing: a `{#` is never closed", 4, 1)),
+        ("{{ a ! }}", ("syntax", "", "`!` means nothing here; write `not`", 5, 1)),
+        ("x {# y", ("syntax", "", "a `{#` is never closed; write `#}` behind it", 4, 1)),
         (
             "{% for x in y %}",
             (
                 "syntax",
                 "",
-                "unexpected end of template: `endfor` or `else` is expected. the tag `for` is still open",
+                "`{% for %}` is never closed; write `{% endfor %}` behind it",
                 14,
                 2,
             ),
         ),
-        ("{% frob %}", ("syntax", "", "encountered unknown tag `frob`", 3, 4)),
-        ("{{ a) }}", ("syntax", "", "unexpected `)`", 4, 1)),
+        ("{% frob %}", ("syntax", "", "there is no tag `frob`; there are `if`, `for` and `set`", 3, 4)),
+        ("{{ a) }}", ("syntax", "", "`)` cannot stand here", 4, 1)),
     ],
 )
 def test_problems(source: str, expected: object) -> None:
@@ -264,7 +264,7 @@ def test_problems(source: str, expected: object) -> None:
 
 
 def test_problems_of_expressions() -> None:
-    assert problem(inspect_expression("a > 1 b")) == ("syntax", "", "unexpected `b` after the expression", 6, 1)
+    assert problem(inspect_expression("a > 1 b")) == ("syntax", "", "`b` cannot stand here", 6, 1)
     assert inspect_expression("steps.a.output | length > 0").references[0].path == ("steps", "a", "output")
     assert inspect_expression("").problems[0].kind == "syntax"
 

@@ -128,7 +128,7 @@ def test_duplicate_ids(tmp_path: Path) -> None:
             'task: "x"\nwhen: "{{ true }}"',
             "BR225 6:11 `when` is an expression already, it takes no braces | write `when: true`",
         ),
-        ("task: x\nwhen: run.id ==", "BR216 6:18 this expression is broken: unexpected `end of template`"),
+        ("task: x\nwhen: run.id ==", "BR216 6:18 this expression is broken: it ends before it is complete"),
         ("task: |\n  line\n  {{ run.id | uper }}", "BR209 7:19 there is no filter `uper` | did you mean `upper`?"),
         (
             "task: >\n  folded\n  text {{ nothing }}",

@@ -12,7 +12,7 @@ from runner.plan.finding import finding
 from runner.plan.grants import missing_tools
 from runner.record.events import Event, ToolServerStarted
 from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
-from runner.words.errors import CannotServeError, ToolServerError, ToolsUnreachableError
+from runner.words.errors import ToolServerError, ToolsMissingError, ToolsUnreachableError
 from runner.words.templates import render_text
 from runner.workflow.model import Server, Workflow
 
@@ -63,7 +63,7 @@ class ToolStart:
 
         Raises:
             ToolsUnreachableError: servers did not start; with one finding each (BR403).
-            CannotServeError: a tool that a step names is not offered (BR402).
+            ToolsMissingError: a tool that a step names is not offered (BR402).
         """
         outcomes = await asyncio.gather(*self._starts.values(), return_exceptions=True)
         failed: list[Diagnostic] = []
@@ -79,7 +79,7 @@ class ToolStart:
         offered: dict[str, tuple[Tool, ...]] = {name: box.tools for name, box in self.boxes.items()}
         findings = in_file_order(missing_tools(self._workflow, offered))
         if has_errors(findings):
-            raise CannotServeError(findings)
+            raise ToolsMissingError(findings)
         return findings
 
     async def close(self) -> None:

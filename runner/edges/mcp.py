@@ -36,6 +36,7 @@ class _Life:
     link: Link
     client: Client | None = None
     tools: tuple[Tool, ...] = ()
+    loaded: asyncio.Event = field(default_factory=asyncio.Event)
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     failure: ToolServerError | None = None
@@ -61,6 +62,7 @@ class _Life:
             try:
                 await self.link.end(polite=self.served)
             finally:
+                self.loaded.set()
                 self.ready.set()
 
     async def fail(self, error: BaseException) -> ToolServerError:
@@ -76,6 +78,7 @@ class _Life:
     async def _serve(self) -> None:
         await self.link.begin()
         await load_sdk()
+        self.loaded.set()
         from mcp import Client
         from mcp_types import Implementation
 
@@ -168,6 +171,7 @@ class McpToolBox:
         self._life = life = _Life(self.name, self.make_link())
         life.begin()
         try:
+            await life.loaded.wait()  # the import of the SDK takes our time, and none of the server's
             async with asyncio.timeout(self.server.start_timeout):
                 await life.ready.wait()
         except TimeoutError:

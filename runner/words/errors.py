@@ -4,6 +4,7 @@ BridgeError
 ├── UsageError                     the command line is wrong (2)
 ├── WorkflowError                  the file is at fault (3); carries diagnostics
 ├── CannotServeError               this machine cannot serve it (4); carries diagnostics
+│   ├── ToolsMissingError          tool servers lack tools that a step names (4); carries diagnostics
 │   └── ToolsUnreachableError      tool servers did not start (5); carries diagnostics
 ├── OutsideError                   nothing outside answered before the run (5)
 ├── HistoryError                   the journal could not be written (6)
@@ -99,6 +100,12 @@ class CannotServeError(WorkflowError):
 
     kind: FailureKind = "model_not_found"
     exit_code = Exit.CANNOT_SERVE
+
+
+class ToolsMissingError(CannotServeError):
+    """Tool servers came up, and do not offer tools that a step names."""
+
+    kind: FailureKind = "tool"
 
 
 class ToolsUnreachableError(CannotServeError):

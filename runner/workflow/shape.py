@@ -10,10 +10,10 @@ from typing import Any
 from runner.words.complaint import Complaint, describe, listed, quoted
 from runner.words.diagnostics import Diagnostic, Note
 from runner.words.spans import Path, Span
-from runner.words.suggest import did_you_mean, nearest
+from runner.words.suggest import nearest
 from runner.words.units import DURATION_HINT, SIZE_HINT
 from runner.workflow.document import Document
-from runner.workflow.scalar import YES_NO
+from runner.workflow.shape_hint import PATTERN_HELP, value_hint
 
 # What users of other tools write, and what it is called here. Only taken where that key is legal.
 _SYNONYMS: Mapping[str, tuple[str, ...]] = {
@@ -46,14 +46,6 @@ _SYNONYMS: Mapping[str, tuple[str, ...]] = {
     "variables": ("inputs",),
     "working_directory": ("cwd",),
 }
-_PATTERN_HELP: Mapping[str, str] = {
-    "^[a-z0-9]+(-[a-z0-9]+)*$": "use lower-case words and digits joined by `-`",
-    "^[a-z][a-z0-9_]*$": "use lower-case letters, digits and `_`, beginning with a letter",
-    "^[A-Za-z_][A-Za-z0-9_]*$": "use letters, digits and `_`, not beginning with a digit",
-    "^[A-Za-z_][A-Za-z0-9_-]*$": "use letters, digits, `_` and `-`, beginning with a letter",
-    "^[A-Za-z0-9_][A-Za-z0-9_-]*$": "use letters, digits, `_` and `-`",
-    "^[^.]+[.].+$": "write the server and the tool: `server.tool`",
-}
 _NOUNS = {"task": "step", "command": "MCP server", "that": "check"}
 """What a mapping is called, by the first of the kinds that exclude each other in it."""
 _AN = {"step": "a step", "MCP server": "an MCP server", "check": "a check"}
@@ -63,15 +55,23 @@ def word_complaints(document: Document, schema: Mapping[str, Any], found: Sequen
     """Findings for complaints, less those that only follow from another one."""
     version = [complaint for complaint in found if complaint.path == ("version",)]
     if version:  # what a file of another version may hold, nobody here knows
-        span = document.span(("version",))
-        message = f"version {quoted(document.data['version'])} of the file format is not understood"
-        yield Diagnostic(code="BR222", message=message, file=document.file, span=span, help="write `version: 1`")
+        yield _unknown_version(document)
         return
     shape = _Shape(document, schema)
     shape.learn(found)
     for complaint in found:
         if shape.stands(complaint):
             yield from shape.word(complaint)
+
+
+def _unknown_version(document: Document) -> Diagnostic:
+    said, span = document.data["version"], document.span(("version",))
+    if isinstance(said, str) and said.strip() == "1":
+        message, hint = "the version is a number, not a text", "write `version: 1`, without quotes"
+    else:
+        message = f"version {quoted(said)} of the file format is not understood"
+        hint = "write `version: 1`, the only one so far"
+    return Diagnostic(code="BR222", message=message, file=document.file, span=span, help=hint)
 
 
 @dataclass(slots=True)
@@ -82,6 +82,8 @@ class _Shape:
     """Legal keys that unknown keys of a mapping stand for, by the mapping's path."""
     wrong_type: dict[Path, Complaint] = field(default_factory=dict)
     no_kind: set[Path] = field(default_factory=set)
+    known: dict[tuple[str, ...], tuple[str, ...]] = field(default_factory=dict)
+    """Nearest legal keys that were looked up before, by the wrong key and all legal ones."""
 
     def learn(self, found: Iterable[Complaint]) -> None:
         """Note what makes other complaints of the same mapping or value needless."""
@@ -157,7 +159,7 @@ class _Shape:
         name = complaint.names[0]
         span = self.document.key_span((*complaint.path, name))
         message = f"{quoted(name)} cannot be a name in `{complaint.path[-1]}`"
-        return self._finding("BR220", message, span, _PATTERN_HELP.get(str(complaint.expected)))
+        return self._finding("BR220", message, span, PATTERN_HELP.get(str(complaint.expected)))
 
     def _kind(self, complaint: Complaint) -> Diagnostic:
         kinds = _kinds(complaint)
@@ -190,9 +192,14 @@ class _Shape:
         said = complaint.message
         if complaint.keyword == "type" and unit:
             said = f"expected {unit}, got {describe(value)}"
-        elif complaint.keyword == "pattern" and complaint.expected in _PATTERN_HELP:
-            said, hint = f"{quoted(value)} is not allowed", _PATTERN_HELP[complaint.expected]
-        return self._finding(code, f"{_subject(complaint.path)}: {said}", span, hint or _value_hint(complaint, value))
+        elif complaint.keyword == "pattern" and complaint.expected in PATTERN_HELP:
+            said, hint = f"{quoted(value)} is not allowed", PATTERN_HELP[complaint.expected]
+        return self._finding(
+            code,
+            f"{_subject(complaint.path)}: {said}",
+            span,
+            hint or value_hint(complaint, value, self._holder(complaint)),
+        )
 
     def _unit(self, complaint: Complaint) -> tuple[str | None, str | None]:
         """``a duration`` or ``a size`` if the schema asks for one, and how to write it."""
@@ -229,8 +236,12 @@ class _Shape:
         return found
 
     def _meant_by(self, name: str, legal: Sequence[str]) -> tuple[str, ...]:
-        synonyms = tuple(word for word in _SYNONYMS.get(name, ()) if word in legal)[:1]
-        return synonyms or nearest(name, legal, 1)
+        """The legal key that was meant; a slip of the pen is often repeated in every step, so it is asked for once."""
+        asked = (name, *legal)
+        if asked not in self.known:
+            synonyms = tuple(word for word in _SYNONYMS.get(name, ()) if word in legal)[:1]
+            self.known[asked] = synonyms or nearest(name, legal, 1)
+        return self.known[asked]
 
     def _value_at(self, path: Path) -> Any:
         value: Any = self.document.data
@@ -266,33 +277,3 @@ def _subject(path: Path) -> str:
         keys = [part for part in path if isinstance(part, str)]
         return f"item {items[-1]} of `{keys[-1] if keys else 'the file'}`"
     return f"`{path[-1]}`" if path else "the file"
-
-
-def _value_hint(complaint: Complaint, value: Any) -> str | None:
-    """What to do about a wrong value, where the file's own words tell what was meant."""
-    expected = complaint.expected
-    if complaint.keyword == "enum" and isinstance(value, str):
-        return did_you_mean(value, (option for option in expected if isinstance(option, str)))
-    if complaint.keyword != "type":
-        return None
-    last = complaint.path[-1] if complaint.path else ""
-    if f"{last}: {expected}" in _TYPE_HINTS and isinstance(value, str | list):
-        return _TYPE_HINTS[f"{last}: {expected}"]
-    if isinstance(value, str):
-        return _text_hint(value, expected)
-    return "put it in quotes" if expected == "string" and isinstance(value, int | float) else None
-
-
-_TYPE_HINTS: Mapping[str, str] = {
-    "run: array": "write it as a list, `[program, argument]`, or add `shell: true`",
-    "run: string": "with `shell: true` write one text",
-    "output: object": "describe the answer by a JSON Schema; `output: json` belongs to a `run` step",
-}
-
-
-def _text_hint(value: str, expected: Any) -> str | None:
-    if expected == "boolean" and value in YES_NO:
-        return f"write `{'true' if value.lower() in {'yes', 'on'} else 'false'}`"
-    if expected == "array":
-        return f"write it as a list: `[{value}]`" if len(value) < 40 and "\n" not in value else "write it as a list"
-    return None

@@ -89,13 +89,7 @@ TEXT: Mapping[str, Explanation] = {
         title="an unquoted yes, no, on or off",
         text="In YAML 1.2 these words are texts, in YAML 1.1 they were booleans. Write `true` or `false` for a "
         "boolean, and quotes around the word if the word is meant.",
-        wrong=example(
-            "mcp_servers:\n  files: {builtin: files, write: yes}\n"
-            + _STEP.replace("task", "mcp_servers: [files]\n    task")
-        ),
-        right=example(
-            "mcp_servers:\n  files: {builtin: files, write: true}\n"
-            + _STEP.replace("task", "mcp_servers: [files]\n    task")
-        ),
+        wrong=example("steps:\n  - id: greet\n    run: [make]\n    env: {VERBOSE: yes}"),
+        right=example('steps:\n  - id: greet\n    run: [make]\n    env: {VERBOSE: "yes"}'),
     ),
 }

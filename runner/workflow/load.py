@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from typing import Any
@@ -17,7 +17,6 @@ from runner.workflow.rules.order import needs_of
 from runner.workflow.rules.table import judge
 from runner.workflow.rules.view import make_view
 from runner.workflow.schema import shape_findings
-
 
 _HARMLESS = frozenset({"BR215"})
 """Findings about the shape that leave everything of its right type: the meaning can be judged beside them."""
@@ -47,7 +46,7 @@ def load_document(document: Document) -> Loaded:
     Raises:
         WorkflowError: as ``load``.
     """
-    shape = in_file_order((*document.warnings, *shape_findings(document)))
+    shape = _without_echo(document.warnings, shape_findings(document))
     if has_errors(finding for finding in shape if finding.code not in _HARMLESS):
         raise WorkflowError(shape)
     folder = FilePath(document.file).parent
@@ -64,6 +63,12 @@ def load_document(document: Document) -> Loaded:
     )
     workflow = replace(decoded.workflow, folder=str(folder), steps=steps)
     return Loaded(workflow=workflow, warnings=findings, document=document)
+
+
+def _without_echo(warnings: Iterable[Diagnostic], errors: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:
+    """All of them, less a warning about a word that is an error anyway: `write: yes` is told once."""
+    at_fault = {error.span for error in errors}
+    return in_file_order((*(warning for warning in warnings if warning.span not in at_fault), *errors))
 
 
 def _schema_reader(folder: FilePath) -> Callable[[str], Any]:

@@ -95,10 +95,11 @@ def test_every_key_is_described():
 
 def test_an_unknown_version_is_all_that_is_said():
     assert shape_text("version: 2\nnmae: x\nsteps: 3\n") == (
-        "BR222 1:10-1:11 error: version `2` of the file format is not understood\n  help: write `version: 1`"
+        "BR222 1:10-1:11 error: version `2` of the file format is not understood\n"
+        "  help: write `version: 1`, the only one so far"
     )
     assert shape_text('version: "1"\n' + STEPS) == (
-        "BR222 1:10-1:13 error: version `1` of the file format is not understood\n  help: write `version: 1`"
+        "BR222 1:10-1:13 error: the version is a number, not a text\n  help: write `version: 1`, without quotes"
     )
     assert shape_text("version: true\n" + STEPS).startswith("BR222 1:10-1:14 error: version `true`")
 

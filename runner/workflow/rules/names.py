@@ -64,10 +64,15 @@ def _wrong_step(view: View, use: Use) -> Iterable[Diagnostic]:
     name = str(use.path[1])
     step = view.by_id.get(name)
     if step is None:
-        hint = did_you_mean(name, view.by_id) or "the steps are " + ", ".join(f"`{known}`" for known in view.by_id)
+        hint = did_you_mean(name, view.by_id) or _existing(view)
         yield view.finding("BR207", f"there is no step `{name}`", view.use_span(use), help=hint)
     elif len(use.path) > 2:
         yield from _wrong_attribute(view, use, step)
+
+
+def _existing(view: View) -> str:
+    shown = _listed(list(view.by_id)[:8]) + (", …" if len(view.by_id) > 8 else "")
+    return f"the only step is {shown}" if len(view.by_id) == 1 else f"the steps are {shown}"
 
 
 def _wrong_attribute(view: View, use: Use, step: StepView) -> Iterable[Diagnostic]:

@@ -70,6 +70,8 @@ def _existing(view: View, step: StepView) -> str:
     others = [name for name in view.by_id if name != step.id]
     if not others:
         return "there is no other step"
+    if len(others) == 1:
+        return f"the only other step is `{others[0]}`"
     return "the steps are " + ", ".join(f"`{name}`" for name in others[:8]) + (", …" if len(others) > 8 else "")
 
 

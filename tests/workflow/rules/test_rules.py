@@ -106,7 +106,7 @@ def test_duplicate_ids(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("lines", "expected"),
     [
-        ('task: "{{ steps.b.output }}"', "BR207 5:15 there is no step `b` | the steps are `a`"),
+        ('task: "{{ steps.b.output }}"', "BR207 5:15 there is no step `b` | the only step is `a`"),
         ('task: "{{ item.file }}"', "BR207 5:15 `item` exists only in a step with `for_each`"),
         (
             'task: "{{ output }}"',

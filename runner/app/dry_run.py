@@ -10,7 +10,7 @@ from dataclasses import replace
 from runner.app.console import allows_colour, say, tell
 from runner.app.prepare import plan_of, prepare
 from runner.app.problem import tell_findings
-from runner.app.request import OFFLINE, RunRequest
+from runner.app.request import RunRequest
 from runner.app.servers import asked_servers
 from runner.app.surroundings import TOLERATED
 from runner.app.tools import confirm_tools
@@ -32,7 +32,7 @@ def dry_run(request: RunRequest, environment: Mapping[str, str]) -> tuple[Plan, 
     prepared = prepare(request, environment, unset_secret=TOLERATED)
     notes: tuple[str, ...] = ()
     if request.offline:
-        plan, notes = plan_of(prepared, None), (OFFLINE,)
+        plan = plan_of(prepared, None)
     elif not needs_models(prepared.workflow):
         plan = plan_of(prepared, Catalogue())
     else:

@@ -44,7 +44,7 @@ def prepare(request: RunRequest, environment: Mapping[str, str], *, unset_secret
     loaded = load(one_file(request.file))
     refuse_unknown_aliases(overrides, (loaded.workflow,))
     given = _read_inputs(request.inputs_file) if request.inputs_file else None
-    inputs = bind_inputs(loaded.workflow, request.inputs, given, read_text)
+    inputs = bind_inputs(loaded.workflow, request.inputs, given, _read_text)
     return Prepared(
         workflow=loaded.workflow,
         inputs=inputs,
@@ -93,24 +93,11 @@ def open_models(plan: Plan) -> Sequence[str]:
     return [f"the model `{name}` depends on inputs that are not given; it was not looked for" for name in names]
 
 
-def read_text(path: str) -> str:
-    """The text of a file that the command line names.
-
-    Raises:
-        UsageError: it cannot be read, or is not UTF-8.
-    """
-    try:
-        return Path(path).read_text("utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot read `{path}`: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"`{path}` is not text in UTF-8", hint="save it as UTF-8") from error
+def _read_text(path: str) -> str:
+    return Path(path).read_text("utf-8")
 
 
 def _read_inputs(path: str) -> Mapping[str, Any]:
     if not Path(path).is_file():
-        raise UsageError(f"`--inputs`: there is no file `{path}`")
-    data = read_document(path).data
-    if not isinstance(data, Mapping):
-        raise UsageError(f"`--inputs {path}`: the file holds no mapping", hint="write `name: value` lines")
-    return data
+        raise UsageError(f"`--inputs`: there is no file `{path}`", hint="the path counts from where you are")
+    return read_document(path, start="write a line `name: value` for each input").data

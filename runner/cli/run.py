@@ -10,7 +10,7 @@ from runner.app.request import Format, RunRequest
 from runner.cli.options import endpoint_option, model_option, no_color_option, simulate_option
 
 
-@click.command(name="run", short_help="Run a workflow.")
+@click.command(name="run", short_help="Run a workflow.", context_settings={"allow_extra_args": True})
 @click.argument("file", metavar="FILE", type=click.Path())
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input; @FILE reads the value.")
 @click.option("--inputs", "inputs_file", metavar="FILE", type=click.Path(), help="Inputs from a YAML or JSON file.")
@@ -25,7 +25,9 @@ from runner.cli.options import endpoint_option, model_option, no_color_option, s
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 @click.option("--run-dir", metavar="DIR", default=".bridge/runs", help="Where runs are kept.  [.bridge/runs]")
 @no_color_option
+@click.pass_context
 def command(
+    context: click.Context,
     *,
     file: str,
     inputs: tuple[str, ...],
@@ -43,6 +45,8 @@ def command(
     no_color: bool,
 ) -> int:
     """Run the workflow in FILE; its outputs go to stdout, all else to stderr."""
+    if context.args:
+        _refuse_more(context.args[0])
     if not dry_run and (offline or tools or format != "text"):
         name = "--offline" if offline else "--tools" if tools else "--format"
         raise click.UsageError(f"`{name}` belongs to `--dry-run`")
@@ -63,6 +67,11 @@ def command(
         colour=not no_color,
     )
     return _show_plan(request) if dry_run else _run(request)
+
+
+def _refuse_more(word: str) -> None:
+    ways = f"an input is given by `-i {word}`" if "=" in word else "`bridge-run check` takes several"
+    raise click.UsageError(f"a run takes one file, and `{word}` is left over; {ways}")
 
 
 def _run(request: RunRequest) -> int:

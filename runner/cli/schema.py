@@ -8,7 +8,7 @@ SCHEMAS = ("workflow", "journal", "result", "simulator")
 
 
 @click.command(name="schema", short_help="Print a JSON Schema.")
-@click.argument("name", type=click.Choice(SCHEMAS), default="workflow")
+@click.argument("name", metavar=f"[{'|'.join(SCHEMAS)}]", default="workflow")
 def command(name: str) -> int:
     """Print a JSON Schema (draft 2020-12): of workflow files, a run's journal, its result, or simulator scripts.
 

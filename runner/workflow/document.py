@@ -108,8 +108,8 @@ class Document:
         return start, start + len(self.text[start:end].rstrip())
 
 
-def read_document(path: str) -> Document:
-    """Read a workflow file.
+def read_document(path: str, *, start: str = _START) -> Document:
+    """Read a workflow file, or another file of keys; ``start`` is the help for one that holds none.
 
     Raises:
         WorkflowError: BR200 to BR202, BR219, BR220, BR223: it cannot be read, or is no YAML mapping; every problem at
@@ -127,10 +127,10 @@ def read_document(path: str) -> Document:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise _unreadable(path, f"this file cannot be read: {reason}") from error
-    return parse_document(raw, path)
+    return parse_document(raw, path, start=start)
 
 
-def parse_document(source: str | bytes, file: str, *, pure: bool = False) -> Document:
+def parse_document(source: str | bytes, file: str, *, pure: bool = False, start: str = _START) -> Document:
     """Make a document of a text; ``file`` is its name in findings. ``pure`` takes the parser written in Python.
 
     Raises:
@@ -144,12 +144,12 @@ def parse_document(source: str | bytes, file: str, *, pure: bool = False) -> Doc
     if any(finding.level == "error" for finding in findings):
         raise WorkflowError(findings)
     if made.root is None or made.data is None:
-        raise _unreadable(file, "this file is empty", help=_START)
+        raise _unreadable(file, "this file is empty", help=start)
     if not isinstance(made.data, dict):
         span = lines.span(*extent(made.root))
         held = "a list" if isinstance(made.data, list) else "a single value"
         message = f"this file holds {held}, not a mapping of keys"
-        raise _unreadable(file, message, span=Span(*span[:2], span.line, span.column + 1), help=_START)
+        raise _unreadable(file, message, span=Span(*span[:2], span.line, span.column + 1), help=start)
     return Document(file, text, made.data, findings, made.root, lines)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from runner.words.errors import UsageError
-from runner.words.schemas import complaints
+from runner.words.schemas import complaints, is_valid
 from runner.words.spans import show_path
 from runner.words.suggest import did_you_mean
 from runner.workflow.model import Input, Json, Workflow
@@ -101,13 +102,13 @@ _NOUNS: Mapping[str, str] = {
     "null": "`null`",
     "string": "a text",
 }
-_EXAMPLES: Mapping[str, str] = {
-    "boolean": "true",
-    "integer": "3",
-    "number": "0.5",
-    "array": """'["a", "b"]'""",
-    "object": """'{"key": "value"}'""",
-    "null": "null",
+_EXAMPLES: Mapping[str, Sequence[Json]] = {
+    "boolean": (True,),
+    "integer": (3,),
+    "number": (0.5,),
+    "array": (["a", "b"], [1, 2]),
+    "object": ({"key": "value"},),
+    "null": (None,),
 }
 _CLASSES: Mapping[str, tuple[type, ...]] = {
     "boolean": (bool,),
@@ -151,10 +152,21 @@ def _fitting(declared: Input, value: Json) -> Json:
 
 
 def _example(declared: Input) -> str:
-    for choice in (*declared.schema.get("enum", ()), *declared.schema.get("examples", ())):
-        return choice if isinstance(choice, str) else json.dumps(choice, ensure_ascii=False)
-    kind = next(iter(_types(declared.schema)), "string")
-    return _EXAMPLES.get(kind, "…")
+    """A value that fits, as one would type it."""
+    schema = declared.schema
+    kind = next(iter(_types(schema)), "string")
+    choices = [*schema.get("enum", ()), *schema.get("examples", ()), *_EXAMPLES.get(kind, ())]
+    choices += [schema[key] for key in ("minimum", "maximum") if key in schema]
+    for value in choices if declared.required else (*choices, declared.default):
+        if is_valid(schema, value):
+            return _typed(value)
+    return "…"
+
+
+def _typed(value: Json) -> str:
+    """A value as it is written on the command line."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if re.fullmatch(r"[\w./:@%+,=-]+", text) else "'" + text.replace("'", "'\\''") + "'"
 
 
 def _how(declared: Input) -> str:

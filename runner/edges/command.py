@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from runner.edges.process_group import Offspring, ProcessGroup
 from runner.execute.world import CommandResult
 from runner.words.errors import StepError
 
-KEPT = 16 * 1024 * 1024
+KEPT: Final = 16 * 1024 * 1024
 """Bytes that a command may write to each of stdout and stderr."""
-_GRACE = 2.0
+_GRACE: Final = 2.0
 """Seconds between asking a cancelled command to end and ending it."""
+_LINGER: Final = 1.0
+"""Seconds that what a finished command left behind (a ``tee`` in the background) may go on writing."""
+_STREAMS: Final = {1: "stdout", 2: "stderr"}
 
 
 class CommandRunner:
@@ -36,24 +39,33 @@ class CommandRunner:
         Raises:
             StepError: kind ``command``: it cannot be started; kind ``limit``: it wrote more than ``KEPT`` bytes.
         """
-        process = await self._start(argv, stdin, cwd, env)
-        group = ProcessGroup(process.pid)
+        import anyio
+
+        with anyio.CancelScope(shield=True):  # a process that nobody knows of could not be ended
+            transport, watch = await self._start(argv, cwd, env, with_stdin=stdin is not None)
+        group = ProcessGroup(transport.get_pid())
         self._offspring.add(group)
         try:
-            return await _collect(process, argv, stdin)
+            _feed(transport, stdin)
+            await watch.over.wait()
+            with anyio.move_on_after(_LINGER):
+                await watch.silent.wait()
         finally:
-            await asyncio.shield(_end(process, group))
+            # A cancellation is delivered again at every wait, so the end of the group needs a shield.
+            with anyio.CancelScope(shield=True):
+                await _end(group, watch)
+            transport.close()
             self._offspring.discard(group)
+        return watch.result(transport.get_returncode(), argv)
 
     async def _start(
-        self, argv: Sequence[str], stdin: str | None, cwd: str | None, env: Mapping[str, str]
-    ) -> asyncio.subprocess.Process:
+        self, argv: Sequence[str], cwd: str | None, env: Mapping[str, str], *, with_stdin: bool
+    ) -> tuple[asyncio.SubprocessTransport, _Watch]:
         try:
-            return await asyncio.create_subprocess_exec(
+            return await asyncio.get_running_loop().subprocess_exec(
+                _Watch,
                 *argv,
-                stdin=asyncio.subprocess.DEVNULL if stdin is None else asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
+                stdin=asyncio.subprocess.PIPE if with_stdin else asyncio.subprocess.DEVNULL,
                 cwd=cwd,
                 env={**self._environment, **env},
                 start_new_session=True,
@@ -62,58 +74,95 @@ class CommandRunner:
             raise StepError("command", _cannot_start(argv, cwd, error)) from error
 
 
-async def _collect(process: asyncio.subprocess.Process, argv: Sequence[str], stdin: str | None) -> CommandResult:
-    assert process.stdout is not None
-    assert process.stderr is not None
-    stdout, stderr, _ = await asyncio.gather(
-        _read(process.stdout, argv, "stdout"), _read(process.stderr, argv, "stderr"), _feed(process, stdin)
-    )
-    code = await process.wait()
-    return CommandResult(
-        exit_code=code if code >= 0 else 128 - code,  # ended by a signal: what a shell would say
-        stdout=stdout.decode("utf-8", "replace"),
-        stderr=stderr.decode("utf-8", "replace"),
-    )
+class _Watch(asyncio.SubprocessProtocol):
+    """What a command writes, and its end.
+
+    asyncio's own ``Process.wait`` waits for the pipes as well, and a grandchild may keep those open for ever; here the
+    end of the process and the end of its output are two things.
+    """
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+        """The process has ended, or must be ended because it wrote too much."""
+        self.exited = asyncio.Event()
+        """The process itself has ended; its children may still write."""
+        self.silent = asyncio.Event()
+        """Nothing more can come."""
+        self._written = {stream: bytearray() for stream in _STREAMS}
+        self._open = set(_STREAMS)
+        self._flooded: int | None = None
+
+    def pipe_data_received(self, fd: int, data: bytes | str) -> None:
+        """Keep what was written, up to the limit."""
+        assert isinstance(data, bytes)
+        if self._flooded is not None:
+            return
+        self._written[fd] += data
+        if len(self._written[fd]) > KEPT:
+            self._flooded = fd
+            self.over.set()
+            self.silent.set()
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002  asyncio names them
+        """One of the streams has ended; that of stdin only says that the command does not read on."""
+        self._open.discard(fd)
+        if not self._open:
+            self.silent.set()
+
+    def process_exited(self) -> None:
+        """Asyncio has reaped the process."""
+        self.exited.set()
+        self.over.set()
+
+    def result(self, code: int | None, argv: Sequence[str]) -> CommandResult:
+        """How the command ended.
+
+        Raises:
+            StepError: kind ``limit``: it wrote too much.
+        """
+        if self._flooded is not None:
+            limit, stream = f"{KEPT // 1024**2} MB", _STREAMS[self._flooded]
+            raise StepError("limit", f"`{argv[0]}` wrote more than {limit} to {stream}", hint="write it to a file")
+        assert code is not None, "its end was waited for"
+        return CommandResult(
+            exit_code=code if code >= 0 else 128 - code,  # ended by a signal: what a shell would say
+            stdout=self._written[1].decode("utf-8", "replace"),
+            stderr=self._written[2].decode("utf-8", "replace"),
+        )
 
 
-async def _read(stream: asyncio.StreamReader, argv: Sequence[str], which: str) -> bytes:
-    chunks: list[bytes] = []
-    size = 0
-    while chunk := await stream.read(65536):
-        size += len(chunk)
-        if size > KEPT:
-            limit = f"{KEPT // 1024**2} MB"
-            raise StepError("limit", f"`{argv[0]}` wrote more than {limit} to {which}", hint="write it to a file")
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-async def _feed(process: asyncio.subprocess.Process, stdin: str | None) -> None:
-    if stdin is None or process.stdin is None:
+def _feed(transport: asyncio.SubprocessTransport, stdin: str | None) -> None:
+    """Hand over the whole input; a command need not read it, and asyncio keeps a broken pipe to itself."""
+    if stdin is None:
         return
-    # A command need not read what it is given.
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(stdin.encode())
-        await process.stdin.drain()
-    process.stdin.close()
+    pipe = transport.get_pipe_transport(0)
+    assert isinstance(pipe, asyncio.WriteTransport)
+    pipe.write(stdin.encode("utf-8", "replace"))
+    pipe.write_eof()
 
 
-async def _end(process: asyncio.subprocess.Process, group: ProcessGroup) -> None:
+async def _end(group: ProcessGroup, watch: _Watch) -> None:
     """Leave nothing behind: children of a finished command, or all of a cancelled one."""
-    if process.returncode is None:
+    import anyio
+
+    if not watch.exited.is_set():
         group.terminate()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), _GRACE)
+        with anyio.move_on_after(_GRACE):
+            await watch.exited.wait()
     group.kill()
-    if process.returncode is None:
-        await process.wait()
+    await watch.exited.wait()
 
 
 def _cannot_start(argv: Sequence[str], cwd: str | None, error: OSError | ValueError) -> str:
+    said = f"cannot start `{argv[0]}`"
     if cwd is not None and not Path(cwd).is_dir():
-        return f"cannot start `{argv[0]}`: the folder `{cwd}` (`cwd`) does not exist"
+        return f"{said}: the folder `{cwd}` (`cwd`) does not exist"
+    if cwd is not None and getattr(error, "filename", None) == cwd:
+        return f"{said}: the folder `{cwd}` (`cwd`) cannot be entered"
     if isinstance(error, FileNotFoundError):
-        return f"cannot start `{argv[0]}`: there is no such command (nor file)"
+        if "/" in argv[0] and Path(cwd or ".", argv[0]).is_file():
+            return f"{said}: the interpreter that its first line names does not exist"
+        return f"{said}: there is no such command (nor file)"
     if isinstance(error, PermissionError):
-        return f"cannot start `{argv[0]}`: it is not executable"
-    return f"cannot start `{argv[0]}`: {getattr(error, 'strerror', None) or error}"
+        return f"{said}: it is not executable"
+    return f"{said}: {getattr(error, 'strerror', None) or error}"

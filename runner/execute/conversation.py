@@ -12,17 +12,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.chat.backend import Backend
-from runner.chat.extract import extract_json
 from runner.chat.messages import ChatAnswer, ChatRequest, Delta, Message, ToolSpec, Usage
 from runner.chat.tool_schema import offered_schema
+from runner.execute.refusal import CUT_CALL, NO_TOOLS, Refusal, not_expected, not_fitting, read_answer
 from runner.execute.tool_round import CallMemory, OfferedTool, ToolRound
 from runner.execute.world import World
 from runner.plan.plan import ModelChoice
 from runner.record.events import AnswerRefused, ModelAnswered, ModelAsked, StepWarned
-from runner.words.errors import FailureKind, StepError
-from runner.words.schemas import complaints
-from runner.words.spans import show_path
-from runner.workflow.model import Step, TaskWork
+from runner.words.errors import StepError
+from runner.workflow.model import Effect, Step, TaskWork
 
 CIRCLING = 6
 """After this many identical calls in a row the model gets its last turn, without tools."""
@@ -41,15 +39,6 @@ class Prompt:
     system: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Refusal:
-    """Why an answer is not accepted: ``reason`` for a person, ``words`` for the model that is asked again."""
-
-    kind: FailureKind
-    reason: str
-    words: str
-
-
 class Conversation:
     """The state of one step's talk with its model."""
 
@@ -66,23 +55,34 @@ class Conversation:
             ToolSpec(o.name, o.tool.description, offered_schema(o.tool.input_schema)) for o in offered.values()
         )
         self._memory = CallMemory()
-        self._round_maker = ToolRound(world, step.id, offered, self._memory, step.limits.tool_result)
+        self._tool_round = ToolRound(world, step, offered, self._memory)
         self._opening = _opening(prompt, step.output_schema)
         self._history = list(self._opening)
         self._told = 0
         self._rounds = 0
         self._repairs_left = step.repair
+        self._display_works = True
         self.usage = Usage()
 
     @property
-    def had_effects(self) -> bool:
-        """Whether a tool was called that may have changed something."""
-        return self._memory.effects
+    def effect(self) -> Effect:
+        """The gravest that its calls may have done to the world."""
+        return self._memory.effect
+
+    @property
+    def out_of_tokens(self) -> bool:
+        """Whether no further request is allowed, now and ever."""
+        return self._tokens_gone() is not None
 
     def start_over(self) -> None:
-        """Forget a refused answer before another attempt; what had effects is not forgotten, only the budget is new."""
+        """Begin anew after a refused answer: rounds, calls and repairs count from zero, tokens do not.
+
+        The talk itself is forgotten only if its calls changed nothing: a model must know what it has done.
+        """
         self._repairs_left = self._step.repair
-        if not self.had_effects:
+        self._rounds = 0
+        self._memory.start_over()
+        if self.effect == "none":
             self._history = list(self._opening)
             self._told = 0
 
@@ -95,31 +95,28 @@ class Conversation:
         """
         while True:
             last = self._is_last_turn()
-            answer = await self._ask(attempt, with_tools=not last)
-            if answer.tool_calls and not last:
+            tools = () if last else self._specs
+            answer = await self._ask(attempt, tools)
+            if answer.tool_calls and tools:
                 await self._use_tools(answer, attempt)
                 continue
-            output, refusal = await self._judge(answer, check, last=last)
-            if refusal is None:
-                return output
-            self._refuse(answer, attempt, refusal, last=last)
+            output, refusal = await self._judge(answer, check)
+            if refusal is not None:
+                self._refuse(answer, attempt, refusal, last=last)
+                continue
+            if last:
+                self._warn(f"it reached {self._which_limit()} and answered without tools")
+            return output
 
     def _is_last_turn(self) -> bool:
         """The last allowed round offers no tools, so that the model must answer."""
         if not self._specs:
             return False
-        limits, run_limit = self._step.limits, self._tool_calls_allowed()
-        return self._rounds + 1 >= limits.rounds or run_limit <= 0 or self._memory.repeats >= CIRCLING
+        out_of_rounds = self._rounds + 1 >= self._step.limits.rounds
+        return out_of_rounds or self._tool_round.exhausted or self._memory.repeats >= CIRCLING
 
-    def _tool_calls_allowed(self) -> int:
-        allowed = self._step.limits.tool_calls - self._memory.made
-        run_limit = self._world.limits.tool_calls
-        return allowed if run_limit is None else min(allowed, run_limit - self._world.spent.tool_calls)
-
-    async def _ask(self, attempt: int, *, with_tools: bool) -> ChatAnswer:
-        if self._rounds >= self._step.limits.rounds:
-            raise StepError("limit", f"no accepted answer within {self._step.limits.rounds} rounds")
-        tools = self._specs if with_tools else ()
+    async def _ask(self, attempt: int, tools: tuple[ToolSpec, ...]) -> ChatAnswer:
+        self._refuse_without_tokens()
         request = ChatRequest(
             model=self._choice.model,
             messages=tuple(self._history),
@@ -138,7 +135,12 @@ class Conversation:
         return answer
 
     def _on_delta(self, delta: Delta) -> None:
-        self._world.on_delta(self._step.id, delta)
+        """Show a piece; a display that fails is left alone from then on, it must not cost the answer."""
+        if self._display_works:
+            try:
+                self._world.on_delta(self._step.id, delta)
+            except Exception:  # whatever a display does, the run goes on
+                self._display_works = False
 
     def _journal_question(self, attempt: int, number: int, tools: tuple[ToolSpec, ...]) -> None:
         new = tuple(_wire(m) for m in self._history[self._told :])
@@ -164,48 +166,57 @@ class Conversation:
         """Add up tokens, by our own estimate where the server counts none.
 
         Raises:
-            StepError: kind ``limit``: the step's or the run's tokens are used up.
+            StepError: kind ``limit``: this answer went over the step's or the run's tokens.
         """
         usage = answer.usage if answer.usage.total else _estimate(self._history, answer)
         self.usage = self.usage + usage
         self._world.spent.tokens += usage.total
-        for whose, limit, spent in (
-            ("step", self._step.limits.tokens, self.usage.total),
-            ("run", self._world.limits.tokens, self._world.spent.tokens),
-        ):
-            if limit is not None and spent > limit:
+        for whose, limit, spent in self._token_budgets():
+            if spent > limit:
                 raise StepError("limit", f"the {whose} used {spent:,} tokens, its limit is {limit:,}")
 
-    async def _use_tools(self, answer: ChatAnswer, attempt: int) -> None:
-        messages = await self._round_maker.make(
-            answer.tool_calls,
-            attempt=attempt,
-            round_number=self._rounds,
-            allowed=self._tool_calls_allowed(),
+    def _refuse_without_tokens(self) -> None:
+        """Raises: StepError, kind ``limit``: there are no tokens left to ask with."""
+        gone = self._tokens_gone()
+        if gone is not None:
+            raise StepError("limit", gone)
+
+    def _tokens_gone(self) -> str | None:
+        for whose, limit, spent in self._token_budgets():
+            if spent >= limit:
+                return f"the {whose} has used up its limit of {limit:,} tokens"
+        return None
+
+    def _token_budgets(self) -> list[tuple[str, int, int]]:
+        """Whose, how many, how many of them are spent."""
+        world = self._world
+        budgets = (
+            ("step", self._step.limits.tokens, self.usage.total),
+            ("run", world.limits.tokens, world.spent.tokens),
         )
+        return [(whose, limit, spent) for whose, limit, spent in budgets if limit is not None]
+
+    async def _use_tools(self, answer: ChatAnswer, attempt: int) -> None:
+        messages = await self._tool_round.make(answer.tool_calls, attempt=attempt, round_number=self._rounds)
         self._history.append(Message("assistant", answer.content, answer.tool_calls))
         self._history.extend(messages)
 
-    async def _judge(self, answer: ChatAnswer, check: Check, *, last: bool) -> tuple[Any, Refusal | None]:
+    async def _judge(self, answer: ChatAnswer, check: Check) -> tuple[Any, Refusal | None]:
         """The output, or why the answer is not accepted."""
         if answer.cut_call:
-            return None, Refusal(kind="limit", reason="a tool call was cut off by the limit of tokens", words=_CUT_CALL)
-        if last and answer.tool_calls:
-            return None, Refusal(kind="limit", reason="it called tools that were not offered any more", words=_NO_TOOLS)
+            return None, CUT_CALL
+        if answer.tool_calls:
+            return None, NO_TOOLS
         output: Any = answer.content
         if self._step.output_schema is not None:
             try:
                 output = read_answer(answer.content, self._step.output_schema)
             except ValueError as error:
-                return None, _not_fitting(answer, str(error))
+                return None, not_fitting(answer, str(error))
         elif answer.finish_reason == "length":
             self._warn("the answer was cut off by max_tokens or the end of the context; it is used as far as it came")
         missed = await check(output)
-        if missed is not None:
-            return None, Refusal(kind="expectation", reason=missed, words=f"Your work is not accepted yet: {missed}")
-        if last:
-            self._warn(f"it reached {self._which_limit()} and answered without tools")
-        return output, None
+        return output, None if missed is None else not_expected(missed)
 
     def _which_limit(self) -> str:
         if self._memory.repeats >= CIRCLING:
@@ -218,12 +229,12 @@ class Conversation:
         """Ask again with the words, if the budget and the rounds allow it.
 
         Raises:
-            StepError: of the refusal's kind; ``limit`` where a limit was what took the tools away.
+            StepError: of the refusal's kind; ``limit`` where a limit leaves no other turn.
         """
-        if last and refusal.kind != "expectation" and self._rounds >= self._step.limits.rounds:
-            raise StepError("limit", f"no accepted answer within {self._which_limit()}: {refusal.reason}")
-        if self._repairs_left <= 0:
+        if not last and self._repairs_left <= 0:
             raise StepError(refusal.kind, refusal.reason)
+        if last or self._rounds >= self._step.limits.rounds:
+            raise StepError("limit", f"it reached {self._which_limit()} without an accepted answer: {refusal.reason}")
         self._repairs_left -= 1
         left = self._repairs_left
         self._world.journal.append(
@@ -236,27 +247,6 @@ class Conversation:
         self._world.journal.append(StepWarned(step=self._step.id, message=words))
 
 
-_CUT_CALL = (
-    "Your last answer was cut off in the middle of a tool call, so nothing was called. "
-    "Make the call again with shorter arguments, in several smaller calls if need be."
-)
-_NO_TOOLS = "No tools are left to call. Answer now with what you know."
-
-
-def read_answer(text: str, schema: Mapping[str, Any]) -> Any:
-    """The JSON value in ``text``, if it fits ``schema``.
-
-    Raises:
-        ValueError: no JSON, or it breaks the schema; in words for the model.
-    """
-    value = extract_json(text)
-    found = complaints(schema, value)
-    if found:
-        lines = [f"- {show_path(c.path) or 'the answer'}: {c.message}" for c in found[:10]]
-        raise ValueError("the answer does not fit the JSON Schema asked for:\n" + "\n".join(lines))
-    return value
-
-
 def _opening(prompt: Prompt, schema: Mapping[str, Any] | None) -> tuple[Message, ...]:
     task = prompt.task
     if schema is not None:
@@ -264,14 +254,6 @@ def _opening(prompt: Prompt, schema: Mapping[str, Any] | None) -> tuple[Message,
         task = f"{task.rstrip()}\n\nAnswer with one JSON value and nothing else. It must fit this JSON Schema:\n{shape}"
     user = Message("user", task)
     return (user,) if not prompt.system else (Message("system", prompt.system), user)
-
-
-def _not_fitting(answer: ChatAnswer, reason: str) -> Refusal:
-    if answer.finish_reason != "length":
-        words = f"Your answer was not accepted: {reason}\nAnswer again."
-    else:
-        words = f"Your answer was cut off by the limit of tokens: {reason}\nAnswer again, much shorter."
-    return Refusal(kind="invalid_output", reason=reason, words=words)
 
 
 def _wire(message: Message) -> dict[str, Any]:

@@ -33,17 +33,22 @@ def workflow_outputs(world: World, workflow: Workflow, finished: Mapping[str, St
 
 
 def _all_there(value: Any, finished: Mapping[str, StepFinished]) -> bool:
-    """Whether every step whose output is read has one."""
-    return all(finished[step].status in ("succeeded", "recovered") for step in _steps_read(value))
+    """Whether every step has what is read of it: ``status`` and ``error`` always, the rest by how it ended."""
+    return all(_has(finished[step], what) for step, what in _steps_read(value))
 
 
-def _steps_read(value: Any) -> set[str]:
+def _has(end: StepFinished, what: str) -> bool:
+    return end.status in ("succeeded", "recovered") or what in _ALWAYS or what in end.extras
+
+
+_ALWAYS = ("status", "error")
+
+
+def _steps_read(value: Any) -> set[tuple[str, str]]:
+    """Pairs of a step and what is read of it."""
     if isinstance(value, str):
-        return {
-            str(r.path[1])
-            for r in inspect_template(value).references
-            if len(r.path) > 2 and r.path[0] == "steps" and r.path[2] == "output"
-        }
+        paths = (reference.path for reference in inspect_template(value).references)
+        return {(str(path[1]), str(path[2])) for path in paths if len(path) > 2 and path[0] == "steps"}
     if isinstance(value, Mapping):
         return set().union(*map(_steps_read, value.values()))
     return set().union(*map(_steps_read, value)) if isinstance(value, list | tuple) else set()

@@ -85,7 +85,8 @@ class Attempts:
         error = state.outcome.exception()
         if isinstance(error, LLMRateLimitError) and error.retry_after is not None:
             return error.retry_after
-        full = min(self.policy.max_wait, self.policy.wait * 2 ** (state.attempt_number - 1))
+        doublings = min(state.attempt_number - 1, 60)  # more would not fit into a float, nor into a life
+        full = min(self.policy.max_wait, self.policy.wait * 2**doublings)
         return float(full * (0.5 + self.random() / 2))
 
     def _tell(self, state: Any) -> None:

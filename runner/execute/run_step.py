@@ -38,6 +38,7 @@ class RunWorker:
         self._stdin = None if work.stdin is None else render_text(work.stdin, world.names())
         self._cwd = None if work.cwd is None else render_text(work.cwd, world.names())
         self._env = {key: render_text(value, names) for key, value in work.env.items()}
+        self._started = False
         self.extras: Mapping[str, Any] = {}
 
     def _words(self, argv: tuple[str, ...]) -> tuple[str, ...]:
@@ -47,7 +48,7 @@ class RunWorker:
     async def attempt(self, number: int) -> Outcome:
         """Run the command and check what it wrote."""
         started = self._world.clock.monotonic()
-        result = await self._world.commands.run(self._argv, stdin=self._stdin, cwd=self._cwd, env=self._env)
+        result = await self._run()
         self._journal(number, result, self._world.clock.monotonic() - started)
         self.extras = {"exit_code": result.exit_code, "stderr": result.stderr}
         if result.exit_code != 0:
@@ -60,9 +61,21 @@ class RunWorker:
             raise StepError("expectation", words)
         return Outcome(output=output, extras=self.extras)
 
+    async def _run(self) -> CommandResult:
+        try:
+            result = await self._world.commands.run(self._argv, stdin=self._stdin, cwd=self._cwd, env=self._env)
+        except StepError as error:
+            self._started = self._started or error.kind != "command"  # of that kind: it could not be started
+            raise
+        self._started = True
+        return result
+
     def repeatable(self, error: BridgeError) -> bool:
-        """A command is repeated only for the kinds that ``retry.on`` names; then its author knows what it does."""
-        return error.kind in self._step.retry.on or self._step.effects in ("none", "idempotent")
+        """A command is repeated only for the kinds that ``retry.on`` names: then its author knows what it does.
+
+        One that the file calls unsafe is not, once it was started.
+        """
+        return error.kind in self._step.retry.on and not (self._started and self._step.effects == "unsafe")
 
     def _shown(self) -> str:
         return self._work.shell if self._work.shell is not None else " ".join(self._argv)
@@ -86,7 +99,7 @@ class RunWorker:
             return text
         try:
             value = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:  # RecursionError: a thousand brackets deep
             raise StepError("invalid_output", f"stdout of `{self._shown()}` is not JSON: {error}") from error
         found = complaints(schema, value) if schema is not None else ()
         if found:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import mimetypes
-
 from runner.chat.toolbox import ToolResult
 from runner.execute.world import Artifacts
 
@@ -28,6 +26,10 @@ def keep_blobs(result: ToolResult, artifacts: Artifacts, step: str, name: str) -
     Raises:
         HistoryError: an artifact cannot be written.
     """
+    if not result.blobs:
+        return result.text
+    import mimetypes  # reads the system's tables when it is first asked
+
     text = result.text
     for number, blob in enumerate(result.blobs, 1):
         suffix = mimetypes.guess_extension(blob.mime_type) or ".bin"

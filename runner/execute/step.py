@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,8 +49,7 @@ async def run_step(world: World, planned: PlannedStep) -> StepFinished:
     except anyio.get_cancelled_exc_class():
         raise
     except Exception as error:
-        trace = "".join(traceback.format_exception(error))
-        return _failed(world, planned, tally, StepError("bug", f"a bug in bridge-run: {error!r}\n{trace}"))
+        return _failed(world, planned, tally, _bug(world, planned, error))
     return _finished(world, planned, tally, status="succeeded", output=outcome.output, extras=outcome.extras)
 
 
@@ -69,9 +67,10 @@ async def _in_time(world: World, planned: PlannedStep, tally: _Tally) -> Outcome
     deadline, whose = tally.started + step.timeout, f"the step's timeout of {show_seconds(step.timeout)}"
     if world.deadline is not None and world.deadline < deadline:
         deadline, whose = world.deadline, f"the run's time limit of {show_seconds(world.limits.time or 0)}"
-    with anyio.move_on_after(max(0.0, deadline - world.clock.monotonic())) as scope:
-        return await _attempts(world, planned, tally, deadline)
-    assert scope.cancelled_caught
+    left = deadline - world.clock.monotonic()
+    if left > 0:  # else not even begun: a command would be started before its cancellation is noticed
+        with anyio.move_on_after(left):
+            return await _attempts(world, planned, tally, deadline)
     raise StepError("timeout", f"{whose} is over")
 
 
@@ -116,6 +115,16 @@ def _worker(world: World, planned: PlannedStep) -> Worker:
         return RunWorker(world, planned.step)
     assert planned.model is not None, "a plan ties every task to a model"
     return TaskWorker(world, planned, planned.model)
+
+
+def _bug(world: World, planned: PlannedStep, error: Exception) -> StepError:
+    """What nobody foresaw: for a person a line, for us a file."""
+    import traceback
+
+    trace = "".join(traceback.format_exception(error))
+    place = world.artifacts.artifact(planned.step.id, "bug.txt", trace)
+    said = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return StepError("bug", f"a bug in bridge-run: {said}", hint=f"please report it with `{place}` of the run folder")
 
 
 def _failed(world: World, planned: PlannedStep, tally: _Tally, error: BridgeError) -> StepFinished:

@@ -13,7 +13,7 @@ from runner.execute.worker import Outcome
 from runner.execute.world import World
 from runner.plan.grants import granted, offer_names
 from runner.plan.plan import ModelChoice, PlannedStep
-from runner.words.errors import BridgeError
+from runner.words.errors import BridgeError, ToolServerError
 from runner.words.templates import render_text
 from runner.workflow.model import TaskWork
 
@@ -55,10 +55,14 @@ class TaskWorker:
             raise
 
     def repeatable(self, error: BridgeError) -> bool:
-        """A broken request always (the history goes on); a dead tool server only before any effect."""
-        if error.kind == "tool_server":
-            return self._step.effects in ("none", "idempotent") or not self._conversation.had_effects
-        return True
+        """A broken request always (the history goes on); a dead tool server only before any effect.
+
+        What is used up for good, tokens or a server that died twice, no repetition brings back.
+        """
+        if isinstance(error, ToolServerError):
+            unsafe = self._conversation.effect == "unsafe"
+            return self._world.tools.revived(error.server) and not unsafe
+        return not self._conversation.out_of_tokens
 
 
 def render_prompt(planned: PlannedStep, world: World) -> Prompt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from runner.chat.arguments import read_arguments
@@ -15,6 +15,7 @@ from runner.execute.world import World
 from runner.record.events import ToolCalled, ToolReturned
 from runner.words.errors import ToolServerError
 from runner.words.suggest import nearest
+from runner.workflow.model import Effect, Step
 
 SAME_CALL_ANSWERED = 3
 """How often the very same call with the very same result is made before it is refused with a word to the model."""
@@ -29,54 +30,80 @@ class OfferedTool:
     tool: Tool
 
 
+_GRAVITY: Mapping[Effect, int] = {"none": 0, "idempotent": 1, "unsafe": 2}
+
+
 @dataclass(slots=True)
 class CallMemory:
     """What a conversation remembers of its calls, to notice a model that goes in circles."""
 
     made: int = 0
-    effects: bool = False
-    last: tuple[str, str] | None = None
+    effect: Effect = "none"
     repeats: int = 0
-    died: set[str] = field(default_factory=set)
+    _last: tuple[str, str] | None = None
 
-    def note(self, key: str, text: str) -> None:
-        """Remember one call and what it gave."""
-        self.repeats = self.repeats + 1 if self.last == (key, text) else 1
-        self.last = (key, text)
+    def count(self, effect: Effect) -> None:
+        """A call is about to be made that may do this to the world."""
+        self.made += 1
+        self.effect = max(self.effect, effect, key=_GRAVITY.__getitem__)
+
+    def note(self, answered: Answered) -> None:
+        """Remember one call and what it gave; to be told in the order of the calls, whichever ended first."""
+        same = self._last is not None and self._last[0] == answered.key
+        if same and answered.again:
+            self.repeats += 1
+            return
+        mark = (answered.key, answered.text)
+        self.repeats = self.repeats + 1 if self._last == mark else 1
+        self._last = mark
 
     def times_in_a_row(self, key: str) -> int:
         """How often this very call was made last, with the same result, with nothing between."""
-        return self.repeats if self.last is not None and self.last[0] == key else 0
+        return self.repeats if self._last is not None and self._last[0] == key else 0
+
+    def start_over(self) -> None:
+        """Count from zero; what was done to the world stays done."""
+        self.made, self.repeats, self._last = 0, 0, None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """What one call gave: ``key`` is equal for identical calls, ``again`` if it was refused for being one more."""
+
+    key: str
+    text: str
+    again: bool = False
 
 
 class ToolRound:
     """Makes the calls of one answer of one step."""
 
-    def __init__(
-        self, world: World, step: str, offered: Mapping[str, OfferedTool], memory: CallMemory, tool_result: int
-    ) -> None:
+    def __init__(self, world: World, step: Step, offered: Mapping[str, OfferedTool], memory: CallMemory) -> None:
         self._world = world
-        self._step = step
+        self._step = step.id
+        self._effects = step.effects
+        self._limits = step.limits
         self._offered = offered
         self._memory = memory
-        self._tool_result = tool_result
 
-    async def make(
-        self, calls: Sequence[ToolCall], *, attempt: int, round_number: int, allowed: int
-    ) -> tuple[Message, ...]:
-        """The ``tool`` messages that answer ``calls``, in their order; those past ``allowed`` are refused in words.
+    @property
+    def exhausted(self) -> bool:
+        """Whether the step's or the run's limit of tool calls is reached."""
+        limit = self._world.limits.tool_calls
+        run_is_out = limit is not None and self._world.spent.tool_calls >= limit
+        return run_is_out or self._memory.made >= self._limits.tool_calls
+
+    async def make(self, calls: Sequence[ToolCall], *, attempt: int, round_number: int) -> tuple[Message, ...]:
+        """The ``tool`` messages that answer ``calls``, in their order; those past a limit are refused in words.
 
         Raises:
             ToolServerError: a server died for the second time.
         """
         import anyio
 
-        answers: list[str] = [""] * len(calls)
+        answers: dict[int, Answered] = {}
 
         async def one(index: int, call: ToolCall) -> None:
-            if index >= allowed:
-                answers[index] = "ERROR: the limit of tool calls is reached; answer with what you have."
-                return
             answers[index] = await self._answer(call, attempt, round_number)
 
         if len(calls) == 1:
@@ -88,32 +115,39 @@ class ToolRound:
                         group.start_soon(one, index, call)
             except BaseExceptionGroup as failures:
                 raise _first(failures) from failures
-        return tuple(Message("tool", text, tool_call_id=call.id) for call, text in zip(calls, answers, strict=True))
+        for index in range(len(calls)):
+            self._memory.note(answers[index])
+        return tuple(Message("tool", answers[i].text, tool_call_id=call.id) for i, call in enumerate(calls))
 
-    async def _answer(self, call: ToolCall, attempt: int, round_number: int) -> str:
+    async def _answer(self, call: ToolCall, attempt: int, round_number: int) -> Answered:
+        """Up to the call itself nothing is awaited: limits are judged in the order of the calls."""
         offered = self._offered.get(call.name) or self._meant(call.name)
+        written = f"{call.name} {call.arguments}"
+        if self.exhausted:
+            words = "the limit of tool calls is reached; answer with what you have."
+            return self._refuse(call, attempt, round_number, words, key=written, offered=offered)
         if offered is None:
-            return self._refuse(call, attempt, round_number, self._unknown(call.name))
+            return self._refuse(call, attempt, round_number, self._unknown(call.name), key=written)
         try:
             arguments = read_arguments(call.arguments, offered.tool.input_schema)
         except ValueError as error:
-            return self._refuse(call, attempt, round_number, str(error), offered)
+            return self._refuse(call, attempt, round_number, str(error), key=written, offered=offered)
         key = f"{offered.name} {json.dumps(arguments, sort_keys=True, ensure_ascii=False)}"
         if self._memory.times_in_a_row(key) >= SAME_CALL_ANSWERED:
-            self._memory.repeats += 1
-            words = "you made this very call before and got the same answer; use that answer, or do something else."
-            return self._refuse(call, attempt, round_number, words, offered)
-        text = await self._call(offered, arguments, call, attempt, round_number)
-        self._memory.note(key, text)
-        return text
+            return self._refuse(call, attempt, round_number, _SAME_CALL, key=key, offered=offered)
+        return Answered(key=key, text=await self._call(offered, arguments, call, attempt, round_number))
 
     async def _call(
         self, offered: OfferedTool, arguments: dict[str, Any], call: ToolCall, attempt: int, round_number: int
     ) -> str:
-        world, memory = self._world, self._memory
-        memory.made += 1
+        """Make the call.
+
+        Raises:
+            ToolServerError: the server died in it, and will not be started again.
+        """
+        world = self._world
+        self._memory.count(self._effects or offered.tool.effect)
         world.spent.tool_calls += 1
-        memory.effects = memory.effects or offered.tool.effect != "none"
         world.journal.append(
             ToolCalled(
                 step=self._step, attempt=attempt, round=round_number, call=call.id,
@@ -124,27 +158,17 @@ class ToolRound:
         try:
             result = await world.tools.call(offered.server, offered.tool.name, arguments)
         except ToolServerError as error:
-            result = self._death(offered.server, error)
+            if not world.tools.revived(offered.server):
+                raise
+            result = ToolResult(text=_death(offered.server, error), is_error=True)
         return self._returned(offered, result, call, attempt, world.clock.monotonic() - started)
-
-    def _death(self, server: str, error: ToolServerError) -> ToolResult:
-        """The model is told once; the second death ends the step.
-
-        Raises:
-            ToolServerError: it died before in this conversation, or it is dead for good.
-        """
-        if server in self._memory.died or not self._world.tools.revived(server):
-            raise error
-        self._memory.died.add(server)
-        words = f"the tool server `{server}` ended during this call ({error.message}); it was started again"
-        return ToolResult(text=f"{words}. Whether the call had an effect is not known.", is_error=True)
 
     def _returned(self, offered: OfferedTool, result: ToolResult, call: ToolCall, attempt: int, seconds: float) -> str:
         world = self._world
         whole = keep_blobs(result, world.artifacts, self._step, call.id)
         if result.is_error:
             whole = f"ERROR: {whole or 'the tool failed without saying why'}"
-        text, artifact = shorten(whole, self._tool_result, world.artifacts, self._step, f"{call.id}.txt")
+        text, artifact = shorten(whole, self._limits.tool_result, world.artifacts, self._step, f"{call.id}.txt")
         world.journal.append(
             ToolReturned(
                 step=self._step, attempt=attempt, call=call.id, server=offered.server, tool=offered.tool.name,
@@ -154,12 +178,19 @@ class ToolRound:
         return text
 
     def _refuse(
-        self, call: ToolCall, attempt: int, round_number: int, words: str, offered: OfferedTool | None = None
-    ) -> str:
+        self,
+        call: ToolCall,
+        attempt: int,
+        round_number: int,
+        words: str,
+        *,
+        key: str,
+        offered: OfferedTool | None = None,
+    ) -> Answered:
         """A call that is not made: the model reads why, and the journal shows it like a call that failed."""
         server, tool = (offered.server, offered.tool.name) if offered else ("", call.name)
         text = f"ERROR: {words}"
-        self._memory.made += 1
+        self._memory.count("none")
         where: dict[str, Any] = {
             "step": self._step,
             "attempt": attempt,
@@ -169,7 +200,7 @@ class ToolRound:
         }
         self._world.journal.append(ToolCalled(**where, round=round_number, arguments=_readable(call.arguments)))
         self._world.journal.append(ToolReturned(**where, text=text, is_error=True, seconds=0.0, characters=len(text)))
-        return text
+        return Answered(key=key, text=text, again=words is _SAME_CALL)
 
     def _meant(self, name: str) -> OfferedTool | None:
         """The one tool that a slightly wrong name means: other case, ``.`` or ``-`` for ``__``, no server before it."""
@@ -187,11 +218,19 @@ class ToolRound:
         return f"there is no tool named {name}.{hint} The tools are: {', '.join(self._offered)}."
 
 
+_SAME_CALL = "you made this very call before and got the same answer; use that answer, or do something else."
+
+
+def _death(server: str, error: ToolServerError) -> str:
+    ended = f"the tool server `{server}` ended during this call ({error.message})"
+    return f"{ended}; it was started again. Whether the call had an effect is not known."
+
+
 def _readable(arguments: str) -> Any:
     """The arguments of a call that is not made: as JSON if they are, else as they were written."""
     try:
         return json.loads(arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         return arguments
 
 

@@ -40,9 +40,11 @@ class ToolServers:
         Raises:
             ToolServerError: the server died in this call, or is dead for good. ``revived`` tells which.
         """
-        if server in self._dead:
-            raise self._dead[server]
-        generation = self._generations[server]
+        async with self._locks[server]:  # waits for a restart under way
+            generation = self._generations[server]
+        dead = self._dead.get(server)
+        if dead is not None:
+            raise ToolServerError(server, dead.message, stderr=dead.stderr, hint=dead.hint) from dead
         try:
             return await self._boxes[server].call(tool, arguments)
         except ToolServerError as error:
@@ -50,11 +52,15 @@ class ToolServers:
             raise
 
     async def _revive(self, server: str, generation: int, error: ToolServerError) -> None:
+        """Start the server anew after its first death; who comes second finds it done.
+
+        A caller that is cancelled in mid-restart leaves it to the next one that was cut off by the same death.
+        """
         async with self._locks[server]:
-            if self._generations[server] != generation:
+            if self._generations[server] != generation or server in self._dead:
                 return
-            self._generations[server] += 1
             restarted = generation == 0 and await self._restarted(server)
+            self._generations[server] += 1
             if not restarted:
                 self._dead[server] = error
             self._journal.append(ToolServerDied(server=server, message=error.message, restarted=restarted))

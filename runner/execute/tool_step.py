@@ -8,20 +8,22 @@ from typing import Any
 
 from runner.chat.messages import Usage
 from runner.chat.toolbox import Tool, ToolResult
-from runner.execute.conversation import read_answer
 from runner.execute.expectation import missed
+from runner.execute.refusal import read_answer
 from runner.execute.spill import keep_blobs, shorten
 from runner.execute.worker import Outcome
 from runner.execute.world import World
 from runner.record.events import ToolCalled, ToolReturned
-from runner.words.errors import BridgeError, StepError
+from runner.words.errors import BridgeError, StepError, ToolServerError
 from runner.words.schemas import complaints
 from runner.words.spans import show_path
 from runner.words.templates import render
-from runner.workflow.model import Step, ToolWork
+from runner.workflow.model import Effect, Step, ToolWork
 
 _JOURNALLED = 20_000
 """Characters of a result that stand in the journal; the step's output is always whole."""
+_SAID = 2_000
+"""Characters of a tool's complaint that stand in the message of the failed step."""
 
 
 class ToolWorker:
@@ -37,24 +39,28 @@ class ToolWorker:
         self._work = step.work
         self._arguments: dict[str, Any] = render(dict(step.work.arguments), world.names())
         self._called = False
+        self._effect: Effect = "unsafe"
 
     async def attempt(self, number: int) -> Outcome:
         """Call the tool and check what it gave."""
         tool = self._tool()
+        self._effect = tool.effect
         self._check_arguments(tool)
         result = await self._call(number)
         if result.is_error:
-            raise StepError("tool", f"{self._work.server}.{tool.name} failed: {result.text}")
+            said = result.text.strip()[:_SAID] or "it did not say why"
+            raise StepError("tool", f"{self._work.server}.{tool.name} failed: {said}")
         output = self._output(result)
         words = await missed(self._world, self._step.id, number, self._step.expect, output)
         if words is not None:
             raise StepError("expectation", words)
         return Outcome(output=output)
 
-    def repeatable(self, error: BridgeError) -> bool:  # noqa: ARG002  whatever failed, the call may have been made
-        """Only if the call cannot have changed something, or its tool may be called twice."""
-        effect = self._step.effects or self._tool().effect
-        return not self._called or effect != "unsafe"
+    def repeatable(self, error: BridgeError) -> bool:
+        """Only if the call cannot have changed something, or its tool may be called twice; a dead server is no use."""
+        if isinstance(error, ToolServerError) and not self._world.tools.revived(error.server):
+            return False
+        return not self._called or (self._step.effects or self._effect) != "unsafe"
 
     def _tool(self) -> Tool:
         for tool in self._world.tools.tools(self._work.server):

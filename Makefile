@@ -50,7 +50,8 @@ node:
 	fi; \
 	if [ $(SERVERS)/node_modules/.ready -nt $(SERVERS)/package.json ]; then exit 0; fi; \
 	echo 'installing the npm MCP servers that the tests talk to'; \
-	if npm install --prefix $(SERVERS) --no-audit --no-fund --no-package-lock --loglevel=error; then \
+	if npm install --prefix $(SERVERS) --no-audit --no-fund --no-package-lock --loglevel=error \
+	    --fetch-timeout=60000 --fetch-retries=1; then \
 	  touch $(SERVERS)/node_modules/.ready; \
 	else \
 	  echo 'make: npm install failed, so the tests against the npm MCP servers are skipped' >&2; \

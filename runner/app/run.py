@@ -86,6 +86,7 @@ class _Run:
         self._run_id = new_run_id(self._clock.now(), entropy.token_hex(2), self._workflow.name)
         self._backends = _backends(endpoints, environment)
         self._tools = self._tool_start()
+        self._recorded = False
 
     async def run(self) -> int:
         """The exit code.
@@ -98,6 +99,8 @@ class _Run:
             try:
                 return await story
             except asyncio.CancelledError:
+                if not self._recorded:
+                    tell("interrupted before the run began")
                 return Exit.INTERRUPTED
             finally:
                 await self._close()
@@ -203,6 +206,7 @@ class _Run:
         state = RunState()
         journal.listen(state.apply)
         journal.listen(display.entry)
+        self._recorded = True
         journal.append(
             RunStarted(
                 workflow=self._workflow.name,

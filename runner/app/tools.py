@@ -18,7 +18,8 @@ def confirm_tools(prepared: Prepared, environment: Mapping[str, str]) -> tuple[D
 
     Raises:
         ToolsUnreachableError: servers did not start (BR403).
-        CannotServeError: a tool that a step names is not offered (BR402).
+        ToolsMissingError: a tool that a step names is not offered (BR402).
+        KeyboardInterrupt: Ctrl-C or SIGTERM; all servers have ended.
     """
     import asyncio
 
@@ -27,7 +28,12 @@ def confirm_tools(prepared: Prepared, environment: Mapping[str, str]) -> tuple[D
     used = servers_used(prepared.workflow)
     servers = [prepared.surroundings.servers[name] for name in used if name in prepared.surroundings.servers]
     ready = [server for server in (_ready(server, prepared, environment) for server in servers) if server is not None]
-    return asyncio.run(_confirm(prepared.workflow, ready, environment)) if ready else ()
+    if not ready:
+        return ()
+    try:
+        return asyncio.run(_confirm(prepared.workflow, ready, environment))
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def _ready(server: Server, prepared: Prepared, environment: Mapping[str, str]) -> Server | None:
@@ -43,6 +49,9 @@ def _ready(server: Server, prepared: Prepared, environment: Mapping[str, str]) -
 async def _confirm(
     workflow: Workflow, servers: Sequence[Server], environment: Mapping[str, str]
 ) -> tuple[Diagnostic, ...]:
+    import asyncio
+
+    from runner.app.interrupt import interruptible
     from runner.app.tool_start import ToolStart
     from runner.edges.process_group import Offspring
     from runner.edges.toolbox import make_toolbox
@@ -53,9 +62,11 @@ async def _confirm(
         for server in servers
     }
     start = ToolStart(workflow, boxes)
-    try:
-        start.begin()
-        return await start.confirm(lambda _: None)
-    finally:
-        await start.close()
-        offspring.kill_all_now()
+    confirmed = asyncio.ensure_future(start.confirm(lambda _: None))
+    with interruptible(confirmed, offspring):
+        try:
+            start.begin()
+            return await confirmed
+        finally:
+            await start.close()
+            offspring.kill_all_now()

@@ -12,7 +12,11 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any, NoReturn
 
-import click
+try:
+    import click
+except KeyboardInterrupt:  # most of the time before `main` can catch a Ctrl-C
+    sys.stderr.write("interrupted\n")
+    sys.exit(130)
 
 from runner import __version__
 from runner.cli.verbs import DEFAULT, VERBS

@@ -65,8 +65,10 @@ class Project:
             path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
         return path
 
-    def start(self, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start ``bridge-run`` and return at once."""
+    def start(
+        self, *arguments: str, env: Mapping[str, str] | None = None, group: bool = False
+    ) -> subprocess.Popen[str]:
+        """Start ``bridge-run`` and return at once; with ``group`` as the leader of a process group of its own."""
         return subprocess.Popen(
             [BRIDGE_RUN, *arguments],
             cwd=self.folder,
@@ -76,6 +78,7 @@ class Project:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
+            process_group=0 if group else None,
         )
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 60) -> Ended:

@@ -57,7 +57,8 @@ class TokenPlaces:
                 self.reached = start + len(raw)
                 yield start, kind, raw
         except TemplateSyntaxError as error:
-            raise TemplateSyntaxError(error.message or "", self.reached) from error
+            never_closed = bool(self.starts) and (error.message or "").startswith("Missing end of")
+            raise TemplateSyntaxError(error.message or "", self.starts[-1] if never_closed else self.reached) from error
 
     def index(self, offset: int) -> int:
         """The number of the token that starts at or after the offset."""

@@ -244,7 +244,7 @@ def problem(inspection: Inspection) -> tuple[str, str, str, int, int]:
         ("{{ }}", ("syntax", "", "there is nothing between `{{` and `}}`", 3, 2)),
         ("{{ a b }}", ("syntax", "", "`}}` or an operator is expected here, not `b`", 5, 1)),
         ("{{ a ! }}", ("syntax", "", "`!` means nothing here; write `not`", 5, 1)),
-        ("x {# y", ("syntax", "", "a `{#` is never closed; write `#}` behind it", 4, 1)),
+        ("x {# y", ("syntax", "", "a `{#` is never closed; write `#}` behind it", 2, 2)),
         (
             "{% for x in y %}",
             (

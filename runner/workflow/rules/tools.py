@@ -9,6 +9,7 @@ from typing import Any
 from runner.words.diagnostics import Diagnostic
 from runner.words.spans import Path
 from runner.words.suggest import did_you_mean
+from runner.words.templates import has_template
 from runner.workflow.rules.view import StepView, View
 
 FILE_TOOLS = ("list", "read", "search", "write", "edit")
@@ -20,7 +21,7 @@ def br213_unknown_server(view: View) -> Iterable[Diagnostic]:
     """A server that ``mcp_servers`` at the top does not define."""
     servers = view.section("mcp_servers")
     for name, path in _named_servers(view):
-        if name not in servers:
+        if name not in servers and not has_template(name):  # that is BR228
             hint = did_you_mean(name, servers) or "define it under `mcp_servers` at the top of the file"
             yield view.finding("BR213", f"there is no MCP server `{name}`", view.value_span(path), help=hint)
 
@@ -94,7 +95,8 @@ def _judge(view: View, pattern: str, path: Path, used: tuple[str, ...] | None) -
     servers = view.section("mcp_servers")
     if _is_glob(server):
         if used is not None and not any(fnmatchcase(name, server) for name in used):
-            yield view.finding("BR214", f"no server of this step matches `{pattern}`", view.value_span(path))
+            hint = "its servers are " + ", ".join(f"`{name}`" for name in used) if used else "it has no `mcp_servers`"
+            yield view.finding("BR214", f"no server of this step matches `{pattern}`", view.value_span(path), help=hint)
         return
     if server not in servers:
         return  # BR213

@@ -269,7 +269,10 @@ FILES = "mcp_servers:\n  files: {builtin: files}\n  git: {command: g, tools: [gi
             "mcp_servers: [git]\ntools: [files.read]\ntask: '{{ run.id }}'",
             "this step does not use the server `files` | add it: `mcp_servers: [git, files]`",
         ),
-        ("mcp_servers: [files, git]\ntools: ['x*.y']\ntask: x", "no server of this step matches `x*.y`"),
+        (
+            "mcp_servers: [files, git]\ntools: ['x*.y']\ntask: x",
+            "no server of this step matches `x*.y` | its servers are `files`, `git`",
+        ),
         ("mcp_servers: [files, git]\ntools: [git.git_diff_staged]\ntask: x", ""),
     ],
 )

@@ -1,0 +1,237 @@
+"""A whole run in this process: a workflow text, real parts around the scheduler, and what came of it.
+
+The parts are those of the product (journal, run folder, built-in files, commands, backends over HTTP). Where time or
+the order of answers is the subject, a test brings its own clock or its own backend through the same seams.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from runner.app.tool_start import rendered_server, servers_used
+from runner.chat.backend import Backend
+from runner.chat.catalogue import Catalogue, EndpointCatalogue, ModelEntry
+from runner.chat.messages import ChatAnswer, ChatRequest, Delta, OnDelta
+from runner.chat.toolbox import ServerFacts, Tool, ToolBox, ToolResult
+from runner.edges.clock import Clock
+from runner.edges.command import CommandRunner
+from runner.edges.process_group import Offspring
+from runner.edges.run_folder import RunFolder
+from runner.edges.toolbox import make_toolbox
+from runner.execute.outputs import workflow_outputs
+from runner.execute.scheduler import Scheduler
+from runner.execute.tool_servers import ToolServers
+from runner.execute.world import World
+from runner.plan.make import make_plan
+from runner.plan.plan import Plan
+from runner.record.events import Event, RunFinished, RunStarted, StepFinished
+from runner.record.journal import Entry, Journal, masking
+from runner.record.state import RunState, result
+from runner.words.redact import Redactor
+from runner.workflow.load import load
+
+ENDPOINT = "http://painted"
+MODEL = "painted/model"
+
+
+class VirtualClock:
+    """Time that passes only when somebody waits, or is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+        self.waits: list[float] = []
+
+    def now(self) -> float:
+        return 1_700_000_000.0 + self.seconds
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    async def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.seconds += seconds
+        await asyncio.sleep(0)
+
+
+Say = Callable[[ChatRequest], Any]
+"""What a painted model does with a request: gives an answer (a text is enough), or raises; may be a coroutine."""
+
+
+@dataclass
+class PaintedBackend:
+    """A ``Backend`` over nothing. ``asked`` are all requests, in the order in which they came."""
+
+    say: Say
+    endpoint: str = ENDPOINT
+    asked: list[ChatRequest] = field(default_factory=list)
+
+    async def catalogue(self) -> EndpointCatalogue:
+        entry = ModelEntry(key=MODEL, type="llm", loaded=True, tool_use=True)
+        return EndpointCatalogue(endpoint=self.endpoint, flavour="lmstudio-v1", models=(entry,))
+
+    async def chat(self, request: ChatRequest, on_delta: OnDelta | None = None) -> ChatAnswer:
+        self.asked.append(request)
+        said = self.say(request)
+        if asyncio.iscoroutine(said):
+            said = await said
+        answer = ChatAnswer(model=request.model, content=said) if isinstance(said, str) else said
+        if on_delta is not None:
+            on_delta(Delta("content", answer.content))
+        return answer
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+@dataclass
+class PaintedBox:
+    """A ``ToolBox`` over nothing: ``answer(tool, arguments)`` gives a result (a text is enough), or raises."""
+
+    name: str
+    tools: tuple[Tool, ...]
+    answer: Callable[[str, Mapping[str, Any]], Any]
+    on_restart: Callable[[], Any] = lambda: None
+    calls: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    restarts: int = 0
+
+    async def start(self) -> ServerFacts:
+        return ServerFacts(name=self.name)
+
+    async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
+        self.calls.append((tool, dict(arguments)))
+        said = self.answer(tool, arguments)
+        if asyncio.iscoroutine(said):
+            said = await said
+        return ToolResult(text=said) if isinstance(said, str) else said
+
+    async def restart(self) -> None:
+        self.restarts += 1
+        done = self.on_restart()
+        if asyncio.iscoroutine(done):
+            await done
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What came of a run."""
+
+    entries: list[Entry]
+    finished: Mapping[str, StepFinished]
+    outputs: dict[str, Any]
+    result: dict[str, Any]
+    folder: Path
+    world: World
+
+    def events(self, kind: type[Any], step: str | None = None) -> list[Any]:
+        """The events of a kind, of one step if named, in order."""
+        events: list[Event] = [entry.event for entry in self.entries]
+        return [e for e in events if isinstance(e, kind) and (step is None or getattr(e, "step", None) == step)]
+
+    @property
+    def journal(self) -> str:
+        """The journal as it lies on the disk."""
+        return (self.folder / "journal.jsonl").read_text("utf-8")
+
+
+@dataclass
+class Bench:
+    """Builds worlds in a folder. ``backend`` answers every model; ``boxes`` stand in for servers by name."""
+
+    folder: Path
+    backend: Backend | None = None
+    boxes: Mapping[str, ToolBox] = field(default_factory=dict)
+    clock: Any = field(default_factory=Clock)
+    chance: Callable[[], float] = random.Random(7).random
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    offspring: Offspring = field(default_factory=Offspring)
+    listeners: Sequence[Callable[[Entry], None]] = ()
+    on_delta: Callable[[str, Delta], None] = lambda step, delta: None
+    _runs: int = 0
+
+    def run(self, text: str, **inputs: Any) -> Ran:
+        """Run a workflow text to its end."""
+        return asyncio.run(self.running(text, **inputs))
+
+    async def running(self, text: str, **inputs: Any) -> Ran:
+        """The same inside a loop, so that a test can cancel it."""
+        self.folder.mkdir(exist_ok=True, parents=True)
+        self._runs += 1
+        file = self.folder / f"flow-{self._runs}.yaml"
+        file.write_text(text, encoding="utf-8")
+        workflow = load(str(file)).workflow
+        catalogue = Catalogue((await self.backend.catalogue(),)) if self.backend else Catalogue()
+        plan = make_plan(workflow, catalogue, inputs=inputs)
+        return await self._run(plan, inputs)
+
+    async def _run(self, plan: Plan, inputs: Mapping[str, Any]) -> Ran:
+        workflow = plan.workflow
+        secrets = {name: self.environment[name] for name in workflow.secrets}
+        mask = Redactor(secrets).value
+        folder = RunFolder.open(run_id=f"run-{self._runs}", parent=str(self.folder / "runs"), mask=mask)
+        journal = Journal(folder.journal, f"run-{self._runs}", self.clock.now, masking(mask))
+        entries: list[Entry] = []
+        state = RunState()
+        for listener in (entries.append, state.apply, *self.listeners):
+            journal.listen(listener)
+        boxes = {name: self._box(name, plan, inputs, secrets) for name in servers_used(workflow)}
+        for box in boxes.values():
+            await box.start()
+        ids = tuple(step.id for step in workflow.steps)
+        journal.append(RunStarted(workflow=workflow.name, file=workflow.file, inputs=inputs, steps=ids))
+        world = self._world(plan, inputs, secrets, folder, journal, boxes)
+        scheduler = Scheduler(world, plan)
+        try:
+            finished = await scheduler.run()
+            outputs = workflow_outputs(world, workflow, finished)
+            journal.append(RunFinished(status="succeeded", exit_code=0, outputs=outputs, seconds=0.0))
+        finally:
+            for box in boxes.values():
+                await box.close()
+            if self.backend:
+                await self.backend.close()
+            journal.close()
+        return Ran(entries, finished, outputs, result(state), Path(folder.path), world)
+
+    def _box(self, name: str, plan: Plan, inputs: Mapping[str, Any], secrets: Mapping[str, str]) -> ToolBox:
+        if name in self.boxes:
+            return self.boxes[name]
+        server = rendered_server(plan.workflow.servers[name], {"inputs": inputs, "secrets": secrets})
+        return make_toolbox(server, folder=str(self.folder), environment=self.environment, offspring=self.offspring)
+
+    def _world(
+        self,
+        plan: Plan,
+        inputs: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        folder: RunFolder,
+        journal: Journal,
+        boxes: Mapping[str, ToolBox],
+    ) -> World:
+        workflow = plan.workflow
+        inherited = {k: v for k, v in self.environment.items() if k not in workflow.secrets}
+        limits = workflow.limits
+        return World(
+            run_id=journal.run,
+            inputs=inputs,
+            secrets=secrets,
+            backends={self.backend.endpoint: self.backend} if self.backend else {},
+            tools=ToolServers(boxes, journal),
+            servers=workflow.servers,
+            commands=CommandRunner(inherited, self.offspring),
+            artifacts=folder,
+            journal=journal,
+            clock=self.clock,
+            random=self.chance,
+            on_delta=self.on_delta,
+            limits=limits,
+            deadline=None if limits.time is None else self.clock.monotonic() + limits.time,
+        )

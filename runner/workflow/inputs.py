@@ -30,11 +30,12 @@ def bind_inputs(
     """
     values: dict[str, Json] = {}
     for name, value in (from_file or {}).items():
-        values[name] = _fitting(_declared(workflow, name), value)
+        declared = _declared(workflow, name)
+        values[name] = _fitting(declared, value, hint=_in_file(declared, value))
     for text in given:
         name, raw = _split(text)
         declared = _declared(workflow, name)
-        values[name] = _fitting(declared, _parsed(declared, _content(name, raw, read_file)))
+        values[name] = _fitting(declared, _parsed(declared, _content(name, raw, read_file)), hint=_how(declared))
     _refuse_missing(
         declared for declared in workflow.inputs.values() if declared.required and declared.name not in values
     )
@@ -64,7 +65,8 @@ def _content(name: str, raw: str, read_file: ReadFile) -> str:
     try:
         text = read_file(file)
     except UnicodeDecodeError as error:
-        raise UsageError(f"the input `{name}` cannot be read: `{file}` is not written in UTF-8") from error
+        message = f"the input `{name}` cannot be read: `{file}` is not written in UTF-8"
+        raise UsageError(message, hint="save it as UTF-8") from error
     except OSError as error:
         reason = error.strerror or str(error)
         hint = "after `@` stands the path of a file, from where you are"
@@ -143,34 +145,42 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no number")
 
 
-def _fitting(declared: Input, value: Json) -> Json:
+def _fitting(declared: Input, value: Json, *, hint: str) -> Json:
     found = complaints(declared.schema, value)
     if found:
         where = f" at `{show_path(found[0].path)}`" if found[0].path else ""
-        raise UsageError(f"the input `{declared.name}` does not fit{where}: {found[0].message}", hint=_how(declared))
+        raise UsageError(f"the input `{declared.name}` does not fit{where}: {found[0].message}", hint=hint)
     return value
 
 
 def _example(declared: Input) -> str:
-    """A value that fits, as one would type it."""
+    """A value that fits, as text: JSON unless it is a text itself."""
     schema = declared.schema
     kind = next(iter(_types(schema)), "string")
     choices = [*schema.get("enum", ()), *schema.get("examples", ()), *_EXAMPLES.get(kind, ())]
     choices += [schema[key] for key in ("minimum", "maximum") if key in schema]
     for value in choices if declared.required else (*choices, declared.default):
         if is_valid(schema, value):
-            return _typed(value)
+            return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return "…"
 
 
-def _typed(value: Json) -> str:
-    """A value as it is written on the command line."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if re.fullmatch(r"[\w./:@%+,=-]+", text) else "'" + text.replace("'", "'\\''") + "'"
+def _option(declared: Input) -> str:
+    """The option that gives the example, as one types it in a shell."""
+    text = _example(declared)
+    quoted = text if re.fullmatch(r"[\w./:@%+,=…-]+", text) else "'" + text.replace("'", "'\\''") + "'"
+    return f"-i {declared.name}={quoted}"
 
 
 def _how(declared: Input) -> str:
-    return f"write it like this: `-i {declared.name}={_example(declared)}`"
+    return f"write it like this: `{_option(declared)}`"
+
+
+def _in_file(declared: Input, value: Json) -> str:
+    """What to do about a value in the file of ``--inputs``."""
+    if "string" in _types(declared.schema) and isinstance(value, int | float):
+        return "put it in quotes in the file of `--inputs`"
+    return f"write it like this in the file of `--inputs`: `{declared.name}: {_example(declared)}`"
 
 
 def _refuse_missing(missing: Iterable[Input]) -> None:
@@ -178,6 +188,6 @@ def _refuse_missing(missing: Iterable[Input]) -> None:
     if not needed:
         return
     names = ", ".join(f"`{one.name}`" for one in needed)
-    options = " ".join(f"-i {one.name}={_example(one)}" for one in needed)
+    options = " ".join(map(_option, needed))
     message = f"the input {names} has no value" if len(needed) == 1 else f"these inputs have no value: {names}"
     raise UsageError(message, hint=f"give {'it' if len(needed) == 1 else 'them'}: `{options}`")

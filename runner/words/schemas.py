@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import jsonschema
     import jsonschema_rs
 
-__all__ = ["Complaint", "check_schema", "complaints", "is_valid"]
+__all__ = ["Complaint", "canonical", "check_schema", "complaints", "complaints_by", "is_valid"]
 
 JsonSchema = Mapping[str, Any] | bool
 _DATA_KEYWORDS = frozenset({"enum", "const", "default", "examples"})  # what they hold is data, not schema
@@ -42,11 +42,18 @@ def complaints(schema: JsonSchema, value: Any) -> tuple[Complaint, ...]:
     Drafts by ``$schema``, 2020-12 without one; ``format`` is not judged.
     """
     try:
-        source = _canonical(schema)
+        source = canonical(schema)
+    except _IllegalSchemaError as error:
+        return _cannot_judge(error)
+    return complaints_by(source, value)
+
+
+def complaints_by(source: str, value: Any) -> tuple[Complaint, ...]:
+    """As ``complaints``, by a ``canonical`` schema: for a large one that judges many values."""
+    try:
         judge = _judge(source)
     except _IllegalSchemaError as error:
-        message = f"cannot be checked, its schema is not legal: {error}"
-        return (Complaint(path=(), schema_path=(), message=message, keyword="$schema"),)
+        return _cannot_judge(error)
     try:
         if judge.is_valid(value):
             return ()
@@ -56,6 +63,11 @@ def complaints(schema: JsonSchema, value: Any) -> tuple[Complaint, ...]:
     return tuple(sorted(_unique(worded), key=lambda complaint: _rank(value, complaint)))
 
 
+def _cannot_judge(error: _IllegalSchemaError) -> tuple[Complaint, ...]:
+    message = f"cannot be checked, its schema is not legal: {error}"
+    return (Complaint(path=(), schema_path=(), message=message, keyword="$schema"),)
+
+
 def check_schema(schema: Any) -> tuple[Complaint, ...]:
     """What keeps a value from being a legal JSON Schema that needs nothing from outside; paths lead into it."""
     if isinstance(schema, bool):
@@ -63,19 +75,21 @@ def check_schema(schema: Any) -> tuple[Complaint, ...]:
     if not isinstance(schema, Mapping):
         message = f"expected a mapping, got {describe(schema)}"
         return (Complaint(path=(), schema_path=(), message=message, keyword="type", expected="object"),)
-    foreign = tuple(_foreign_references(schema, ()))
-    if foreign:
-        return foreign
     try:
-        _judge(_canonical(schema))
+        _judge(canonical(schema))
     except _IllegalSchemaError as error:
-        found = _against_metaschema(schema)
+        found = tuple(_foreign_references(schema, ())) or _against_metaschema(schema)
         said = Complaint(path=_path_of(error), schema_path=(), message=str(error), keyword="$schema")
         return found or (said,)
     return ()
 
 
-def _canonical(schema: JsonSchema) -> str:
+def canonical(schema: JsonSchema) -> str:
+    """The one spelling of a schema, for ``complaints_by``.
+
+    Raises:
+        ValueError: it holds what JSON has not.
+    """
     try:
         return json.dumps(schema, sort_keys=True, separators=(",", ":"), ensure_ascii=False, default=_plain)
     except (TypeError, ValueError, RecursionError) as error:

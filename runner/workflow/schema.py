@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.words.diagnostics import Diagnostic, in_file_order
 from runner.words.errors import UsageError
-from runner.words.schemas import complaints
+from runner.words.schemas import canonical, complaints_by
 from runner.words.suggest import did_you_mean
 from runner.workflow.document import Document
 from runner.workflow.shape import word_complaints
@@ -19,9 +19,13 @@ _SUFFIX = ".schema.json"
 
 def shape_findings(document: Document) -> tuple[Diagnostic, ...]:
     """What keeps a document from being a workflow of version 1, in file order; decode it only if there is nothing."""
-    schema = workflow_schema()
-    found = complaints(schema, document.data)
-    return in_file_order(word_complaints(document, schema, found)) if found else ()
+    found = complaints_by(_workflow_judge(), document.data)
+    return in_file_order(word_complaints(document, workflow_schema(), found)) if found else ()
+
+
+@lru_cache(maxsize=1)
+def _workflow_judge() -> str:
+    return canonical(workflow_schema())
 
 
 @lru_cache(maxsize=1)

@@ -26,6 +26,10 @@ _KNOWN: Mapping[Role, frozenset[str]] = {
     "defaults": frozenset(("inputs", "run")),
     "outputs": _IN_A_STEP,
 }
+_EXPANDED = frozenset(("task", "system", "arguments", "stdin", "cwd", "with", "images"))
+_EXPRESSIONS = frozenset(("when", "for_each"))
+_FAN_OUT = frozenset(("for_each", "matrix", "repeat"))
+_OF_AN_ITEM = frozenset(("item", "matrix", "loop"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +63,7 @@ def _nested(value: Any, path: Path, role: Role, names: frozenset[str], step: int
         if has_template(value):
             inspection = inspect_template(value)
             yield Place(path=path, source=value, role=role, inspection=inspection, names=names, step=step)
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         for key, item in value.items():
             yield from _nested(item, (*path, key), role, names, step)
     elif isinstance(value, list):
@@ -70,7 +74,7 @@ def _nested(value: Any, path: Path, role: Role, names: frozenset[str], step: int
 def _models(data: Mapping[str, Any]) -> Iterator[Place]:
     for alias, model in data.get("models", {}).items():
         path: Path = ("models", alias)
-        if not isinstance(model, Mapping):
+        if not isinstance(model, dict):
             yield from _nested(model, path, "model", _KNOWN["model"], None)
             continue
         for key in ("id", "fallback"):
@@ -99,33 +103,35 @@ def _steps(data: Mapping[str, Any]) -> Iterator[Place]:
 
 def _step(step: Mapping[str, Any], index: int) -> Iterator[Place]:
     path: Path = ("steps", index)
-    more = _names_of_fan_out(step)
-    names = _IN_A_STEP | more
-    for key in ("task", "system", "arguments", "stdin", "cwd", "with", "images"):
-        yield from _texts(step, (*path, key), "step", names, index)
-    shell = isinstance(step.get("run"), str)
-    yield from _texts(step, (*path, "run"), "shell" if shell else "step", names, index)
-    yield from _texts(step, (*path, "env"), "run_env", names | {"secrets"}, index)
-    yield from _texts(step, (*path, "model"), "model", _KNOWN["model"], index)
-    if isinstance(step.get("on_error"), Mapping):
-        yield from _texts(step["on_error"], (*path, "on_error", "output"), "step", names | {"error"}, index)
-    for key in ("when", "for_each"):
-        yield from _expression(
-            step, (*path, key), "step", names - ({"item", "matrix", "loop"} if key == "for_each" else set()), index
-        )
-    yield from _expectations(step, path, names | {"output"}, index)
+    names = _IN_A_STEP | _names_of_fan_out(step) if _FAN_OUT & step.keys() else _IN_A_STEP
+    for key, value in step.items():
+        here = (*path, key)
+        if key in _EXPANDED:
+            yield from _nested(value, here, "step", names, index)
+        elif key in _EXPRESSIONS:
+            known = names - _OF_AN_ITEM if key == "for_each" else names
+            yield from _expression(value, here, "step", known, index)
+        elif key == "run":
+            yield from _nested(value, here, "shell" if isinstance(value, str) else "step", names, index)
+        elif key == "env":
+            yield from _nested(value, here, "run_env", names | {"secrets"}, index)
+        elif key == "model":
+            yield from _nested(value, here, "model", _KNOWN["model"], index)
+        elif key == "on_error" and isinstance(value, dict):
+            yield from _texts(value, (*here, "output"), "step", names | {"error"}, index)
+        elif key == "expect":
+            yield from _expectations(value, here, names | {"output"}, index)
 
 
-def _expectations(step: Mapping[str, Any], path: Path, names: frozenset[str], index: int) -> Iterator[Place]:
-    for number, check in enumerate(step.get("expect", ())):
-        here = (*path, "expect", number)
-        yield from _expression(check, (*here, "that"), "expect", names, index)
+def _expectations(checks: Any, path: Path, names: frozenset[str], index: int) -> Iterator[Place]:
+    for number, check in enumerate(checks):
+        here = (*path, number)
+        yield from _expression(check.get("that"), (*here, "that"), "expect", names, index)
         for key in ("run", "message"):
             yield from _texts(check, (*here, key), "expect", names, index)
 
 
-def _expression(holder: Mapping[str, Any], path: Path, role: Role, names: frozenset[str], step: int) -> Iterator[Place]:
-    source = holder.get(str(path[-1]))
+def _expression(source: Any, path: Path, role: Role, names: frozenset[str], step: int) -> Iterator[Place]:
     if isinstance(source, str):
         # Braces are a finding of their own (BR225); what stands between them is judged once they are gone.
         inspection = Inspection() if has_template(source) else inspect_expression(source)

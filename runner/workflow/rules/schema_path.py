@@ -44,7 +44,7 @@ def _follow(schema: Any, path: tuple[str | int, ...], depth: int, root: Any) -> 
 
 def _branches(schema: Any, root: Any) -> list[Mapping[str, Any]]:
     """The ways in which a value can fit, each as one schema: references followed, ``allOf`` merged."""
-    if not isinstance(schema, Mapping):
+    if not isinstance(schema, dict):
         return [{}]
     if not any(key in schema for key in _COMBINING):
         return [schema]
@@ -57,7 +57,7 @@ def _branches(schema: Any, root: Any) -> list[Mapping[str, Any]]:
 
 
 def _alternatives(schema: Any, root: Any, depth: int) -> Iterator[Mapping[str, Any]]:
-    if not isinstance(schema, Mapping) or depth > 16:
+    if not isinstance(schema, dict) or depth > 16:
         yield {}
         return
     own = {key: value for key, value in schema.items() if key not in _COMBINING}
@@ -84,7 +84,7 @@ def _merge(schemas: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     merged: dict[str, Any] = {}
     for schema in schemas:
         for key, value in schema.items():
-            both = key in {"properties", "patternProperties"} and isinstance(merged.get(key), Mapping)
+            both = key in {"properties", "patternProperties"} and isinstance(merged.get(key), dict)
             merged[key] = {**merged[key], **value} if both else value
     return merged
 
@@ -95,7 +95,7 @@ def _resolve(reference: Any, root: Any) -> Any:
     value = root
     for part in reference[1:].strip("/").split("/") if reference != "#" else ():
         key = part.replace("~1", "/").replace("~0", "~")
-        value = value.get(key) if isinstance(value, Mapping) else None
+        value = value.get(key) if isinstance(value, dict) else None
     return value
 
 
@@ -123,7 +123,7 @@ def _property(schema: Mapping[str, Any], key: str, path: tuple[str | int, ...], 
         return Answer(
             verdict="no", depth=depth, near=near, reason=f"has no `{key}` ({f'it has {has}' if has else 'it is empty'})"
         )
-    if isinstance(rest, Mapping) and rest:
+    if isinstance(rest, dict) and rest:
         return _follow(rest, path, depth + 1, root)
     return Answer(verdict="maybe", depth=depth, near=near)
 
@@ -172,7 +172,7 @@ def _kind(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "boolean"
-    for kind, name in ((Mapping, "object"), (list, "array"), (str, "string"), (int, "integer")):
+    for kind, name in ((dict, "object"), (list, "array"), (str, "string"), (int, "integer")):
         if isinstance(value, kind):
             return name
     return "number"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from runner.words.diagnostics import Diagnostic
@@ -67,7 +67,7 @@ def _names(value: Any) -> Iterator[str]:
         yield value
     elif isinstance(value, list):
         yield from (item for item in value if isinstance(item, str))
-    elif isinstance(value, Mapping):
+    elif isinstance(value, dict):
         yield from _names([value.get("id"), *value.get("fallback", ())])
 
 

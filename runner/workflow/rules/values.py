@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from runner.words.diagnostics import Diagnostic
@@ -23,11 +23,11 @@ def br226_illegal_schema(view: View) -> Iterable[Diagnostic]:
 
 def _schemas(view: View) -> Iterator[tuple[Path, Any]]:
     for name, declared in view.section("inputs").items():
-        if isinstance(declared, Mapping):
+        if isinstance(declared, dict):
             yield ("inputs", name), {key: value for key, value in declared.items() if key != "default"}
     for step in view.steps:
         output = step.data.get("output")
-        if isinstance(output, Mapping | bool):
+        if isinstance(output, dict | bool):
             yield (*step.path, "output"), output
 
 
@@ -74,7 +74,7 @@ def _files(view: View) -> Iterator[tuple[Path, str]]:
 def br233_default_breaks_schema(view: View) -> Iterable[Diagnostic]:
     """A default that the input itself would not take."""
     for name, declared in view.section("inputs").items():
-        if not isinstance(declared, Mapping) or "default" not in declared:
+        if not isinstance(declared, dict) or "default" not in declared:
             continue
         schema = {key: value for key, value in declared.items() if key != "default"}
         if check_schema(schema):

@@ -72,7 +72,7 @@ class View:
     def section(self, name: str) -> Mapping[str, Any]:
         """A mapping at the top of the file; empty if it is not there."""
         value = self.document.data.get(name)
-        return value if isinstance(value, Mapping) else {}
+        return value if isinstance(value, dict) else {}
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -114,7 +114,7 @@ class View:
     def output_schema(self, step: StepView) -> Any:
         """The JSON Schema of a step's answer; None if it has none, or its file cannot be read."""
         output = step.data.get("output")
-        if not isinstance(output, Mapping | bool):
+        if not isinstance(output, dict | bool):
             return None
         file = schema_file(output)
         if file is None:
@@ -127,7 +127,7 @@ class View:
 
 def schema_file(output: Any) -> str | None:
     """The file of ``output: {schema: FILE}``; None if the schema stands in the workflow itself."""
-    if isinstance(output, Mapping) and set(output) == {"schema"} and isinstance(output["schema"], str):
+    if isinstance(output, dict) and set(output) == {"schema"} and isinstance(output["schema"], str):
         return output["schema"]
     return None
 

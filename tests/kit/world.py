@@ -155,6 +155,7 @@ class Bench:
     offspring: Offspring = field(default_factory=Offspring)
     listeners: Sequence[Callable[[Entry], None]] = ()
     on_delta: Callable[[str, Delta], None] = lambda step, delta: None
+    folders: list[RunFolder] = field(default_factory=list)
     _runs: int = 0
 
     def run(self, text: str, **inputs: Any) -> Ran:
@@ -177,6 +178,7 @@ class Bench:
         secrets = {name: self.environment[name] for name in workflow.secrets}
         mask = Redactor(secrets).value
         folder = RunFolder.open(run_id=f"run-{self._runs}", parent=str(self.folder / "runs"), mask=mask)
+        self.folders.append(folder)
         journal = Journal(folder.journal, f"run-{self._runs}", self.clock.now, masking(mask))
         entries: list[Entry] = []
         state = RunState()

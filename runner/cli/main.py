@@ -6,6 +6,7 @@ reason the words for errors come from a module that is imported when there is an
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -28,6 +29,8 @@ STORY = """Run checked-in YAML workflows of AI agents on local models (LM Studio
   bridge-run FILE [OPTIONS]        run a workflow (short for `bridge-run run FILE`)
   bridge-run FILE --dry-run        show the plan and run nothing
 """
+_NEW_OBJECTS = 50_000
+"""After so many Python looks for garbage, not after 700: a large file is nothing but new objects, and all are kept."""
 EPILOG = "Exit codes: 0 done, 1 a step failed, 2 usage, 3 the file, 4 a model or tool is missing, 5 outside."
 
 
@@ -65,6 +68,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and leave the process with one of ``words.exits``."""
+    gc.set_threshold(_NEW_OBJECTS)
     sys.exit(exit_code_of(list(sys.argv[1:] if arguments is None else arguments)))
 
 

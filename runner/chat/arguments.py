@@ -39,7 +39,7 @@ def _parse(text: str) -> dict[str, Any]:
         value = json.loads(text)
         if isinstance(value, str):  # JSON inside JSON, a common slip
             value = json.loads(value) if value.strip() else {}
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # RecursionError: about a thousand brackets deep
         raise ValueError(f"the arguments are not valid JSON: {error}") from error
     if value is None:
         return {}
@@ -96,6 +96,8 @@ def _from_text(text: str, types: frozenset[str], original: Any) -> Any:
     """A text as one of the wanted types, if it plainly is one."""
     try:
         value = json.loads(text)
+    except RecursionError:
+        return original
     except ValueError:
         lowered = text.casefold()
         if "boolean" in types and lowered in ("true", "false"):

@@ -20,14 +20,15 @@ def extract_json(text: str) -> Any:
     text = _THINKING.sub("", text).strip()
     if not text:
         raise ValueError("the answer is empty, JSON was asked for")
+    reason: Exception
     try:
         return json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:  # RecursionError: about a thousand brackets deep
         reason = error
     for candidate in _FENCE.findall(text):
         try:
             return json.loads(candidate)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
     found = _first_container(text)
     if found is None:
@@ -42,6 +43,8 @@ def _first_container(text: str) -> Any:
     for match in re.finditer(r"[{\[]", text):
         try:
             value, _ = _DECODER.raw_decode(text, match.start())
+        except RecursionError:
+            return None  # whatever comes next is a part of the same nest
         except ValueError:
             if match.start() > 100_000:
                 return None

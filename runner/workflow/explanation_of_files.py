@@ -61,9 +61,9 @@ MEANING: Mapping[str, Explanation] = {
         right=_two("task: Look.", 'task: "Fix {{ steps.scan.output }}"'),
     ),
     "BR208": Explanation(
-        title="a step's answer can never have this",
-        text="The path leads to something that the step's `output` schema forbids, or into an answer that is a plain "
-        "text. A step without `output` answers with text.",
+        title="a step's answer or an input can never have this",
+        text="The path leads to something that the step's `output` schema or the input's own declaration forbids, or "
+        "into a value that is a plain text. A step without `output` answers with text.",
         wrong=_two(f"task: Look.\n{_FIELDS}", 'task: "Fix {{ steps.scan.output.fil }}"'),
         right=_two(f"task: Look.\n{_FIELDS}", 'task: "Fix {{ steps.scan.output.file }}"'),
     ),

@@ -240,6 +240,21 @@ steps:
   - id: text
     task: Say it.
 """,
+    "a part that an input cannot have": HEAD
+    + """\
+inputs:
+  path: {type: string}
+  spot: {type: object, additionalProperties: false, properties: {file: {type: string}}}
+  many: {type: array, items: {type: string}}
+  free: {}
+steps:
+  - id: a
+    task: |
+      {{ inputs.path.name }} and {{ inputs.spot.fil }},
+      but {{ inputs.many[0].x }}, {{ inputs.many.first }}.
+  - id: fine
+    task: "{{ inputs.free.x.y }} {{ inputs.path.upper() }} {{ inputs.spot['file'] }} {{ inputs.many[1][0] }}"
+""",
     "undefined names in block texts": HEAD
     + """\
 inputs:

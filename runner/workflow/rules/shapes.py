@@ -1,12 +1,12 @@
-"""Rules about what a step's answer can have: BR208, BR229."""
+"""Rules about what a step's answer, or an input, can have: BR208, BR229."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from runner.words.diagnostics import Diagnostic
-from runner.words.spans import show_path
+from runner.words.spans import Path, show_path
 from runner.workflow.rules.schema_path import Answer, follow
 from runner.workflow.rules.view import StepView, Use, View
 
@@ -14,38 +14,44 @@ _TEXT = {"type": "string"}
 
 
 def br208_impossible_reference(view: View) -> Iterable[Diagnostic]:
-    """A path that the answer of the step can never have."""
-    for use, step, answer in _answers(view):
+    """A path that the answer of the step, or the value of the input, can never have."""
+    for use, start, answer, step in _answers(view):
         if answer.verdict == "no":
-            start = show_path(use.path[: 3 + answer.depth])
-            hint = f"did you mean `{answer.near}`?" if answer.near else _way_out(step)
-            yield view.finding("BR208", f"`{start}` {answer.reason}", view.use_span(use), help=hint)
+            path = show_path(use.path[: start + answer.depth])
+            way_out = _way_out(step) if step is not None else None
+            hint = f"did you mean `{answer.near}`?" if answer.near else way_out
+            yield view.finding("BR208", f"`{path}` {answer.reason}", view.use_span(use), help=hint)
 
 
 def br229_unlikely_reference(view: View) -> Iterable[Diagnostic]:
     """A path that the schema neither names nor forbids, but that is very like one it names."""
-    for use, _, answer in _answers(view):
+    for use, start, answer, _ in _answers(view):
         if answer.verdict == "maybe" and answer.near:
-            start = show_path(use.path[: 3 + answer.depth])
-            message = f"the schema of `{start}` does not name `{use.path[3 + answer.depth]}`"
+            path, name = show_path(use.path[: start + answer.depth]), use.path[start + answer.depth]
+            message = f"the schema of `{path}` does not name `{name}`"
             hint = f"did you mean `{answer.near}`?"
             yield view.finding("BR229", message, view.use_span(use), help=hint, level="warning")
 
 
-def _answers(view: View) -> Iterable[tuple[Use, StepView, Answer]]:
-    schemas: dict[int, Any] = {}
-    known: dict[tuple[str | int, ...], Answer] = {}
+def _answers(view: View) -> Iterator[tuple[Use, int, Answer, StepView | None]]:
+    """Every use of a part of an output or of an input: where the part begins, whether it can be, and whose it is."""
+    schemas: dict[Path, Any] = {}
+    known: dict[Path, Answer] = {}
+    inputs = view.section("inputs")
     for use in view.uses:
-        if len(use.path) < 4 or use.path[0] != "steps" or use.path[2] != "output":
+        step = view.by_id.get(str(use.path[1])) if len(use.path) > 3 and use.path[0] == "steps" else None
+        if step is not None and use.path[2] == "output":
+            start = 3
+        elif use.path[0] == "inputs" and len(use.path) > 2 and use.path[1] in inputs:
+            start = 2
+        else:
             continue
-        step = view.by_id.get(str(use.path[1]))
-        if step is None:
-            continue
-        if step.index not in schemas:
-            schemas[step.index] = _answer_schema(view, step)
+        whole = use.path[:start]
+        if whole not in schemas:
+            schemas[whole] = inputs[str(whole[1])] if step is None else _answer_schema(view, step)
         if use.path not in known:
-            known[use.path] = follow(schemas[step.index], use.path[3:])
-        yield use, step, known[use.path]
+            known[use.path] = follow(schemas[whole], use.path[start:])
+        yield use, start, known[use.path], step
 
 
 def _answer_schema(view: View, step: StepView) -> Any:

@@ -18,6 +18,7 @@ from runner.words.spans import show_path
 from runner.words.templates import render_text
 from runner.workflow.model import RunWork, Step
 
+_JSON = "let the command write one JSON value to stdout and all else to stderr, or leave `output` out"
 _JOURNALLED = 20_000
 _TAIL = 2_000
 """Characters of stderr that stand in the message of a failed command."""
@@ -58,7 +59,7 @@ class RunWorker:
         output = self._output(result)
         words = await missed(self._world, self._step.id, number, self._step.expect, output)
         if words is not None:
-            raise StepError("expectation", words)
+            raise StepError("expectation", words, hint="correct the command, or what is expected of it")
         return Outcome(output=output, extras=self.extras)
 
     async def _run(self) -> CommandResult:
@@ -100,9 +101,11 @@ class RunWorker:
         try:
             value = json.loads(text)
         except (ValueError, RecursionError) as error:  # RecursionError: a thousand brackets deep
-            raise StepError("invalid_output", f"stdout of `{self._shown()}` is not JSON: {error}") from error
+            why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+            raise StepError("invalid_output", f"stdout of `{self._shown()}` is not JSON: {why}", hint=_JSON) from error
         found = complaints(schema, value) if schema is not None else ()
         if found:
             lines = "; ".join(f"{show_path(c.path) or 'the value'}: {c.message}" for c in found)
-            raise StepError("invalid_output", f"stdout of `{self._shown()}` does not fit its schema: {lines}")
+            wrong = f"stdout of `{self._shown()}` does not fit its schema: {lines}"
+            raise StepError("invalid_output", wrong, hint="correct the command, or its `output` schema")
         return value

@@ -65,13 +65,15 @@ async def _in_time(world: World, planned: PlannedStep, tally: _Tally) -> Outcome
     """
     step = planned.step
     deadline, whose = tally.started + step.timeout, f"the step's timeout of {show_seconds(step.timeout)}"
+    ways = None if planned.model else "give the step a longer `timeout`"
     if world.deadline is not None and world.deadline < deadline:
         deadline, whose = world.deadline, f"the run's time limit of {show_seconds(world.limits.time or 0)}"
+        ways = "raise `time` in the `limits` of the workflow, if the work needs more"
     left = deadline - world.clock.monotonic()
     if left > 0:  # else not even begun: a command would be started before its cancellation is noticed
         with anyio.move_on_after(left):
             return await _attempts(world, planned, tally, deadline)
-    raise StepError("timeout", f"{whose} is over")
+    raise StepError("timeout", f"{whose} is over", hint=ways)
 
 
 async def _attempts(world: World, planned: PlannedStep, tally: _Tally, deadline: float) -> Outcome:

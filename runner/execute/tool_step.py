@@ -53,7 +53,7 @@ class ToolWorker:
         output = self._output(result)
         words = await missed(self._world, self._step.id, number, self._step.expect, output)
         if words is not None:
-            raise StepError("expectation", words)
+            raise StepError("expectation", words, hint="correct the arguments of the call, or what is expected of it")
         return Outcome(output=output)
 
     def repeatable(self, error: BridgeError) -> bool:
@@ -114,4 +114,5 @@ class ToolWorker:
         try:
             return read_answer(text, schema)
         except ValueError as error:
-            raise StepError("invalid_output", f"{self._work.server}.{self._work.tool}: {error}") from error
+            wrong = f"{self._work.server}.{self._work.tool}: {error}"
+            raise StepError("invalid_output", wrong, hint="correct the arguments, or the `output` schema") from error

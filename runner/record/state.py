@@ -213,7 +213,11 @@ def _retried(step: StepState, event: StepRetried, _: Entry) -> StepState:
     return replace(step, attempt=event.attempt + 1, round=0, calls={})
 
 
-def _finished(step: StepState, event: StepFinished, _: Entry) -> StepState:
+def _finished(step: StepState, event: StepFinished, entry: Entry) -> StepState:
+    if event.status == "cancelled" and step.started_at is not None:
+        # It was at work and could not say any more what it had used: that is known from its entries so far.
+        spent = max(0.0, unix_seconds(entry.at) - step.started_at)
+        event = replace(event, attempts=step.attempt, usage=step.usage, seconds=spent)
     return replace(
         step,
         status=event.status,

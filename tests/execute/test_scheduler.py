@@ -210,7 +210,11 @@ steps:
 
     def test_a_step_has_its_own_time(self, bench):
         ran = bench().run(f"{HEAD}steps:\n  - {{id: slow, timeout: 200ms, run: [sleep, '60']}}\n")
-        assert ran.finished["slow"].error == {"kind": "timeout", "message": "the step's timeout of 0.2s is over"}
+        assert ran.finished["slow"].error == {
+            "kind": "timeout",
+            "message": "the step's timeout of 0.2s is over",
+            "hint": "give the step a longer `timeout`",
+        }
 
     def test_an_interrupted_run_journals_the_end_of_every_step(self, bench):
         place = bench()

@@ -47,6 +47,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.started: list[subprocess.Popen[str]] = []
         self.environment: dict[str, str] = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("LMSTUDIO", "LM_API", "BRIDGE_RUN", "GITHUB"))},
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
@@ -69,7 +70,7 @@ class Project:
         self, *arguments: str, env: Mapping[str, str] | None = None, group: bool = False
     ) -> subprocess.Popen[str]:
         """Start ``bridge-run`` and return at once; with ``group`` as the leader of a process group of its own."""
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [BRIDGE_RUN, *arguments],
             cwd=self.folder,
             env={**self.environment, **(env or {})},
@@ -80,6 +81,15 @@ class Project:
             encoding="utf-8",
             process_group=0 if group else None,
         )
+        self.started.append(process)
+        return process
+
+    def close(self) -> None:
+        """End what a failed test left running: politely, so that it ends its own children."""
+        for process in self.started:
+            if process.poll() is None:
+                process.terminate()
+                process.communicate(timeout=30)
 
     def run(self, *arguments: str, env: Mapping[str, str] | None = None, timeout: float = 60) -> Ended:
         """Run ``bridge-run`` to its end."""

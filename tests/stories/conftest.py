@@ -16,9 +16,11 @@ Turns = list[dict[str, Any]]
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path) -> Iterator[Project]:
     """An empty project; no server is reachable from it unless ``serve`` is used."""
-    return Project(tmp_path)
+    project = Project(tmp_path)
+    yield project
+    project.close()
 
 
 @pytest.fixture

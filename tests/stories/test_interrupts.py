@@ -231,3 +231,20 @@ def test_while_a_check_starts_the_servers(project: Project, options: list[str], 
     interrupt(process, number)
     assert str(project.ended(process)) == "exit code 130\n--- stderr\n\ninterrupted\n"
     wait_until(lambda: not processes_of(project.folder), "no process is left", within=3)
+
+
+def test_what_an_interrupted_step_had_used_is_told(project: Project, serve: Serve) -> None:
+    serve([
+        {"when": {"turn": 1}, "say": "brief"},
+        {"when": {"turn": 2}, "say": "brief again"},
+    ])  # fmt: skip
+    waits = "expect: [{that: output == 'brief again'}, {run: [sh, -c, 'touch up; sleep 60 & wait']}]"
+    project.write("ask.yaml", f"{ASK}    {waits}\n")
+    process = project.start("ask.yaml")
+    wait_until((project.folder / "up").exists, "the second answer is checked")
+    interrupt(process)
+    assert_cancelled(project, project.ended(process), "answer")
+    step = project.result()["steps"]["answer"]
+    assert step["attempts"] == 1
+    assert step["seconds"] > 0
+    assert step["usage"]["completion_tokens"] > 0

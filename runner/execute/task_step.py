@@ -55,14 +55,12 @@ class TaskWorker:
             raise
 
     def repeatable(self, error: BridgeError) -> bool:
-        """A broken request always (the history goes on); a dead tool server only before any effect.
+        """A broken request always, because the history goes on.
 
-        What is used up for good, tokens or a server that died twice, no repetition brings back.
+        What is used up for good comes back by no repetition: tokens, and a tool server whose first death the model was
+        told of and whose second one ended the talk.
         """
-        if isinstance(error, ToolServerError):
-            unsafe = self._conversation.effect == "unsafe"
-            return self._world.tools.revived(error.server) and not unsafe
-        return not self._conversation.out_of_tokens
+        return not isinstance(error, ToolServerError) and not self._conversation.out_of_tokens
 
 
 def render_prompt(planned: PlannedStep, world: World) -> Prompt:

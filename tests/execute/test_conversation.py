@@ -491,6 +491,20 @@ class TestDeaths:
         assert (talk.step.output, talk.box.restarts) == ("done", 1)
         assert [text.startswith("ERROR: the tool server `box` ended during this call") for text in told] == [True] * 3
 
+    def test_the_second_death_ends_the_other_calls_too(self, bench):
+        async def answer(tool, arguments):
+            if arguments["n"] == 0:
+                await asyncio.sleep(0.01)
+                raise ToolServerError("box", "it was killed")
+            await asyncio.sleep(60)
+
+        def calls(request):
+            return says("", *((f"c{len(request.messages)}{n}", "act", {"n": n}) for n in range(len(request.messages))))
+
+        talk = Talk(bench, USE, calls, answer)
+        assert talk.error == ("tool_server", "it was killed")
+        assert (talk.step.attempts, talk.box.restarts, len(talk.box.calls)) == (1, 1, 4)
+
 
 class TestHistory:
     def test_it_only_grows_whatever_happens(self, bench):

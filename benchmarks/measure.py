@@ -132,7 +132,7 @@ class Medians:
 
 
 def by_turns(commands: Mapping[str, Command], repetitions: int, watch: ZeroServer | None = None) -> dict[str, Medians]:
-    """Every command once a round, so that a busy machine is busy for all of them; the first round warms up, uncounted."""
+    """Every command once a round, so that a busy machine is busy for all; the first round warms up, uncounted."""
     samples: dict[str, list[Sample]] = {name: [] for name in commands}
     for number in range(repetitions + 1):
         for name, command in commands.items():

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _DROPPED = frozenset(
-    ("$schema", "$id", "$anchor", "$comment", "$defs", "definitions", "title", "default", "examples", "pattern", "format",
-     "minLength", "maxLength", "readOnly", "writeOnly", "deprecated", "contentMediaType", "contentEncoding")
+    ("$schema", "$id", "$anchor", "$comment", "$defs", "definitions", "title", "default", "examples", "pattern",
+     "format", "minLength", "maxLength", "readOnly", "writeOnly", "deprecated", "contentMediaType", "contentEncoding")
 )  # fmt: skip
 _MAX_DEPTH = 12
 _SUBSCHEMAS = ("properties", "patternProperties", "dependentSchemas")

@@ -62,7 +62,7 @@ class StepStarted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelAsked:
-    """A request went to a model; ``round`` counts from 1; ``messages`` are the new ones since the step's last request."""
+    """A request went to a model; ``round`` counts from 1; ``messages`` are those new since the step's last request."""
 
     step: str
     attempt: int

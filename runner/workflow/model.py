@@ -1,17 +1,18 @@
 """What a workflow file means: the nouns that everything downstream works on.
 
 ``workflow.load`` alone makes a ``Workflow``: holding one proves that its file was checked. Texts that may hold
-templates stay as they were written; ``words.templates`` renders them when their step starts. Durations are seconds, sizes
-characters or bytes as said, defaults of the file are already merged into each step.
+templates stay as they were written; ``words.templates`` renders them when their step starts. Durations are seconds,
+sizes characters or bytes as said, defaults of the file are already merged into each step.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from runner.words.errors import FailureKind
+from runner.words.noun import noun
 from runner.words.spans import Path, Span
 
 Json = Any
@@ -23,7 +24,7 @@ Effect = Literal["none", "idempotent", "unsafe"]
 Join = Literal["all_succeeded", "none_failed", "any_succeeded", "all_finished"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Input:
     """A declared input: the JSON Schema of its value, and its default if it has one."""
 
@@ -33,7 +34,7 @@ class Input:
     default: Json = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ModelWish:
     """A model as the file asks for it: ``id`` first, then ``fallback`` in order.
 
@@ -50,7 +51,7 @@ class ModelWish:
     endpoint: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Server:
     """An MCP server: exactly one of ``command``, ``url``, ``builtin``, ``source`` (the key ``from``) is set.
 
@@ -76,7 +77,7 @@ class Server:
     isolate: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Retry:
     """``attempts`` counts the first; ``wait`` and ``max_wait`` in seconds; ``on`` empty = the default kinds."""
 
@@ -86,7 +87,7 @@ class Retry:
     on: frozenset[FailureKind] = frozenset()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class StepLimits:
     """Bounds of one step; ``tokens`` None = no bound; ``tool_result`` in characters."""
 
@@ -96,7 +97,7 @@ class StepLimits:
     tool_result: int = 20_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class RunLimits:
     """Bounds of the whole run; ``time`` in seconds; None = no bound."""
 
@@ -107,7 +108,7 @@ class RunLimits:
     fail_fast: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Expectation:
     """A check on finished work: an expression (``that``) or a command (``run``, exit 0)."""
 
@@ -117,7 +118,7 @@ class Expectation:
     message: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class OnError:
     """``fail``, ``continue``, or ``output`` with the value that stands in."""
 
@@ -125,7 +126,7 @@ class OnError:
     output: Json = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class TaskWork:
     """A model works on ``task``. ``servers`` are names; ``tools`` None = every tool of these servers."""
 
@@ -139,7 +140,7 @@ class TaskWork:
     images: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ToolWork:
     """One tool call without a model."""
 
@@ -148,7 +149,7 @@ class ToolWork:
     arguments: Mapping[str, Json] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class RunWork:
     """A command: ``argv``, or with ``shell`` one string for ``/bin/sh -c``. ``parse_json``: stdout is JSON."""
 
@@ -163,7 +164,7 @@ class RunWork:
 Work = TaskWork | ToolWork | RunWork
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Step:
     """A step, defaults merged in.
 
@@ -196,7 +197,7 @@ class Step:
         return "tool" if isinstance(self.work, ToolWork) else "run"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Workflow:
     """A checked workflow file. ``file`` is the path as the user gave it, ``folder`` where it lies."""
 

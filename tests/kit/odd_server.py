@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 MODE = sys.argv[1] if len(sys.argv) > 1 else "good"
 EXTRA = sys.argv[2] if len(sys.argv) > 2 else ""
@@ -42,19 +43,22 @@ def tools() -> list[dict[str, object]]:
     return [ECHO]
 
 
-def call(number: object, arguments: dict[str, object]) -> None:
-    content: list[object] = [{"type": "text", "text": str(arguments.get("message", ""))}]
+def die_if_told() -> None:
     if MODE == "dies":
         sys.stderr.write("the disk is gone\n")
         sys.stderr.flush()
         os.kill(os.getpid(), signal.SIGKILL)
     elif MODE == "dies-with-helper":
         os._exit(7)
-    elif MODE == "dies-once" and not os.path.exists(EXTRA):
-        with open(EXTRA, "w") as mark:
-            mark.write("died here")
+    elif MODE == "dies-once" and not Path(EXTRA).exists():
+        Path(EXTRA).write_text("died here")
         os._exit(7)
-    elif MODE == "chatter":
+
+
+def call(number: object, arguments: dict[str, object]) -> None:
+    die_if_told()
+    content: list[object] = [{"type": "text", "text": str(arguments.get("message", ""))}]
+    if MODE == "chatter":
         print("[info] called", flush=True)
         print('{"level": "debug", "text": "a log line that is JSON"}', flush=True)
     elif MODE == "unknown-content":

@@ -58,7 +58,10 @@ def test_the_wrong_json_thrice(project: Project, serve: Serve, snapshot: Snapsho
 def test_an_unknown_tool(project: Project, serve: Serve, snapshot: SnapshotAssertion) -> None:
     serve([
         {"when": {"turn": 1}, "call": [call("files__open", path="notes.txt")]},
-        {"when": {"turn": 2, "tool_result": "there is no tool named files__open"}, "call": [call("files__read", path="notes.txt")]},
+        {
+            "when": {"turn": 2, "tool_result": "there is no tool named files__open"},
+            "call": [call("files__read", path="notes.txt")],
+        },
         {"when": {"turn": 3, "tool_result": "buy milk"}, "say": "It is a shopping list."},
     ])  # fmt: skip
     project.write("notes.txt", "buy milk\n")
@@ -148,8 +151,15 @@ def test_a_cut_off_call_is_never_made(project: Project, serve: Serve) -> None:
     assert len([e for e in project.journal() if e["type"] == "tool_called"]) == 1
 
 
-@pytest.mark.parametrize("fault", ["cut", "no_finish", {"error": {"status": 500, "body": "Internal Server Error"}},
-                                   {"error_event": "The model has crashed without additional information. (Exit code: 6)"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "cut",
+        "no_finish",
+        {"error": {"status": 500, "body": "Internal Server Error"}},
+        {"error_event": "The model has crashed without additional information. (Exit code: 6)"},
+    ],
+)
 def test_a_stumble_of_the_server_is_repeated(project: Project, serve: Serve, fault: Any) -> None:
     serve([{"say": "half of an ans", "fault": fault, "times": 1}, {"say": "a whole answer"}])
     project.write("ask.yaml", ASK)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 _FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)\n\s*```", re.DOTALL)
 _THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
 _DECODER = json.JSONDecoder()
+_TRIED = 20
+_SEARCHED = 100_000  # characters; each bracket that opens nothing costs a try
 
 
-def extract_json(text: str) -> Any:
-    """The JSON value in ``text``: the whole of it, else its first fenced block, else its first object or list.
+def extract_json(text: str, fits: Callable[[Any], bool] = lambda _: True) -> Any:
+    """The JSON value in ``text``: the whole of it, else one in a fenced block, else an object or list among the words.
+
+    Of several the first that ``fits``, else the first of all: a model that writes "see [1]: {...}" means the object.
 
     Raises:
         ValueError: there is none; the message is fit for the model that wrote the text.
@@ -20,34 +27,37 @@ def extract_json(text: str) -> Any:
     text = _THINKING.sub("", text).strip()
     if not text:
         raise ValueError("the answer is empty, JSON was asked for")
-    reason: Exception
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:  # RecursionError: about a thousand brackets deep
-        reason = error
-    for candidate in _FENCE.findall(text):
-        try:
-            return json.loads(candidate)
-        except (ValueError, RecursionError):
-            continue
-    found = _first_container(text)
-    if found is None:
+        reason: Exception = error
+    found = []
+    for value in itertools.islice(_candidates(text), _TRIED):
+        if fits(value):
+            return value
+        found.append(value)
+    if not found:
         raise ValueError(
             f"the answer is not JSON ({reason}); answer with the JSON value alone, without any other words"
         )
-    return found
+    return found[0]
 
 
-def _first_container(text: str) -> Any:
-    """The first object or list that can be read."""
+def _candidates(text: str) -> Iterator[Any]:
+    """What can be read as JSON: fenced blocks, then objects and lists that are no part of one before."""
+    for block in _FENCE.findall(text):
+        with contextlib.suppress(ValueError, RecursionError):
+            yield json.loads(block)
+    end = 0
     for match in re.finditer(r"[{\[]", text):
-        try:
-            value, _ = _DECODER.raw_decode(text, match.start())
-        except RecursionError:
-            return None  # whatever comes next is a part of the same nest
-        except ValueError:
-            if match.start() > 100_000:
-                return None
+        if match.start() < end:
             continue
-        return value
-    return None
+        try:
+            value, end = _DECODER.raw_decode(text, match.start())
+        except RecursionError:
+            return  # whatever comes next is a part of the same nest
+        except ValueError:
+            if match.start() > _SEARCHED:
+                return
+            continue
+        yield value

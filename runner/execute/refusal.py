@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from runner.chat.extract import extract_json
 from runner.chat.messages import ChatAnswer
 from runner.words.errors import FailureKind
-from runner.words.schemas import complaints
+from runner.words.noun import noun
+from runner.words.schemas import complaints, is_valid
 from runner.words.spans import show_path
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Refusal:
     """``reason`` is for a person, ``words`` for the model."""
 
@@ -57,7 +57,7 @@ def read_answer(text: str, schema: Mapping[str, Any]) -> Any:
     Raises:
         ValueError: no JSON, or it breaks the schema; in words for the model.
     """
-    value = extract_json(text)
+    value = extract_json(text, lambda candidate: is_valid(schema, candidate))
     found = complaints(schema, value)
     if found:
         lines = [f"- {show_path(c.path) or 'the answer'}: {c.message}" for c in found[:10]]

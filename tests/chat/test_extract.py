@@ -43,3 +43,9 @@ def test_says_what_is_wrong(text: str, words: str) -> None:
 def test_a_flood_of_brackets_ends() -> None:
     with pytest.raises(ValueError, match="not JSON"):
         extract_json("{" * 200_000)
+
+
+def test_of_several_values_the_one_that_fits_is_meant() -> None:
+    text = 'As [1] and {"b": 0} say:\n{"a": {"a": 1}} and that is it.'
+    assert extract_json(text, lambda value: "a" in value) == {"a": {"a": 1}}
+    assert extract_json(text, lambda _: False) == [1]

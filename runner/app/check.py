@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runner.app.files import workflow_files
 from runner.app.prepare import Prepared, known_inputs, open_models, plan_of
@@ -17,10 +17,11 @@ from runner.plan.overrides import Overrides, parse_overrides, refuse_unknown_ali
 from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
 from runner.words.errors import CannotServeError, OutsideError, WorkflowError
 from runner.words.exits import Exit
+from runner.words.noun import noun
 from runner.workflow.load import load
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Report:
     """What a check found. ``findings`` are in the order of the files; ``notes`` are words for stderr.
 
@@ -34,7 +35,7 @@ class Report:
     exit_code: Exit = Exit.OK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class _File:
     """A file under check: what is wrong with itself, what this machine lacks, and what could not be judged.
 

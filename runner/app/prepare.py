@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from runner.plan.overrides import NO_OVERRIDES, Overrides, parse_overrides, refu
 from runner.plan.plan import Plan
 from runner.words.diagnostics import Diagnostic, Level, has_errors, in_file_order
 from runner.words.errors import CannotServeError, UsageError
+from runner.words.noun import noun
 from runner.workflow.document import read_document
 from runner.workflow.inputs import bind_inputs
 from runner.workflow.load import load
 from runner.workflow.model import Workflow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Prepared:
     """A workflow that was loaded, with the values of its inputs; nothing outside was asked yet."""
 

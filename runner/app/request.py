@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from runner.words.noun import noun
 
 Format = Literal["text", "json"]
 OFFLINE = "offline: everything was checked but the models"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class RunRequest:
     """``bridge-run FILE``: every option as it was written, nothing parsed yet but the choices.
 
@@ -34,7 +35,7 @@ class RunRequest:
     colour: bool = True
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class CheckRequest:
     """``bridge-run check``: ``paths`` are files and folders; empty means the folder ``workflows``."""
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from runner.app.request import CheckRequest, RunRequest
 from runner.chat.catalogue import Catalogue, EndpointCatalogue
 from runner.words.errors import LLMAuthenticationError, LLMError, LLMResponseError, OutsideError, UsageError
+from runner.words.noun import noun
 
 if TYPE_CHECKING:  # the nouns of a conversation, which a check never needs
     from runner.chat.backend import Backend
@@ -20,7 +20,7 @@ WAYS_OUT = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Failure:
     """An address that is of no use, and why."""
 
@@ -39,7 +39,7 @@ class Failure:
         return said if self.endpoint in said else f"{self.endpoint}: {said}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Asked:
     """What the servers answered; those that did not are among the ``failures``."""
 

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from runner.plan.finding import finding
 from runner.words.diagnostics import Diagnostic, Level
 from runner.words.errors import TemplateError, WorkflowError
+from runner.words.noun import noun
 from runner.words.templates import has_template, render_text
 from runner.workflow.model import Server, Workflow
 
@@ -22,7 +23,7 @@ FATAL: Level = "error"
 """How bad it is that a declared secret has no value: in a check and a dry run, and before a run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Surroundings:
     """What was found. ``servers`` are the file's servers, those with ``from:`` replaced by the entries they name.
 

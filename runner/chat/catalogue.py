@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from runner.words.noun import noun
+
 ModelType = Literal["llm", "vlm", "embedding", "unknown"]
 ServerFlavour = Literal["lmstudio-v1", "lmstudio-v0", "lmstudio", "llama.cpp", "ollama", "vllm", "openai"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Instance:
     """A loaded copy of a model; ``context_length`` in tokens, None if the server does not say."""
 
@@ -19,7 +21,7 @@ class Instance:
     parallel: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ModelEntry:
     """One model of a server. A None means that the server does not say (old servers say little)."""
 
@@ -45,7 +47,7 @@ class ModelEntry:
         return tuple(dict.fromkeys((self.key, *self.variants, *(i.id for i in self.instances))))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class EndpointCatalogue:
     """What one server has. ``endpoint`` is its address without a trailing slash."""
 

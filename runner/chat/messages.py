@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from runner.words.noun import noun
+
 Role = Literal["system", "user", "assistant", "tool"]
 FinishReason = Literal["stop", "length", "tool_calls"]
 
@@ -41,7 +43,7 @@ class ToolSpec:
     parameters: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ChatRequest:
     """What is asked of a model.
 
@@ -79,7 +81,7 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ChatAnswer:
     """A complete answer. ``first_token_seconds`` is the wait for the first byte of content, if any came.
 

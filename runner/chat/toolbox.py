@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, Protocol
+
+from runner.words.noun import noun
 
 Effect = Literal["none", "idempotent", "unsafe"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Tool:
     """A tool as its server defines it. ``effect`` is read from the annotations; not said counts as unsafe."""
 
@@ -20,7 +22,7 @@ class Tool:
     effect: Effect = "unsafe"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Blob:
     """Something in a result that is not text (an image, audio, a binary resource)."""
 
@@ -28,7 +30,7 @@ class Blob:
     data: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ToolResult:
     """What a tool answered: text for a model, structured content where the server gave it, blobs beside.
 
@@ -42,7 +44,7 @@ class ToolResult:
     blobs: tuple[Blob, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ServerFacts:
     """What a started server said of itself, for the journal."""
 

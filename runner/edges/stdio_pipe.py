@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from runner.edges.line_splitter import LineSplitter, TooLong
 from runner.edges.process_group import Offspring, ProcessGroup
+from runner.words.noun import noun
 
 LINE_LIMIT = 64 * 1024 * 1024  # bytes of one message; a result of 50 MB passes, memory stays bounded
 STDERR_TAIL = 16 * 1024  # bytes kept of what the server wrote to stderr
@@ -20,7 +21,7 @@ LAST_OUTPUT = 0.5  # seconds after the end of the process in which its last outp
 POLL = 0.01
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Launch:
     """What is started: an absolute executable and its arguments, the whole environment, the folder."""
 

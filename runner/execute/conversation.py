@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from runner.chat.backend import Backend
@@ -20,6 +19,7 @@ from runner.execute.world import World
 from runner.plan.plan import ModelChoice
 from runner.record.events import AnswerRefused, ModelAnswered, ModelAsked, StepWarned
 from runner.words.errors import StepError
+from runner.words.noun import noun
 from runner.workflow.model import Effect, Step, TaskWork
 
 CIRCLING = 6
@@ -31,7 +31,7 @@ Check = Callable[[Any], Awaitable[str | None]]
 """Judges finished work; None = accepted, else words for the model."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Prompt:
     """What a conversation starts from, rendered."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from runner.execute.world import Clock
 from runner.words.errors import RETRIED_BY_DEFAULT, BridgeError, LLMRateLimitError
+from runner.words.noun import noun
 from runner.workflow.model import Retry
 
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Attempts:
     """A retry policy at work in one step.
 

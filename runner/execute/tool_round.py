@@ -14,6 +14,7 @@ from runner.execute.spill import keep_blobs, shorten
 from runner.execute.world import World
 from runner.record.events import ToolCalled, ToolReturned
 from runner.words.errors import ToolServerError
+from runner.words.noun import noun
 from runner.words.suggest import nearest
 from runner.workflow.model import Effect, Step
 
@@ -21,7 +22,7 @@ SAME_CALL_ANSWERED = 3
 """How often the very same call with the very same result is made before it is refused with a word to the model."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class OfferedTool:
     """A tool as the model knows it (``name``) and as its server knows it."""
 
@@ -66,7 +67,7 @@ class CallMemory:
         self.made, self.repeats, self._last = 0, 0, None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Answered:
     """What one call gave: ``key`` is equal for identical calls, ``again`` if it was refused for being one more."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from runner.chat.messages import Usage
 from runner.words.errors import BridgeError
+from runner.words.noun import noun
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Outcome:
     """What a step's work came to; ``extras`` are what templates may read beside ``output``."""
 

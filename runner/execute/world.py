@@ -10,6 +10,7 @@ from runner.chat.backend import Backend
 from runner.chat.messages import Delta
 from runner.execute.tool_servers import ToolServers
 from runner.record.journal import Journal
+from runner.words.noun import noun
 from runner.workflow.model import RunLimits, Server
 
 
@@ -23,7 +24,7 @@ class Clock(Protocol):
         """Wait."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class CommandResult:
     """How a command ended: its exit code and what it wrote, decoded with replacement characters."""
 
@@ -64,7 +65,7 @@ class Spent:
     tool_calls: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class World:
     """Everything a step may touch.
 

@@ -8,13 +8,13 @@ case; instance ids are taken letter by letter.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from runner.chat.catalogue import Catalogue, ModelEntry
+from runner.words.noun import noun
 from runner.words.suggest import nearest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Found:
     """A model on a server; ``model`` is the id to send, in the server's own spelling."""
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from runner.words.errors import UsageError
+from runner.words.noun import noun
 from runner.words.suggest import did_you_mean
 from runner.workflow.model import Workflow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Overrides:
     """``default`` stands in for ``defaults.model``, ``aliases`` for the ids of the file's aliases."""
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from runner.chat.catalogue import ModelEntry
 from runner.words.diagnostics import Diagnostic
+from runner.words.noun import noun
 from runner.workflow.model import Step, Workflow
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ModelChoice:
     """The model that answers a step.
 
@@ -29,7 +30,7 @@ class ModelChoice:
     sampling: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ToolGrant:
     """What a step may use of one server: names and globs, already cut down to what both allow-lists admit."""
 
@@ -38,7 +39,7 @@ class ToolGrant:
     """A tool is granted if it matches one of these and one of the server's own ``tools``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class PlannedStep:
     """One step and what it was tied to; ``model`` is None for steps without a model, and under ``--offline``."""
 
@@ -49,7 +50,7 @@ class PlannedStep:
     grants: tuple[ToolGrant, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Plan:
     """``steps`` in an order in which they could run one by one (topological, ties in file order)."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from runner.chat.catalogue import Catalogue, ModelEntry
@@ -13,12 +12,13 @@ from runner.plan.plan import ModelChoice
 from runner.plan.wanted import Wanted
 from runner.words.diagnostics import Diagnostic, Note
 from runner.words.errors import ModelNotFoundError
+from runner.words.noun import noun
 from runner.workflow.model import Workflow
 
 _SHOWN = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Resolution:
     """A choice, or None and at least one error among the findings; ``error`` is its form for callers of the API."""
 

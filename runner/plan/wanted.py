@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from runner.plan.overrides import Overrides
 from runner.words.errors import TemplateError
+from runner.words.noun import noun
 from runner.words.spans import Path
 from runner.words.templates import has_template, render_text
 from runner.workflow.model import Step, TaskWork, Workflow
@@ -16,7 +17,7 @@ DEFAULT = "default"
 """The name that stands for the configured default model, else for the one loaded model."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Wanted:
     """One name that would do. ``name`` None means the one loaded model, or a name that could not be made.
 
@@ -32,7 +33,7 @@ class Wanted:
     problem: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Names:
     """What turns the words of a file into names: the file itself, the swaps of this run, the inputs' values."""
 

@@ -29,9 +29,10 @@ from runner.record.events import (
 )
 from runner.record.wire import Entry
 from runner.words.exits import Exit
+from runner.words.noun import noun
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class StepState:
     """How a step stands. ``calls`` are the tool calls under way: id → ``server.tool``; times are Unix seconds."""
 

@@ -6,16 +6,17 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from functools import cache
 from typing import Any, get_origin, get_type_hints
 
 from runner.chat.messages import Usage
 from runner.record.events import EVENTS, Event
 from runner.words.errors import HistoryError
+from runner.words.noun import noun
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Entry:
     """An event with its number in the journal (from 1), the time (ISO 8601, UTC, milliseconds) and the run's id."""
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from runner.show.cell import char_width, harmless
+from runner.words.noun import noun
 from runner.words.spans import Span
 
 _TAB = 4
 _WHOLE = 4  # a stretch of more lines than this is shown by its first two lines and its last
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Mark:
     """A place to underline with ``sign`` and to explain in ``words``; ``paint`` colours the underline."""
 
@@ -49,7 +50,7 @@ def draw(lines: Sequence[str], marks: Sequence[Mark], frame: Callable[[str], str
     return digits, rows
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class _Picture:
     lines: Sequence[str]
     frame: Callable[[str], str]
@@ -74,7 +75,7 @@ class _Picture:
             yield self.gutter("") + stretch.paint("|" + "_" * (end + 1) + stretch.sign)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class _Drawn:
     """A line as it is drawn; ``cells[i]`` is where the column ``first + i`` (from 0) begins."""
 

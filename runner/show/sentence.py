@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from runner.record.events import (
@@ -23,6 +22,7 @@ from runner.record.events import (
 )
 from runner.record.wire import encode_json
 from runner.show.cell import fit, one_line
+from runner.words.noun import noun
 from runner.words.units import show_seconds
 
 Mood = Literal["plain", "good", "warning", "bad"]
@@ -32,7 +32,7 @@ _REASON = 200
 _MOODS: Mapping[str, Mood] = {"succeeded": "good", "recovered": "warning", "failed": "bad", "cancelled": "bad"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Sentence:
     """``who`` is a step's id or ``run``; ``text`` is harmless and has one line."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from runner.words.noun import noun
 from runner.words.spans import Path
 
 TYPE_NAMES: Mapping[str, str] = {
@@ -20,7 +20,7 @@ TYPE_NAMES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Complaint:
     """One miss. ``path`` leads to the value, ``schema_path`` to the keyword that judged it.
 
@@ -37,7 +37,7 @@ class Complaint:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Miss:
     """A miss as a validator reports it, freed of the validator's types. ``inner`` holds those of ``anyOf`` branches."""
 
@@ -206,7 +206,7 @@ STRUCTURAL = frozenset(_BY_NAME) | {"anyOf", "oneOf"}
 """Keywords that are worded from more than what they expect and what they met."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class KeyMiss(Miss):
     """A miss about keys that no schema knows."""
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
+from runner.words.noun import noun
 from runner.words.spans import Span
 
 Level = Literal["error", "warning"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Note:
     """A second place that explains the first: ``first defined here``."""
 
@@ -19,7 +19,7 @@ class Note:
     span: Span | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Diagnostic:
     """One finding about one file.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from runner.words.noun import noun
 
 ProblemKind = Literal["syntax", "unknown_filter", "unknown_test", "forbidden"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Reference:
     """A name and the constant path read from it: ``("steps", "scan", "output", "targets", 0)``.
 
@@ -20,7 +21,7 @@ class Reference:
     length: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Problem:
     """Something that cannot work whatever the data; ``name`` is the unknown filter, test, tag or method."""
 
@@ -31,7 +32,7 @@ class Problem:
     length: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Inspection:
     """What a template reads and what is wrong with it, each in order of the source."""
 

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from runner.words.diagnostics import Diagnostic, Level, Note
+from runner.words.noun import noun
 from runner.workflow.anchor import MAX_ALIASED, Anchors
 from runner.workflow.lines import LineTable
 from runner.workflow.node import AliasNode, MappingNode, Node, SequenceNode, pack, resolved, unpack
@@ -29,7 +30,7 @@ _COLLECTION_TAGS = frozenset({None, "!", "tag:yaml.org,2002:map", "tag:yaml.org,
 _TEXT_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Composition:
     """What a text holds; ``root`` is None for a text without a document. Findings stand in the order they were met."""
 

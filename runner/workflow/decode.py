@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from runner.words.diagnostics import Diagnostic, in_file_order
+from runner.words.noun import noun
 from runner.words.spans import Path
 from runner.workflow.decode_step import Defaults, decode_step, read_limits, read_retry
 from runner.workflow.document import Document
@@ -16,7 +16,7 @@ from runner.workflow.reading import Reading, SchemaReader, given
 from runner.workflow.wish import name_model, read_wish
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Decoded:
     """A workflow whose meaning nobody has judged yet, and what was wrong with single values."""
 

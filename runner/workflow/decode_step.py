@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from runner.words.noun import noun
 from runner.words.spans import Path
 from runner.workflow.model import (
     Expectation,
@@ -22,7 +22,7 @@ from runner.workflow.reading import Reading, given
 from runner.workflow.wish import name_model
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Defaults:
     """The ``defaults`` of a file: those that need decoding decoded once, the others as written."""
 

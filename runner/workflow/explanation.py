@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from runner.words.noun import noun
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Explanation:
     """``title`` is a line, ``text`` a paragraph; the examples are empty where a file could not show anything."""
 

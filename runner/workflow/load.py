@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path as FilePath
 from typing import Any
 
 from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
 from runner.words.errors import WorkflowError
+from runner.words.noun import noun
 from runner.workflow.decode import decode
 from runner.workflow.document import Document, read_document
 from runner.workflow.model import Workflow
@@ -22,7 +23,7 @@ _HARMLESS = frozenset({"BR215"})
 """Findings about the shape that leave everything of its right type: the meaning can be judged beside them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Loaded:
     """A checked workflow, what is doubtful in its file though it works, and the document that both came from."""
 

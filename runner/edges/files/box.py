@@ -13,6 +13,7 @@ from runner.edges.files.edit import edit, write
 from runner.edges.files.read import DEPTH, list_folder, read_file
 from runner.edges.files.search import MAXIMUM, MOST, search_files
 from runner.words.errors import StepError, ToolServerError
+from runner.words.noun import noun
 from runner.workflow.model import Server
 
 _PATH = {"type": "string", "description": "Path of the file, relative to the folder of this tool, e.g. `src/app.py`."}
@@ -149,7 +150,7 @@ _WORK: Mapping[str, Callable[[Confined, _Arguments], str]] = {
 _LONG = frozenset(("list", "search"))  # may walk a whole tree: in a thread, so that the other steps go on
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class FilesBox:
     """The tools over one folder. Results are text; changes answer with a unified diff."""
 

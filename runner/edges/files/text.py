@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
 
 from runner.edges.files.confine import refusal
+from runner.words.noun import noun
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -15,7 +15,7 @@ _MARKS = (
 _LOOK = 8192  # bytes in which a NUL betrays a binary file; as git does
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class TextFile:
     """``text`` with plain newlines; what is needed to write it as it was."""
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from runner.rehearse.simulator.match import Picked
 from runner.rehearse.simulator.pattern import echo
+from runner.words.noun import noun
 
 _BASE36 = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -34,7 +35,7 @@ class Piece:
     call: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Answer:
     """What a model says. ``model`` is the instance that answers; ``serial`` shapes every id of the answer."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -21,13 +20,14 @@ from runner.rehearse.simulator.engine import Engine
 from runner.rehearse.simulator.script import ScriptedModel
 from runner.rehearse.simulator.stage import Form, Outcome, Stage, send_json
 from runner.rehearse.simulator.state import domain_of
+from runner.words.noun import noun
 
 Body = dict[str, Any]
 OnRequest = Callable[["Served"], None]
 Endpoint = Callable[["Call"], Awaitable[None]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Served:
     """A request that is over, for the log; ``body`` is the parsed JSON of the request, None if it had none."""
 
@@ -38,7 +38,7 @@ class Served:
     body: Body | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Call:
     """A request on its way through: where it goes, what it says, and how to answer."""
 

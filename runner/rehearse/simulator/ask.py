@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from runner.rehearse.simulator import refusal
 from runner.rehearse.simulator.match import Conversation, read_conversation
+from runner.words.noun import noun
 
 _NATIVE_CHAT = (
     "model", "input", "system_prompt", "integrations", "stream", "temperature", "top_p", "top_k", "min_p",
@@ -19,7 +19,7 @@ _NATIVE_LOAD = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Ask:
     """A prompt. ``ttl`` in seconds counts only if the request loads the model; ``max_tokens`` None = no limit."""
 

@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from runner.rehearse.simulator import refusal
 from runner.rehearse.simulator.answer import Answer, compose, serial_of
@@ -15,9 +14,10 @@ from runner.rehearse.simulator.ask import Ask
 from runner.rehearse.simulator.match import DEFAULT_INDEX, Picked, no_turn, pick
 from runner.rehearse.simulator.script import Script, ScriptedModel, Turn
 from runner.rehearse.simulator.state import Domain, Instance, Memory, OnDemand, domain_of
+from runner.words.noun import noun
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Seat:
     """A slot of an instance, held while it answers; ``load_seconds`` is how long the request waited for its load."""
 
@@ -25,7 +25,7 @@ class Seat:
     load_seconds: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Part:
     """What an instance is to say, and the turn that it comes from; ``index`` as in ``match.Picked``."""
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from runner.rehearse.simulator.say import Reel, error_event
 from runner.rehearse.simulator.script import Fault
+from runner.words.noun import noun
 
 Ending = Literal["end", "stall", "cut"]
 """How the connection goes on after the last byte: a proper end, silence for ever, or a break."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Strip:
     """What is really sent: the deltas at the model's pace, then ``tail`` at once, then the ending."""
 

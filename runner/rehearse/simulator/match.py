@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from typing import Any
 
 from runner.rehearse.simulator.pattern import When
 from runner.rehearse.simulator.script import ScriptedModel, Turn
+from runner.words.noun import noun
 
 DEFAULT_INDEX = -1
 """Stands for the turn under ``default``."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Conversation:
     """What was asked: messages as ``/v1/chat/completions`` has them, names of the offered tools, is a schema wanted."""
 
@@ -63,7 +64,7 @@ class Conversation:
         return [text_of(message) for message in self.messages if message.get("role") in roles]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Picked:
     """The turn to play; ``index`` in the script from 0; ``groups`` are what its patterns found."""
 

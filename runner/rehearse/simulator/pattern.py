@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from runner.words.noun import noun
 
 ECHO = re.compile(r"\{\{\s*match(?:\.([A-Za-z_]\w*)|\[(\d{1,3})\])\s*\}\}")
 """``{{ match.path }}`` or ``{{ match[1] }}``; all else in braces is plain text."""
@@ -15,7 +16,7 @@ TEXTS = ("system", "user", "tool_result", "anywhere")
 """The parts of a conversation that patterns are searched in, in the order in which their groups are counted."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class When:
     """All that is set must hold; the texts are searched, not matched whole. An empty one fits every conversation."""
 

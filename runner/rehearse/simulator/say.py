@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from runner.rehearse.simulator.answer import Answer, Piece, as_dict, count_tokens
 from runner.rehearse.simulator.state import Instance
+from runner.words.noun import noun
 
 DONE = b"data: [DONE]\n\n"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Spent:
     """What an answer took, in seconds."""
 
@@ -96,7 +96,7 @@ def v0_extras(answer: Answer, instance: Instance, spent: Spent) -> dict[str, Any
     }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Reel:
     """A streamed answer: its deltas, each with the tokens that saying it takes, and what ends it properly."""
 

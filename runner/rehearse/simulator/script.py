@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from runner.rehearse.simulator.pattern import When
+from runner.words.noun import noun
 
 Json = Any
 """A plain JSON value: None, bool, int, float, str, list, dict."""
@@ -22,7 +23,7 @@ DEFAULT_CHUNK = 12
 """Characters of one streamed delta, about three tokens."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Settings:
     """What a person sets in the server's window. ``version`` decides which interfaces exist.
 
@@ -50,7 +51,7 @@ class Settings:
         return _numbers(self.version) >= (0, 4)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Call:
     """A tool call; ``text``, where given, stands for the arguments as they are, legal JSON or not."""
 
@@ -59,7 +60,7 @@ class Call:
     text: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Fault:
     """What goes wrong. ``status`` and ``body`` belong to ``error``, ``text`` to ``error_event`` and ``wrong_model``."""
 
@@ -69,7 +70,7 @@ class Fault:
     text: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Turn:
     """One answer, and the conversations it is for. ``times``: how often it may be used, None = without end."""
 
@@ -85,7 +86,7 @@ class Turn:
     fault: Fault | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Pace:
     """How long a model takes, in seconds; ``tokens_per_second`` None = as fast as can be."""
 
@@ -103,7 +104,7 @@ class Pace:
         return tokens / self.tokens_per_second if self.tokens_per_second else 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Reasoning:
     """Which values of ``reasoning_effort`` a model understands."""
 
@@ -111,7 +112,7 @@ class Reasoning:
     default: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class LoadedAs:
     """How a model was loaded before the server started."""
 
@@ -119,7 +120,7 @@ class LoadedAs:
     parallel: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ScriptedModel:
     """A downloaded model; ``size`` in bytes, ``params`` as people write it, ``load_error`` = it cannot be loaded."""
 
@@ -154,7 +155,7 @@ class ScriptedModel:
         return self.vision or self.type == "vlm"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Script:
     """Everything that a simulator does. ``file`` is the path as the user gave it."""
 

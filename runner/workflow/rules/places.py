@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from runner.words.noun import noun
 from runner.words.spans import Path
 from runner.words.templates import Inspection, has_template, inspect_expression, inspect_template
 
@@ -32,7 +32,7 @@ _FAN_OUT = frozenset(("for_each", "matrix", "repeat"))
 _OF_AN_ITEM = frozenset(("item", "matrix", "loop"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Place:
     """One text that may hold templates, or a bare expression; ``step`` is the index of the step it belongs to."""
 

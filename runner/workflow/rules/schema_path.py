@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
+from runner.words.noun import noun
 from runner.words.suggest import nearest
 
 _MOST_BRANCHES = 64
 _COMBINING = ("$ref", "allOf", "anyOf", "oneOf")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class Answer:
     """``yes``; ``maybe`` (neither named nor forbidden); ``no`` with ``reason`` in words.
 

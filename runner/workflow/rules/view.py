@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from runner.words.diagnostics import Diagnostic, Level, Note
+from runner.words.noun import noun
 from runner.words.spans import Path, Span
 from runner.words.templates import Reference
 from runner.workflow.document import Document
@@ -18,7 +18,7 @@ ReadSchema = Callable[[str], Any]
 """The JSON value of a file named beside the workflow; raises OSError (absent) or ValueError (no JSON)."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class StepView:
     """A step as it is written: its place in the list, its id and its keys."""
 
@@ -53,7 +53,7 @@ class Use(NamedTuple):
     path: tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class View:
     """A document that has the right shape, prepared for the rules.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from runner.words.errors import UsageError
@@ -26,20 +26,44 @@ def bind_inputs(
     they beat ``from_file``, the content of ``--inputs``, and that beats the defaults.
 
     Raises:
-        UsageError: an unknown name, a value that does not fit, or a required input without a value.
+        UsageError: unknown names, values that do not fit, required inputs without a value; all of them at once.
     """
     values: dict[str, Json] = {}
+    wrong: list[UsageError] = []
     for name, value in (from_file or {}).items():
-        declared = _declared(workflow, name)
-        values[name] = _fitting(declared, value, hint=_in_file(declared, value))
+        try:
+            values[name] = _from_file(_declared(workflow, name), value)
+        except UsageError as error:
+            wrong.append(error)
     for text in given:
-        name, raw = _split(text)
-        declared = _declared(workflow, name)
-        values[name] = _fitting(declared, _parsed(declared, _content(name, raw, read_file)), hint=_how(declared))
-    _refuse_missing(
-        declared for declared in workflow.inputs.values() if declared.required and declared.name not in values
-    )
+        try:
+            name, raw = _split(text)
+            values[name] = _from_option(_declared(workflow, name), raw, read_file)
+        except UsageError as error:
+            wrong.append(error)
+    tried = {*values, *(from_file or {}), *(text.partition("=")[0].strip() for text in given)}
+    missing = [one for one in workflow.inputs.values() if one.required and one.name not in tried]
+    if missing:
+        wrong.append(_missing(missing))
+    if wrong:
+        raise _all_of(wrong)
     return {name: values.get(name, declared.default) for name, declared in workflow.inputs.items()}
+
+
+def _from_file(declared: Input, value: Json) -> Json:
+    return _fitting(declared, value, hint=_in_file(declared, value))
+
+
+def _from_option(declared: Input, raw: str, read_file: ReadFile) -> Json:
+    return _fitting(declared, _parsed(declared, _content(declared.name, raw, read_file)), hint=_how(declared))
+
+
+def _all_of(errors: Sequence[UsageError]) -> UsageError:
+    """One error that says them all, each once and with its own advice."""
+    if len(errors) == 1:
+        return errors[0]
+    said = dict.fromkeys(f"{error.message}; {error.hint}" if error.hint else error.message for error in errors)
+    return UsageError(f"{len(said)} complaints about the inputs:\n" + "\n".join(said))
 
 
 def _split(text: str) -> tuple[str, str]:
@@ -183,11 +207,8 @@ def _in_file(declared: Input, value: Json) -> str:
     return f"write it like this in the file of `--inputs`: `{declared.name}: {_example(declared)}`"
 
 
-def _refuse_missing(missing: Iterable[Input]) -> None:
-    needed = list(missing)
-    if not needed:
-        return
+def _missing(needed: Sequence[Input]) -> UsageError:
     names = ", ".join(f"`{one.name}`" for one in needed)
     options = " ".join(map(_option, needed))
     message = f"the input {names} has no value" if len(needed) == 1 else f"these inputs have no value: {names}"
-    raise UsageError(message, hint=f"give {'it' if len(needed) == 1 else 'them'}: `{options}`")
+    return UsageError(message, hint=f"give {'it' if len(needed) == 1 else 'them'}: `{options}`")

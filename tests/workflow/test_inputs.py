@@ -128,6 +128,22 @@ def test_all_that_is_missing_is_named() -> None:
     assert (str(caught.value), caught.value.hint) == ("the input `path` has no value", "give it: `-i path=…`")
 
 
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UsageError) as caught:
+        bind_inputs(WORKFLOW, ["limit=many", "pth=x", "names=a", "limit=many", "dry"], {"dry": "no", "ratio": 1}, read)
+    assert str(caught.value).splitlines() == [
+        "6 complaints about the inputs:",
+        "the input `dry` does not fit: expected true or false, got the text `no`;"
+        " write it like this in the file of `--inputs`: `dry: true`",
+        "the input `limit` must be a whole number, not `many`; write it like this: `-i limit=3`",
+        "the workflow `demo` has no input `pth`; did you mean `path`?",
+        'the input `names` must be a list, not `a`; write it like this: `-i names=\'["a", "b"]\'`',
+        "`dry` is no input; write `-i name=value`, or `-i name=@file`",
+        "the input `path` has no value; give it: `-i path=…`",
+    ]
+    assert caught.value.hint is None
+
+
 def test_a_workflow_without_inputs() -> None:
     bare = Workflow(name="bare", file="b.yaml", folder=".")
     with pytest.raises(UsageError) as caught:

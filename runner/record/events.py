@@ -7,18 +7,19 @@ class name in snake case. Fields that are None are left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
 
 from runner.chat.messages import Usage
 from runner.words.errors import FailureKind
+from runner.words.noun import noun
 
 NO_USAGE = Usage()
 StepStatus = Literal["succeeded", "failed", "skipped", "cancelled", "recovered"]
 RunStatus = Literal["succeeded", "failed", "cancelled"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class RunStarted:
     """The run folder is open. ``models`` maps step ids to ``{model, endpoint}``."""
 
@@ -30,7 +31,7 @@ class RunStarted:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ToolServerStarted:
     """A tool server answered and listed its tools."""
 
@@ -41,7 +42,7 @@ class ToolServerStarted:
     protocol: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ToolServerDied:
     """A tool server ended in a call; ``restarted`` says whether it was started again."""
 
@@ -50,7 +51,7 @@ class ToolServerDied:
     restarted: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class StepStarted:
     """A step's work begins: its needs are met and its ``when`` holds."""
 
@@ -60,7 +61,7 @@ class StepStarted:
     endpoint: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ModelAsked:
     """A request went to a model; ``round`` counts from 1; ``messages`` are those new since the step's last request."""
 
@@ -72,7 +73,7 @@ class ModelAsked:
     tools: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ModelAnswered:
     """A whole answer came. ``tool_calls`` are ``{id, name, arguments}``; ``seconds`` from asking to the end."""
 
@@ -89,7 +90,7 @@ class ModelAnswered:
     first_token_seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ToolCalled:
     """A tool is about to be called. ``call`` is unique within the step; ``round`` is None in a tool step."""
 
@@ -102,7 +103,7 @@ class ToolCalled:
     round: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class ToolReturned:
     """What the tool answered, as the model sees it; ``artifact`` names the file with the whole text if it was cut."""
 
@@ -118,7 +119,7 @@ class ToolReturned:
     artifact: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class CommandRan:
     """A command of a ``run`` step or of an expectation ended."""
 
@@ -133,7 +134,7 @@ class CommandRan:
     artifact: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class AnswerRefused:
     """An answer missed its schema or an expectation; ``left`` more tries."""
 
@@ -144,7 +145,7 @@ class AnswerRefused:
     left: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class StepWarned:
     """Something a person should know, although the step goes on."""
 
@@ -152,7 +153,7 @@ class StepWarned:
     message: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class StepRetried:
     """An attempt failed and another will follow after ``wait`` seconds; ``attempt`` is the one that failed."""
 
@@ -163,7 +164,7 @@ class StepRetried:
     wait: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class StepFinished:
     """A step is over. ``reason`` says why it was skipped or cancelled; ``error`` is ``{kind, message}``.
 
@@ -183,7 +184,7 @@ class StepFinished:
     extras: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun
 class RunFinished:
     """The run is over; nothing follows."""
 

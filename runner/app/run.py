@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import secrets as entropy
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -17,7 +16,6 @@ from runner import __version__
 from runner.app.console import allows_colour, say, tell
 from runner.app.interrupt import interruptible
 from runner.app.prepare import Prepared, plan_of, prepare
-from runner.app.problem import tell_findings
 from runner.app.request import RunRequest
 from runner.app.servers import ask, model_endpoints
 from runner.app.tool_start import ToolStart, rendered_server, servers_used
@@ -83,7 +81,7 @@ class _Run:
         self._redactor = Redactor(self._secrets)
         self._clock = Clock()
         self._offspring = Offspring()
-        self._run_id = new_run_id(self._clock.now(), entropy.token_hex(2), self._workflow.name)
+        self._run_id = new_run_id(self._clock.now(), os.urandom(2).hex(), self._workflow.name)
         self._backends = _backends(endpoints, environment)
         self._tools = self._tool_start()
         self._recorded = False
@@ -245,6 +243,8 @@ class _Run:
 
     def _warn(self, findings: Sequence[Diagnostic]) -> None:
         if findings and not self._request.quiet:
+            from runner.app.problem import tell_findings  # most runs have nothing to tell
+
             tell_findings(findings, colour=self._colour())
 
     def _colour(self) -> bool:

@@ -113,8 +113,8 @@ class Project:
         return text
 
     def runs(self) -> list[Path]:
-        """The folders of all runs so far, oldest first."""
-        return sorted((self.folder / ".bridge/runs").glob("*"))
+        """The folders of all runs so far, oldest first; the names of those of one second are in no order."""
+        return sorted((self.folder / ".bridge/runs").glob("*"), key=lambda run: run.stat().st_mtime_ns)
 
     def journal(self) -> list[dict[str, Any]]:
         """The entries of the newest run."""

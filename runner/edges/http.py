@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from runner.edges.no_connection import why_no_connection
 from runner.words.errors import LLMConnectionError, LLMError, LLMResponseError, LLMTimeoutError
 
 # Two things that httpx looks for and does not need; None is how Python is told that a module cannot be imported.
@@ -152,7 +153,8 @@ class HttpClient:
         if isinstance(error, httpx.ConnectTimeout):
             return LLMConnectionError(f"{self.endpoint} did not accept a connection within {CONNECT_SECONDS:g} s")
         if isinstance(error, httpx.ConnectError):
-            return LLMConnectionError(f"nothing answers at {self.endpoint}{_reason(error)}")
+            why = why_no_connection(error) or str(error).strip() or "nothing answers"
+            return LLMConnectionError(f"no connection to {self.endpoint}: {why}")
         if isinstance(error, httpx.RemoteProtocolError) and not _ENDED.search(str(error)):
             return LLMResponseError(f"what answers at {self.endpoint} does not speak HTTP{_reason(error)}")
         return LLMConnectionError(f"the connection to {self.endpoint} broke{_reason(error)}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from runner.edges.mcp_mend import mend_result
+from runner.edges.no_connection import why_no_connection
 from runner.words.errors import ToolServerError
 from runner.words.units import show_bytes, show_seconds
 from runner.workflow.model import Server
@@ -178,4 +179,4 @@ def _place(url: str) -> str:
 
 def _words(error: BaseException) -> str:
     first = (str(error).strip().splitlines() or [""])[0]
-    return first[:300] or type(error).__name__
+    return why_no_connection(error) or first[:300] or type(error).__name__

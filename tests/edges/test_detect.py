@@ -252,7 +252,7 @@ class TestRefusals:
             return str(caught.value).replace(url, "URL"), caught.value.hint
 
         assert asyncio.run(run()) == (
-            "nothing answers at URL (All connection attempts failed)",
+            "no connection to URL: refused, nothing listens there",
             "start the server (LM Studio: Developer > Start server, or `lms server start`), "
             "or name another with --endpoint",
         )

@@ -249,7 +249,7 @@ class TestFailures:
             return str(caught.value), url
 
         text, url = asyncio.run(run())
-        assert text == f"nothing answers at {url} (All connection attempts failed)"
+        assert text == f"no connection to {url}: refused, nothing listens there"
 
     def test_a_server_that_asks_to_wait(self):
         error, text = complaint(reply({"error": "slow down"}, status=429, headers="Retry-After: 7\r\n"))

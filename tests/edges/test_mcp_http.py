@@ -107,7 +107,7 @@ def test_nobody_listens(bench):
     port = free_port()
     error = start_error(bench.box(remote(f"http://user:pw@127.0.0.1:{port}/mcp?key=secret")))
     assert error.message == (
-        f"MCP server `far` cannot be reached at http://127.0.0.1:{port}/mcp: All connection attempts failed"
+        f"MCP server `far` cannot be reached at http://127.0.0.1:{port}/mcp: refused, nothing listens there"
     )
     assert error.hint == "start the server, or correct `url` under `mcp_servers.far`"
 

@@ -138,7 +138,7 @@ def test_nothing_reachable_names_the_address_and_the_ways_out(command: Command, 
         5,
         "",
         "error: no model server can be asked; tried:\n"
-        "    BR310 nothing answers at http://NOBODY (All connection attempts failed)\n"
+        "    BR310 no connection to http://NOBODY: refused, nothing listens there\n"
         "  = help: start LM Studio's server (`lms server start`), name another address (`--endpoint URL`), or"
         " leave the models out (`check --offline`, `--dry-run --offline`)\n",
     )
@@ -154,7 +154,7 @@ def test_a_refused_token(command: Command, snapshot: SnapshotAssertion) -> None:
 def test_one_server_that_answers_is_enough(command: Command, server: str, nobody: str) -> None:
     code, out, err = command("check", "w/good.yaml", "--endpoint", nobody, "--endpoint", server)
     assert (code, out) == (0, "1 workflow checked, nothing to complain about\n")
-    assert err == f"warning: nothing answers at {nobody} (All connection attempts failed)\n"
+    assert err == f"warning: no connection to {nobody}: refused, nothing listens there\n"
 
 
 def test_offline_asks_nobody_and_says_so(command: Command, nobody: str) -> None:

@@ -95,7 +95,7 @@ def test_a_machine_that_does_not_exist(project: Project) -> None:
     project.write("ask.yaml", ASK)
     ended = project.run("ask.yaml", "--endpoint", "http://studio.invalid:1234")
     assert ended.code == 5
-    assert "BR310 nothing answers at http://studio.invalid:1234 (" in ended.err
+    assert "BR310 no connection to http://studio.invalid:1234: " in ended.err
     assert not project.runs()
 
 

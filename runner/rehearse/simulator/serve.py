@@ -178,9 +178,14 @@ def _listen(host: str, port: int) -> socket.socket:
     except (OSError, OverflowError) as error:
         listener.close()
         raise OutsideError(
-            f"the simulator cannot listen on {host}:{port}: {error}", hint="choose another port, or 0 for a free one"
+            f"the simulator cannot listen on {host}:{port}: {_why(error)}",
+            hint="choose another port, or 0 for a free one",
         ) from error
     return listener
+
+
+def _why(error: OSError | OverflowError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 
 def _url(listener: socket.socket) -> str:

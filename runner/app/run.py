@@ -200,7 +200,7 @@ class _Run:
     def _open_history(self, plan: Plan, display: Display) -> _History:
         mask = self._redactor.value
         self._folder = folder = RunFolder.open(run_id=self._run_id, parent=self._request.run_dir, mask=mask)
-        journal = Journal(folder.journal, self._run_id, self._clock.now, masking(mask))
+        journal = Journal(folder.journal, self._run_id, self._clock.now, masking(mask) if self._secrets else None)
         state = RunState()
         journal.listen(state.apply)
         journal.listen(display.entry)

@@ -35,11 +35,12 @@ class Sink(Protocol):
 class Journal:
     """What has happened in a run, in order.
 
-    ``now`` gives Unix seconds; ``mask`` takes secrets out of an event (see ``masking``). A journal that once failed
-    to write stays failed: every later ``append`` and ``sync`` raises the same ``HistoryError``.
+    ``now`` gives Unix seconds; ``mask`` takes secrets out of an event (see ``masking``), None where there are none.
+    A journal that once failed to write stays failed: every later ``append`` and ``sync`` raises the same
+    ``HistoryError``.
     """
 
-    def __init__(self, sink: Sink, run: str, now: Callable[[], float], mask: Callable[[Event], Event]) -> None:
+    def __init__(self, sink: Sink, run: str, now: Callable[[], float], mask: Callable[[Event], Event] | None) -> None:
         self.run = run
         self.lost_listeners: list[tuple[Listener, Exception]] = []
         self._sink = sink
@@ -67,7 +68,8 @@ class Journal:
         """
         self._refuse_if_over()
         at = datetime.fromtimestamp(self._now(), UTC).isoformat(timespec="milliseconds")
-        entry = Entry(seq=self._written + 1, at=at.replace("+00:00", "Z"), run=self.run, event=self._mask(event))
+        kept = event if self._mask is None else self._mask(event)
+        entry = Entry(seq=self._written + 1, at=at.replace("+00:00", "Z"), run=self.run, event=kept)
         self._guard(lambda: self._sink.write(to_line(entry)))
         self._written = entry.seq
         self._tell(entry)

@@ -21,6 +21,8 @@ class Places(Mapping[Path, Span]):
 
     def __getitem__(self, path: Path) -> Span:
         if not self._document.has(path):
+            if path[:1] == ("models",) and path[2:] == ("id",) and self._document.has(path[:2]):
+                return self._document.span(path[:2])  # `coder: some/model` is short for a mapping with that `id`
             raise KeyError(path)
         if len(path) == 2 and path[0] in _NAMED:
             return self._document.key_span(path)

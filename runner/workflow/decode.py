@@ -8,9 +8,9 @@ from typing import Any
 from runner.words.diagnostics import Diagnostic, in_file_order
 from runner.words.noun import noun
 from runner.words.spans import Path
-from runner.workflow.decode_step import Defaults, decode_step, read_limits, read_retry
+from runner.workflow.decode_step import Defaults, Needs, decode_step, read_limits, read_retry
 from runner.workflow.document import Document
-from runner.workflow.model import Input, RunLimits, Server, Step, Workflow
+from runner.workflow.model import Input, Retry, RunLimits, Server, Step, StepLimits, Workflow
 from runner.workflow.places import Places
 from runner.workflow.reading import Reading, SchemaReader, given
 from runner.workflow.wish import name_model, read_wish
@@ -24,17 +24,18 @@ class Decoded:
     findings: tuple[Diagnostic, ...]
 
 
-def decode(document: Document, read_schema: SchemaReader) -> Decoded:
+def decode(document: Document, read_schema: SchemaReader, *, needs: Needs | None = None) -> Decoded:
     """Decode a document without shape findings.
 
-    ``defaults`` are merged into the steps; ``needs`` are those written; ``folder`` is left to the caller. A model
-    that is written out as a mapping at a step or in ``defaults`` is named after its place (``steps[0].model``).
+    ``needs`` are those inferred: a step that is not among them has those written. ``defaults`` are merged into the
+    steps; ``folder`` is left to the caller. A model that is written out as a mapping at a step or in ``defaults`` is
+    named after its place (``steps[0].model``).
     """
     reading = Reading(document, read_schema)
     data = document.data
     models = {alias: read_wish(reading, value, ("models", alias), alias) for alias, value in _map(data, "models")}
     defaults = data.get("defaults", {})
-    steps = _steps(reading, data)
+    steps = _steps(reading, data, needs or {})
     default_model = name_model(reading, defaults.get("model"), ("defaults", "model"))
     workflow = Workflow(
         name=data["name"],
@@ -59,13 +60,14 @@ def _map(data: Mapping[str, Any], key: str) -> list[tuple[str, Any]]:
     return list(data.get(key, {}).items())
 
 
-def _steps(reading: Reading, data: Mapping[str, Any]) -> tuple[Step, ...]:
+def _steps(reading: Reading, data: Mapping[str, Any], needs: Needs) -> tuple[Step, ...]:
     written = data.get("defaults", {})
     defaults = Defaults(
         written=written,
         timeout=reading.seconds(written, "timeout", ("defaults",)),
-        retry=read_retry(reading, written.get("retry", {}), ("defaults", "retry")),
-        limits=read_limits(reading, written.get("limits", {}), ("defaults", "limits")),
+        retry=Retry(**read_retry(reading, written.get("retry", {}), ("defaults", "retry"))),
+        limits=StepLimits(**read_limits(reading, written.get("limits", {}), ("defaults", "limits"))),
+        needs=needs,
     )
     return tuple(decode_step(reading, value, index, defaults) for index, value in enumerate(data["steps"]))
 

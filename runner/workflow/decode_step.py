@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from runner.words.noun import noun
@@ -21,15 +22,19 @@ from runner.workflow.model import (
 from runner.workflow.reading import Reading, given
 from runner.workflow.wish import name_model
 
+Needs = Mapping[str, tuple[str, ...]]
+"""The ids of the steps that a step waits for, by its own id."""
+
 
 @noun
 class Defaults:
-    """The ``defaults`` of a file: those that need decoding decoded once, the others as written."""
+    """The ``defaults`` of a file: as written, and decoded where that is needed. ``needs`` are those inferred."""
 
     written: Mapping[str, Any]
     timeout: float | None
-    retry: Mapping[str, Any]
-    limits: Mapping[str, Any]
+    retry: Retry
+    limits: StepLimits
+    needs: Needs
 
 
 def decode_step(reading: Reading, value: Mapping[str, Any], index: int, defaults: Defaults) -> Step:
@@ -37,22 +42,22 @@ def decode_step(reading: Reading, value: Mapping[str, Any], index: int, defaults
     path: Path = ("steps", index)
     needs = value.get("needs", ())
     written_needs = (needs,) if isinstance(needs, str) else tuple(needs)
-    retry = {**defaults.retry, **read_retry(reading, value.get("retry", {}), (*path, "retry"))}
-    limits = {**defaults.limits, **read_limits(reading, value.get("limits", {}), (*path, "limits"))}
+    retry = read_retry(reading, value["retry"], (*path, "retry")) if "retry" in value else None
+    limits = read_limits(reading, value["limits"], (*path, "limits")) if "limits" in value else None
     return Step(
         id=value["id"],
         path=path,
         work=_work(reading, value, path, defaults.written),
         name=value.get("name"),
-        needs=written_needs,
+        needs=defaults.needs.get(value["id"], written_needs),
         written_needs=written_needs,
         when=_condition(value.get("when")),
         join=value.get("join", "all_succeeded"),
         output_schema=_output_schema(reading, value.get("output")),
         expect=_expectations(reading, value, path),
         repair=value.get("repair", 2),
-        retry=Retry(**retry),
-        limits=StepLimits(**limits),
+        retry=replace(defaults.retry, **retry) if retry else defaults.retry,
+        limits=replace(defaults.limits, **limits) if limits else defaults.limits,
         on_error=_on_error(value.get("on_error", "fail")),
         effects=value.get("effects"),
         **given(timeout=reading.seconds(value, "timeout", path) or defaults.timeout),

@@ -16,7 +16,7 @@ from runner.workflow.document import Document, read_document
 from runner.workflow.model import Workflow
 from runner.workflow.rules.order import needs_of
 from runner.workflow.rules.table import judge
-from runner.workflow.rules.view import make_view
+from runner.workflow.rules.view import View, make_view
 from runner.workflow.schema import shape_findings
 
 _HARMLESS = frozenset({"BR215"})
@@ -53,17 +53,18 @@ def load_document(document: Document) -> Loaded:
     folder = FilePath(document.file).parent
     read_schema = _schema_reader(folder)
     view = make_view(document, read_schema, lambda file: (folder / file).expanduser().is_file())
-    decoded = decode(document, _forgiving(read_schema))
+    decoded = decode(document, _forgiving(read_schema), needs=_needs(view))
     findings = in_file_order((*shape, *decoded.findings, *judge(view)))
     if has_errors(findings) or decoded.workflow is None:
         raise WorkflowError(findings)
-    edges = needs_of(view)
-    order = {step.id: step.index for step in view.steps}
-    steps = tuple(
-        replace(step, needs=tuple(sorted(edges[step.id], key=order.__getitem__))) for step in decoded.workflow.steps
-    )
-    workflow = replace(decoded.workflow, folder=str(folder), steps=steps)
+    workflow = replace(decoded.workflow, folder=str(folder))
     return Loaded(workflow=workflow, warnings=findings, document=document)
+
+
+def _needs(view: View) -> dict[str, tuple[str, ...]]:
+    """What each step waits for, in file order."""
+    order = {step.id: step.index for step in view.steps}
+    return {step: tuple(sorted(needed, key=order.__getitem__)) for step, needed in needs_of(view).items()}
 
 
 def _without_echo(warnings: Iterable[Diagnostic], errors: Sequence[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -14,6 +14,7 @@ from runner.app.tools import confirm_tools
 from runner.chat.catalogue import Catalogue
 from runner.plan.make import needs_models
 from runner.plan.overrides import Overrides, parse_overrides, refuse_unknown_aliases
+from runner.plan.plan import Plan
 from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
 from runner.words.errors import CannotServeError, OutsideError, WorkflowError
 from runner.words.exits import Exit
@@ -25,12 +26,13 @@ from runner.workflow.load import load
 class Report:
     """What a check found. ``findings`` are in the order of the files; ``notes`` are words for stderr.
 
-    ``outside`` is set when no model server could be asked.
+    ``looked_for`` says what was found outside the files; ``outside`` is set when no model server could be asked.
     """
 
     files: tuple[str, ...]
     findings: tuple[Diagnostic, ...] = ()
     notes: tuple[str, ...] = ()
+    looked_for: tuple[str, ...] = ()
     outside: OutsideError | None = None
     exit_code: Exit = Exit.OK
 
@@ -44,6 +46,7 @@ class _File:
 
     name: str
     prepared: Prepared | None = None
+    plan: Plan | None = None
     faults: tuple[Diagnostic, ...] = ()
     lacks: tuple[Diagnostic, ...] = ()
     open: tuple[str, ...] = ()
@@ -88,7 +91,7 @@ def _judge(file: _File, catalogue: Catalogue | None) -> _File:
         plan = plan_of(file.prepared, catalogue)
     except CannotServeError as error:
         return replace(file, lacks=error.diagnostics)
-    return replace(file, lacks=plan.findings, open=(*file.open, *open_models(plan)))
+    return replace(file, plan=plan, lacks=plan.findings, open=(*file.open, *open_models(plan)))
 
 
 def _with_tools(file: _File, environment: Mapping[str, str]) -> _File:
@@ -121,16 +124,36 @@ def _report(
 ) -> Report:
     findings = tuple(one for file in files for one in in_file_order((*file.faults, *file.lacks)))
     notes = [f"{file.name}: {what}" for file in files for what in file.open]
-    if request.offline:
-        notes.append(OFFLINE)
     notes += [f"warning: {failure}" for failure in (asked.failures if asked else ())]
     return Report(
         files=names,
         findings=findings,
         notes=tuple(notes),
+        looked_for=tuple(_looked_for(request, files)),
         outside=outside,
         exit_code=_exit_code(files, outside, _bad if request.strict else has_errors),
     )
+
+
+def _looked_for(request: CheckRequest, files: Sequence[_File]) -> Iterator[str]:
+    """What was looked for outside the files, when nothing of it is missing."""
+    prepared = [file.prepared for file in files if file.prepared is not None]
+    plans = [file.plan for file in files if file.plan is not None]
+    if request.offline:
+        yield OFFLINE
+    models = {(one.model.model, one.model.endpoint) for plan in plans for one in plan.steps if one.model is not None}
+    if models:
+        yield f"{counted(len(models), 'model')} found"
+    commands = {name for one in prepared for name in one.surroundings.commands}
+    if commands:
+        yield f"{counted(len(commands), 'command')} of tool servers found"
+    if request.tools:
+        yield "every tool that a step names found"
+
+
+def counted(number: int, what: str) -> str:
+    """``1 model``, ``2 models``."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _bad(findings: Iterable[Diagnostic]) -> bool:

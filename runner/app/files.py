@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from runner.words.errors import UsageError
 from runner.words.suggest import did_you_mean
 
 ENDINGS = (".yaml", ".yml")
-OTHER_KINDS = (".test.yaml", ".test.yml", ".sim.yaml", ".sim.yml")
+SCRIPTS = (".sim.yaml", ".sim.yml")
+OTHER_KINDS = (".test.yaml", ".test.yml", *SCRIPTS)
 DEFAULT_FOLDER = "workflows"
 
 
@@ -46,10 +47,26 @@ def one_file(path: str) -> str:
     return path
 
 
+def script_file(path: str) -> str:
+    """``path``, if it is a file that can be a simulator's script.
+
+    Raises:
+        UsageError: it does not exist (with the near name), or it is a folder.
+    """
+    if Path(path).is_dir():
+        raise UsageError(f"`{path}` is a folder", hint="name the simulator's script in it")
+    if not os.path.lexists(path):
+        folders = dict.fromkeys((str(Path(path).parent), DEFAULT_FOLDER))
+        scripts = [script for folder in folders for script in sorted(_entries(folder, _is_script))]
+        hint = did_you_mean(path, scripts) or "a script says what the models answer; `bridge-run schema simulator`"
+        raise UsageError(f"there is no file `{path}`", hint=hint)
+    return path
+
+
 def near_files(path: str) -> tuple[str, ...]:
     """Workflow files that may have been meant: those beside ``path``, and those of the folder ``workflows``."""
     folders = dict.fromkeys((str(Path(path).parent), DEFAULT_FOLDER))
-    return tuple(file for folder in folders for file in sorted(_entries(folder)))
+    return tuple(file for folder in folders for file in sorted(_entries(folder, _is_workflow)))
 
 
 def near_file(path: str) -> str | None:
@@ -60,13 +77,13 @@ def near_file(path: str) -> str | None:
     return f"did you mean `{same}`?" if same else did_you_mean(path, files)
 
 
-def _entries(folder: str) -> Iterator[str]:
+def _entries(folder: str, wanted: Callable[[str], bool]) -> Iterator[str]:
     try:
         names = os.listdir(folder)  # noqa: PTH208 - names, not paths: `hello.yaml` must not become `./hello.yaml`
     except OSError:
         return
     for name in names:
-        if _is_workflow(name):
+        if wanted(name):
             yield name if folder == "." else f"{folder}/{name}"
 
 
@@ -91,6 +108,10 @@ def _search(folder: str) -> Iterator[str]:
 
 def _is_workflow(name: str) -> bool:
     return name.endswith(ENDINGS) and not name.endswith(OTHER_KINDS) and not name.startswith(".")
+
+
+def _is_script(name: str) -> bool:
+    return name.endswith(SCRIPTS)
 
 
 def _refuse_missing(path: str) -> None:

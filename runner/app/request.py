@@ -7,7 +7,7 @@ from typing import Literal
 from runner.words.noun import noun
 
 Format = Literal["text", "json"]
-OFFLINE = "offline: everything was checked but the models"
+OFFLINE = "models were not looked for"
 
 
 @noun

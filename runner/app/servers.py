@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from runner.app.files import script_file
 from runner.app.request import CheckRequest, RunRequest
 from runner.chat.catalogue import Catalogue, EndpointCatalogue
 from runner.words.errors import LLMAuthenticationError, LLMError, LLMResponseError, OutsideError, UsageError
@@ -114,7 +115,7 @@ def model_endpoints(
     """The addresses to ask. With ``simulate`` it is that of a simulator which lives as long as the context.
 
     Raises:
-        UsageError: an address makes no sense, or ``--simulate`` stands beside ``--endpoint``.
+        UsageError: an address makes no sense, ``--simulate`` stands beside ``--endpoint``, or its script is missing.
         WorkflowError: the simulator's script is at fault.
     """
     if simulate is None:
@@ -128,7 +129,7 @@ def model_endpoints(
         )
     from runner.rehearse.simulator.serve import start_in_thread
 
-    simulator = start_in_thread(simulate)
+    simulator = start_in_thread(script_file(simulate))
     try:
         yield (simulator.url,)
     finally:

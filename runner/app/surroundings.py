@@ -27,11 +27,13 @@ FATAL: Level = "error"
 class Surroundings:
     """What was found. ``servers`` are the file's servers, those with ``from:`` replaced by the entries they name.
 
-    ``open`` says in words what could not be judged yet, because it depends on inputs that are not given.
+    ``commands`` are those of servers that are there. ``open`` says in words what could not be judged yet, because it
+    depends on inputs that are not given.
     """
 
     servers: Mapping[str, Server] = field(default_factory=dict)
     findings: tuple[Diagnostic, ...] = ()
+    commands: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
 
 
@@ -45,6 +47,7 @@ def survey(
     servers: dict[str, Server] = {}
     findings = list(_unset_secrets(workflow, environment, unset_secret))
     unknown: list[str] = []
+    there: list[str] = []
     for name, declared in workflow.servers.items():
         try:
             servers[name] = imported(declared, workflow, environment)
@@ -57,8 +60,10 @@ def survey(
                 f"the command of server `{name}` depends on inputs that are not given; it was not looked for"
             )
         elif command:
-            findings += _missing_command(command, servers[name], workflow, environment)
-    return Surroundings(servers=servers, findings=tuple(findings), open=tuple(unknown))
+            missing = list(_missing_command(command, servers[name], workflow, environment))
+            findings += missing
+            there += [] if missing else [command]
+    return Surroundings(servers=servers, findings=tuple(findings), commands=tuple(there), open=tuple(unknown))
 
 
 def imported(server: Server, workflow: Workflow, environment: Mapping[str, str]) -> Server:

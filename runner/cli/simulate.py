@@ -18,6 +18,7 @@ def command(context: click.Context, *, script: str, host: str, port: int, log: s
 
     Prints the address, and serves until it is interrupted.
     """
+    from runner.app.files import script_file
     from runner.rehearse.simulator.foreground import serve_until_stopped
 
-    context.exit(serve_until_stopped(script, host=host, port=port, log=log, announce=click.echo))
+    context.exit(serve_until_stopped(script_file(script), host=host, port=port, log=log, announce=click.echo))

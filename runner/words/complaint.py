@@ -78,7 +78,8 @@ def listed(words: Iterable[str], last: str = "or") -> str:
 def name_types(types: str | Sequence[str]) -> str:
     """The ``type`` of a schema in words: ``a text or a list``."""
     names = [types] if isinstance(types, str) else types
-    return listed(TYPE_NAMES.get(str(name), str(name)) for name in names)
+    words = ((TYPE_NAMES.get(str(name), str(name)),) if name != "boolean" else ("true", "false") for name in names)
+    return listed(word for some in words for word in some)
 
 
 def word(miss: Miss) -> Iterator[Complaint]:

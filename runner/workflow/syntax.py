@@ -15,6 +15,7 @@ class Wording(NamedTuple):
 
 
 _QUOTE = "put the text in quotes, or write it as a block after `|`"
+_FLOW = "write `{}` at its end and a `,` between its parts; quote it if it is meant as text"
 UNQUOTED_TEMPLATE = Wording("a value that begins with `{{` must be quoted", 'write it as "{{ … }}"')
 _TAB = Wording("a tab where YAML wants spaces", "indent with spaces only")
 
@@ -22,7 +23,10 @@ _TAB = Wording("a tab where YAML wants spaces", "indent with spaces only")
 _WORDINGS: tuple[tuple[re.Pattern[str], Wording], ...] = tuple(
     (re.compile(pattern), wording)
     for pattern, wording in (
-        (r"quoted scalar.*(end of stream|document indicator)", Wording("this quote is never closed", at_opening=True)),
+        (
+            r"quoted scalar.*(end of stream|document indicator)",
+            Wording("this quote is never closed", "write the same quote where the text ends", at_opening=True),
+        ),
         (r"tab character", _TAB),
         (r"mapping values are not allowed", Wording("a `:` where no key may stand", _QUOTE)),
         (r"sequence entries are not allowed", Wording("a list item where none may stand", "begin it on its own line")),
@@ -30,8 +34,14 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Wording], ...] = tuple(
         (r"(could not find expected|while scanning a simple key)", Wording("a `:` is missing after this key", _QUOTE)),
         (r"unknown escape", Wording("an unknown escape in double quotes", r"write `\\` for a backslash")),
         (r"(hexdecimal|hexadecimal|escape code|URI)", Wording("a broken escape", "write four hexadecimal digits")),
-        (r"flow sequence.*(expected|found)", Wording("this `[` is never closed, or a `,` is missing", at_opening=True)),
-        (r"flow mapping.*(expected|found)", Wording("this `{` is never closed, or a `,` is missing", at_opening=True)),
+        (
+            r"flow sequence.*(expected|found)",
+            Wording("this `[` is never closed, or a `,` is missing", _FLOW.format("]"), at_opening=True),
+        ),
+        (
+            r"flow mapping.*(expected|found)",
+            Wording("this `{` is never closed, or a `,` is missing", _FLOW.format("}"), at_opening=True),
+        ),
         (
             r"block (collection|sequence)",
             Wording("this line stands in a list but is no item of it", "check its indent"),

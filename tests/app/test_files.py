@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.app.files import one_file, workflow_files
+from runner.app.files import one_file, script_file, workflow_files
 from runner.words.errors import UsageError
 
 
@@ -68,3 +68,14 @@ def test_one_file_is_no_folder() -> None:
     assert one_file("w/hello.yaml") == "w/hello.yaml"
     with pytest.raises(UsageError, match="`w` is a folder"):
         one_file("w")
+
+
+def test_a_script_that_is_missing_has_a_near_name() -> None:
+    plant("workflows/hello.sim.yaml", "workflows/hello.yaml")
+    assert script_file("workflows/hello.sim.yaml") == "workflows/hello.sim.yaml"
+    with pytest.raises(UsageError, match="`workflows` is a folder"):
+        script_file("workflows")
+    with pytest.raises(UsageError) as caught:
+        script_file("workflows/helo.sim.yaml")
+    assert caught.value.message == "there is no file `workflows/helo.sim.yaml`"
+    assert caught.value.hint == "did you mean `workflows/hello.sim.yaml`?"

@@ -101,7 +101,7 @@ def nobody() -> str:
 
 
 def test_a_good_file(command: Command) -> None:
-    assert command("check", "w/good.yaml") == (0, "1 workflow checked, nothing to complain about\n", "")
+    assert command("check", "w/good.yaml") == (0, "1 workflow checked, nothing to complain about (1 model found)\n", "")
 
 
 def test_everything_that_this_machine_lacks_at_once(command: Command, snapshot: SnapshotAssertion) -> None:
@@ -153,15 +153,15 @@ def test_a_refused_token(command: Command, snapshot: SnapshotAssertion) -> None:
 
 def test_one_server_that_answers_is_enough(command: Command, server: str, nobody: str) -> None:
     code, out, err = command("check", "w/good.yaml", "--endpoint", nobody, "--endpoint", server)
-    assert (code, out) == (0, "1 workflow checked, nothing to complain about\n")
+    assert (code, out) == (0, "1 workflow checked, nothing to complain about (1 model found)\n")
     assert err == f"warning: no connection to {nobody}: refused, nothing listens there\n"
 
 
 def test_offline_asks_nobody_and_says_so(command: Command, nobody: str) -> None:
     assert command("check", "--offline", "w/good.yaml", endpoint=nobody) == (
         0,
-        "1 workflow checked, nothing to complain about\n",
-        "offline: everything was checked but the models\n",
+        "1 workflow checked, nothing to complain about (models were not looked for)\n",
+        "",
     )
 
 
@@ -169,6 +169,21 @@ def test_a_workflow_without_models_asks_nobody(command: Command, nobody: str, tm
     (tmp_path / "run.yaml").write_text("version: 1\nname: r\nsteps:\n  - {id: a, run: ['true']}\n")
     assert command("check", "run.yaml", endpoint=nobody)[0] == 0
     assert command("run.yaml", "--dry-run", endpoint=nobody)[::2] == (0, "")
+
+
+def test_a_good_check_says_what_it_found(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text(
+        "version: 1\nname: t\nmcp_servers:\n  time: {command: cat}\n  sh: {command: sh}\n"
+        "steps:\n  - {id: a, model: qwen/coder, mcp_servers: [time, sh], task: Go.}\n"
+        "  - {id: b, model: tiny/plain, needs: [a], task: Go.}\n"
+    )
+    assert command("check", "t.yaml") == (
+        0,
+        "1 workflow checked, nothing to complain about (2 models found, 2 commands of tool servers found)\n",
+        "",
+    )
+    (tmp_path / "r.yaml").write_text("version: 1\nname: r\nsteps:\n  - {id: a, run: ['true']}\n")
+    assert command("check", "r.yaml")[1] == "1 workflow checked, nothing to complain about\n"
 
 
 def test_warnings_count_when_it_is_strict(command: Command, tmp_path: Path) -> None:

@@ -192,9 +192,12 @@ def test_source_is_the_scalar_as_written():
         ("a:\n\t- b\n", "BR201 2:1-2:2 error: a tab where YAML wants spaces\n  help: indent with spaces only"),
         ("a: |\n\tb\n", "BR201 2:1-2:2 error: a tab where YAML wants spaces\n  help: indent with spaces only"),
         ("a: b: c\n", f"BR201 1:5-1:6 error: a `:` where no key may stand\n  help: {QUOTE}"),
-        ("a: 'b\nc: d\n", "BR201 1:4-1:5 error: this quote is never closed"),
-        ("a: [1, 2\nb: 3\n", "BR201 1:4-1:5 error: this `[` is never closed, or a `,` is missing"),
-        ("a: {b: 1\nc: 3\n", "BR201 1:4-1:5 error: this `{` is never closed, or a `,` is missing"),
+        ("a: 'b\nc: d\n", "BR201 1:4-1:5 error: this quote is never closed\n"
+         "  help: write the same quote where the text ends"),
+        ("a: [1, 2\nb: 3\n", "BR201 1:4-1:5 error: this `[` is never closed, or a `,` is missing\n"
+         "  help: write `]` at its end and a `,` between its parts; quote it if it is meant as text"),
+        ("a: {b: 1\nc: 3\n", "BR201 1:4-1:5 error: this `{` is never closed, or a `,` is missing\n"
+         "  help: write `}` at its end and a `,` between its parts; quote it if it is meant as text"),
         ("a: @b\n", f"BR201 1:4-1:5 error: an unquoted text cannot begin with `@`\n  help: {QUOTE}"),
         ('a: "\\q"\n', "BR201 1:5-1:6 error: an unknown escape in double quotes\n"
          "  help: write `\\\\` for a backslash"),

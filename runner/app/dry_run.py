@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runner.app.console import allows_colour, say, tell
-from runner.app.prepare import plan_of, prepare
+from runner.app.prepare import Prepared, plan_of, prepare
 from runner.app.problem import tell_findings
 from runner.app.request import RunRequest
+from runner.app.server_text import announced_server
 from runner.app.servers import asked_servers
 from runner.app.surroundings import TOLERATED
 from runner.app.tools import confirm_tools
@@ -19,6 +20,7 @@ from runner.plan.make import needs_models
 from runner.plan.plan import Plan
 from runner.show.plan_view import plan_json, plan_text
 from runner.words.diagnostics import in_file_order
+from runner.workflow.model import Workflow
 
 
 def dry_run(request: RunRequest, environment: Mapping[str, str]) -> tuple[Plan, tuple[str, ...]]:
@@ -41,7 +43,14 @@ def dry_run(request: RunRequest, environment: Mapping[str, str]) -> tuple[Plan, 
         notes = tuple(f"warning: {failure}" for failure in asked.failures)
     if request.tools:
         plan = replace(plan, findings=in_file_order((*plan.findings, *confirm_tools(prepared, environment))))
-    return plan, notes
+    return replace(plan, workflow=_announced(prepared)), notes
+
+
+def _announced(prepared: Prepared) -> Workflow:
+    """The workflow for the eyes: its tool servers as they will start with the inputs of the request."""
+    workflow = prepared.workflow
+    servers = {name: announced_server(server, workflow, prepared.inputs) for name, server in workflow.servers.items()}
+    return replace(workflow, servers=servers)
 
 
 def tell_plan(plan: Plan, notes: Sequence[str], request: RunRequest, environment: Mapping[str, str]) -> None:

@@ -17,8 +17,9 @@ from runner.app.console import allows_colour, say, tell
 from runner.app.interrupt import interruptible
 from runner.app.prepare import Prepared, plan_of, prepare
 from runner.app.request import RunRequest
+from runner.app.server_text import rendered_server
 from runner.app.servers import ask, model_endpoints
-from runner.app.tool_start import ToolStart, rendered_server, servers_used
+from runner.app.tool_start import ToolStart, servers_used
 from runner.chat.backend import Backend
 from runner.chat.catalogue import Catalogue
 from runner.edges.clock import Clock

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from runner.chat.toolbox import ServerFacts, Tool, ToolBox
@@ -13,36 +12,10 @@ from runner.plan.grants import missing_tools
 from runner.record.events import Event, ToolServerStarted
 from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
 from runner.words.errors import ToolServerError, ToolsMissingError, ToolsUnreachableError
-from runner.words.templates import render_text
-from runner.workflow.model import Server, Workflow
+from runner.workflow.model import Workflow
 
 CLOSE_WITHIN = 15.0
 """Seconds for all servers together to end by themselves."""
-
-
-def rendered_server(server: Server, names: Mapping[str, Any]) -> Server:
-    """The server with the templates of its texts filled in.
-
-    Raises:
-        TemplateError: a template met data that it cannot render.
-    """
-
-    def text(source: str) -> str:
-        return render_text(source, names)
-
-    def optional(source: str | None) -> str | None:
-        return None if source is None else text(source)
-
-    return replace(
-        server,
-        command=optional(server.command),
-        args=tuple(map(text, server.args)),
-        env={key: text(value) for key, value in server.env.items()},
-        cwd=optional(server.cwd),
-        url=optional(server.url),
-        headers={key: text(value) for key, value in server.headers.items()},
-        root=text(server.root),
-    )
 
 
 class ToolStart:

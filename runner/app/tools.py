@@ -37,7 +37,7 @@ def confirm_tools(prepared: Prepared, environment: Mapping[str, str]) -> tuple[D
 
 
 def _ready(server: Server, prepared: Prepared, environment: Mapping[str, str]) -> Server | None:
-    from runner.app.tool_start import rendered_server
+    from runner.app.server_text import rendered_server
 
     secrets = {name: environment.get(name, "") for name in prepared.workflow.secrets}
     try:

@@ -7,11 +7,15 @@ from typing import Any
 
 from runner.chat.catalogue import ModelEntry
 from runner.plan.plan import ModelChoice, Plan, PlannedStep
-from runner.show.cell import one_line
+from runner.show.cell import fit, one_line
 from runner.show.findings import finding_json
 from runner.show.table import table
+from runner.words.json_text import as_text
 from runner.words.units import show_bytes
-from runner.workflow.model import Server
+from runner.workflow.model import OnError, Server
+
+_FALLBACK = 120
+"""Cells of a value that stands in for the output of a failed step."""
 
 
 def plan_text(plan: Plan, width: int = 100) -> str:
@@ -20,6 +24,9 @@ def plan_text(plan: Plan, width: int = 100) -> str:
     count = len(plan.steps)
     parts = [[one_line(f"{workflow.name}: {count} step{'s' * (count != 1)} ({workflow.file})")]]
     parts.append(_indented(_steps(plan, width - 2)))
+    conditions = _conditions(plan, width - 2)
+    if conditions:
+        parts.append(["Conditions", *_indented(conditions)])
     models = _models(plan, width - 2)
     if models:
         parts.append(["Models", *_indented(models)])
@@ -48,8 +55,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
 def _steps(plan: Plan, room: int) -> list[str]:
     head = ("#", "STEP", "KIND", "WAITS FOR", "MODEL", "CHOSEN BY", "TOOLS")
     rows = [_step_row(number, planned) for number, planned in enumerate(plan.steps, 1)]
-    used = [column for column in range(len(head)) if column < 3 or any(row[column] != "-" for row in rows)]
-    return table([head[column] for column in used], [[row[column] for column in used] for row in rows], room)
+    return _without_empty(head, rows, room, first=3)
 
 
 def _step_row(number: int, planned: PlannedStep) -> Sequence[str]:
@@ -66,6 +72,26 @@ def _step_row(number: int, planned: PlannedStep) -> Sequence[str]:
             "; ".join(f"{grant.server}: {', '.join(grant.patterns)}" for grant in planned.grants),
         )
     ]
+
+
+def _conditions(plan: Plan, room: int) -> list[str]:
+    """The steps that their own ``when`` may skip, and those whose failure is not the end."""
+    steps = [planned.step for planned in plan.steps]
+    rows = [(step.id, one_line(step.when or "") or "-", _fallback(step.on_error)) for step in steps]
+    rows = [row for row in rows if row[1:] != ("-", "-")]
+    return _without_empty(("STEP", "RUNS ONLY WHEN", "IF IT FAILS"), rows, room) if rows else []
+
+
+def _fallback(on_error: OnError) -> str:
+    if on_error.do == "output":
+        return f"its output is {fit(one_line(as_text(on_error.output)), _FALLBACK) or 'empty'}"
+    return "the run goes on" if on_error.do == "continue" else "-"
+
+
+def _without_empty(head: Sequence[str], rows: Sequence[Sequence[str]], room: int, first: int = 1) -> list[str]:
+    """A table without the columns in which no row says anything; the ``first`` ones always stay."""
+    used = [column for column in range(len(head)) if column < first or any(row[column] != "-" for row in rows)]
+    return table([head[column] for column in used], [[row[column] for column in used] for row in rows], room)
 
 
 def _models(plan: Plan, room: int) -> list[str]:
@@ -144,6 +170,7 @@ def _step_json(planned: PlannedStep) -> dict[str, Any]:
         "kind": planned.step.kind,
         "name": planned.step.name,
         "when": planned.step.when,
+        "on_error": {"do": planned.step.on_error.do, "output": planned.step.on_error.output},
         "waits_for": list(planned.waits_for),
         "wanted_model": choice.wanted if choice else planned.wanted_model,
         "model": None if choice is None else _choice_json(choice),

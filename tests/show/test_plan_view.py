@@ -12,7 +12,7 @@ from runner.plan.plan import Plan, PlannedStep
 from runner.show.cell import width
 from runner.show.plan_view import plan_json, plan_text
 from runner.words.diagnostics import Diagnostic
-from runner.workflow.model import RunWork, Step
+from runner.workflow.model import OnError, RunWork, Step
 
 
 def test_the_plan_fits_a_hundred_columns(plan, snapshot):
@@ -59,3 +59,24 @@ def test_the_plan_for_machines(plan, snapshot):
     data = plan_json(replace(plan, findings=(warning,)))
     assert json.dumps(data, indent=2) == snapshot
     assert "t0p" not in json.dumps(data)
+
+
+def test_what_is_conditional_is_shown(plan):
+    first, second, third, fourth = plan.steps
+    changed = (
+        first,
+        replace(second, step=replace(second.step, when="steps.survey.output | length > 0")),
+        replace(third, step=replace(third.step, on_error=OnError(do="continue"))),
+        replace(fourth, step=replace(fourth.step, when="false", on_error=OnError(do="output", output=["no"]))),
+    )
+    conditional = replace(plan, steps=changed)
+    assert plan_text(conditional).split("\n\n")[2] == (
+        "Conditions\n"
+        "  STEP    RUNS ONLY WHEN                    IF IT FAILS\n"
+        "  fix     steps.survey.output | length > 0  -\n"
+        "  verify  -                                 the run goes on\n"
+        '  note    false                             its output is ["no"]'
+    )
+    shown = plan_json(conditional)["steps"]
+    assert [step["when"] for step in shown] == [None, "steps.survey.output | length > 0", None, "false"]
+    assert [step["on_error"]["do"] for step in shown] == ["fail", "fail", "continue", "output"]

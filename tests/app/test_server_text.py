@@ -1,0 +1,32 @@
+"""Tool servers with their templates filled in."""
+
+from __future__ import annotations
+
+import pytest
+
+from runner.app.server_text import announced_server, rendered_server
+from runner.words.errors import TemplateError
+from runner.workflow.model import Server, Workflow
+
+SERVER = Server(
+    name="far",
+    path=(),
+    url="https://example.org/{{ inputs.path }}?run={{ run.id }}",
+    headers={"Authorization": "Bearer {{ secrets.TOKEN }}"},
+)
+WORKFLOW = Workflow(name="demo", file="demo.yaml", folder=".", secrets=("TOKEN",))
+
+
+def test_a_server_as_it_is_started() -> None:
+    names = {"inputs": {"path": "src"}, "secrets": {"TOKEN": "s3cret"}, "run": {"id": "r1"}}
+    started = rendered_server(SERVER, names)
+    assert (started.url, started.headers) == ("https://example.org/src?run=r1", {"Authorization": "Bearer s3cret"})
+    with pytest.raises(TemplateError):
+        rendered_server(SERVER, {"inputs": {}})
+
+
+def test_a_server_as_a_plan_shows_it() -> None:
+    shown = announced_server(SERVER, WORKFLOW, {"path": "src"})
+    assert shown.url == "https://example.org/src?run={{ run.id }}"
+    assert shown.headers == SERVER.headers
+    assert announced_server(SERVER, WORKFLOW, {}) == SERVER

@@ -53,7 +53,7 @@ class RunWorker:
         self._journal(number, result, self._world.clock.monotonic() - started)
         self.extras = {"exit_code": result.exit_code, "stderr": result.stderr}
         if result.exit_code != 0:
-            wrote = (result.stderr.strip() or result.stdout.strip())[-_TAIL:]
+            wrote = _tail(result.stderr.strip() or result.stdout.strip())
             said = f":\n{wrote}" if wrote else " and wrote nothing"
             raise StepError("command", f"`{self._shown()}` ended with exit code {result.exit_code}{said}")
         output = self._output(result)
@@ -109,3 +109,11 @@ class RunWorker:
             wrong = f"stdout of `{self._shown()}` does not fit its schema: {lines}"
             raise StepError("invalid_output", wrong, hint="correct the command, or its `output` schema")
         return value
+
+
+def _tail(text: str) -> str:
+    """The last ``_TAIL`` characters, from the beginning of a line where one is near."""
+    if len(text) <= _TAIL:
+        return text
+    cut = text[-_TAIL:]
+    return "…\n" + cut[cut.find("\n", 0, 200) + 1 :]

@@ -9,7 +9,7 @@ from runner.chat.messages import Delta
 from runner.record.events import RunStarted
 from runner.record.state import unix_seconds
 from runner.record.wire import Entry
-from runner.show.cell import pad
+from runner.show.cell import fit, pad
 from runner.show.sentence import sentence
 from runner.words.units import show_seconds
 
@@ -60,7 +60,7 @@ class PlainLines:
         said = sentence(entry.event)
         if said is not None:
             elapsed = show_seconds(max(now - self._start, 0))
-            self._stream.write(f"{elapsed:>6}  {pad(said.who, self._names)}  {said.text}\n")
+            self._stream.write(f"{elapsed:>6}  {pad(fit(said.who, _LONGEST_NAME), self._names)}  {said.text}\n")
             self._stream.flush()
 
     def delta(self, step: str, delta: Delta) -> None:

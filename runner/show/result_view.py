@@ -10,12 +10,14 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from runner.record.wire import encode_json
-from runner.show.cell import harmless, one_line, pad
+from runner.show.cell import fit, harmless, one_line, pad
 from runner.show.ink import Ink
 from runner.show.sentence import show_tokens
 from runner.words.units import show_seconds
 
 _ALL_SHOWN = 40  # of more steps than this, only those that did not simply succeed are listed
+_HEAD, _TAIL, _LINE = 5, 15, 200
+"""Of an error's message so many first and last lines are shown, each at most so many cells."""
 _STATUSES = ("succeeded", "recovered", "failed", "skipped", "cancelled")
 _ADVICE: Mapping[str, str] = {
     "connection": "see whether the model server still runs and can be reached from here",
@@ -111,12 +113,20 @@ def _facts(step: Mapping[str, Any]) -> str:
 def _error(error: Mapping[str, str], ink: Ink) -> str:
     """The message, its further lines below it, and what to do."""
     kind = error.get("kind", "bug")
-    first, *rest = harmless(error.get("message", "")).rstrip().split("\n")
+    first, *rest = _bounded(harmless(error.get("message", "")).rstrip().split("\n"))
     rows = [f"    {ink.error(kind)}: {first}", *(f"      {row}".rstrip() for row in rest)]
     advice = error.get("hint") or _ADVICE.get(kind)
     if advice:
         rows.append(f"    {ink.bold('help')}: {one_line(advice)}")
     return "\n".join(rows)
+
+
+def _bounded(lines: list[str]) -> list[str]:
+    """A message as far as a person reads it on the way: its beginning and, of a command's output, the end."""
+    left = len(lines) - _HEAD - _TAIL
+    if left > 1:
+        lines = [*lines[:_HEAD], f"… {left:,} lines left out; the record has them …", *lines[-_TAIL:]]
+    return [fit(line, _LINE) for line in lines]
 
 
 def _warnings(result: Mapping[str, Any], ink: Ink) -> Iterator[str]:

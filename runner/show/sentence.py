@@ -28,7 +28,9 @@ from runner.words.units import show_seconds
 Mood = Literal["plain", "good", "warning", "bad"]
 _ARGUMENTS = 60
 _TOOL_ERROR = 120
-_REASON = 200
+_REASON = 140
+_WHOLE = 200
+"""Cells of a whole sentence, which only names of many letters reach: everything else in it is cut before."""
 _MOODS: Mapping[str, Mood] = {"succeeded": "good", "recovered": "warning", "failed": "bad", "cancelled": "bad"}
 
 
@@ -47,7 +49,7 @@ def sentence(event: Event) -> Sentence | None:
     if say is None:
         return None
     text, mood = say(event)
-    return Sentence(who=getattr(event, "step", "run"), text=one_line(text), mood=mood)
+    return Sentence(who=getattr(event, "step", "run"), text=fit(one_line(text), _WHOLE), mood=mood)
 
 
 def show_tokens(count: int) -> str:
@@ -70,7 +72,7 @@ def _server_started(event: ToolServerStarted) -> Said:
 
 def _server_died(event: ToolServerDied) -> Said:
     then = "; it was started again" if event.restarted else ""
-    return f"tool server {event.server} died: {event.message}{then}", "warning"
+    return f"tool server {event.server} died: {fit(one_line(event.message), _REASON)}{then}", "warning"
 
 
 def _step_started(event: StepStarted) -> Said:
@@ -110,7 +112,7 @@ def _refused(event: AnswerRefused) -> Said:
 
 
 def _warned(event: StepWarned) -> Said:
-    return f"warning: {event.message}", "warning"
+    return f"warning: {fit(one_line(event.message), _REASON)}", "warning"
 
 
 def _retried(event: StepRetried) -> Said:
@@ -138,7 +140,7 @@ def _run_finished(event: RunFinished) -> Said:
 def _why(error: Mapping[str, str] | None, reason: str | None) -> str:
     if error is not None:
         return f" ({error.get('kind', 'bug')}): {fit(one_line(error.get('message', '')), _REASON)}"
-    return f": {reason}" if reason else ""
+    return f": {fit(one_line(reason), _REASON)}" if reason else ""
 
 
 _SENTENCES: Mapping[type, Callable[[Any], Said]] = {

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from runner.app.tool_start import rendered_server, servers_used
+from runner.app.server_text import rendered_server
+from runner.app.tool_start import servers_used
 from runner.chat.backend import Backend
 from runner.chat.catalogue import Catalogue, EndpointCatalogue, ModelEntry
 from runner.chat.messages import ChatAnswer, ChatRequest, Delta, OnDelta

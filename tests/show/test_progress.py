@@ -9,6 +9,19 @@ import sys
 import pytest
 
 from runner.chat.messages import Delta
+from runner.record.events import (
+    AnswerRefused,
+    CommandRan,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepRetried,
+    StepStarted,
+    StepWarned,
+    ToolCalled,
+    ToolReturned,
+    ToolServerDied,
+)
 from runner.show.live import LivePicture
 from runner.show.progress import PlainLines, Silence, make_display
 
@@ -21,6 +34,36 @@ def test_a_run_in_plain_lines(story, snapshot):
         display.delta("survey", Delta("content", "not a line"))
     display.close()
     assert stream.getvalue() == snapshot
+
+
+LONG = "word " * 1_000
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        RunStarted(workflow="w" * 900, file="f", inputs={}, steps=("s",)),
+        StepStarted(step="s" * 900, kind="task", model="m" * 900),
+        ToolServerDied(server="files", message=LONG, restarted=True),
+        ToolCalled(step="s", attempt=1, call="c", server="files", tool="t" * 900, arguments={"a": LONG}),
+        ToolReturned(
+            step="s", attempt=1, call="c", server="x", tool="t", text=LONG, is_error=True, seconds=1.0, characters=9
+        ),
+        CommandRan(step="s", attempt=1, argv=("a", LONG), exit_code=1, stdout=LONG, stderr=LONG, seconds=1.0),
+        AnswerRefused(step="s", attempt=1, kind="invalid_output", message=LONG, left=1),
+        StepWarned(step="s", message=LONG),
+        StepRetried(step="s", attempt=1, kind="server", message=LONG, wait=1.0),
+        StepFinished(step="s", status="failed", attempts=1, error={"kind": "tool", "message": LONG}),
+        StepFinished(step="s", status="skipped", reason=LONG),
+        RunFinished(status="failed", exit_code=1, outputs={}, error={"kind": "bug", "message": LONG}, seconds=1.0),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_no_line_is_endless(event, entries):
+    stream = io.StringIO()
+    PlainLines(stream).entry(*entries([event]))
+    [line] = stream.getvalue().splitlines()
+    assert len(line) < 240
 
 
 def test_silence_is_silent(story):

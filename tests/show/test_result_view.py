@@ -59,6 +59,31 @@ def test_an_early_end_says_why(entries):
     )
 
 
+def test_of_a_long_message_both_ends_are_shown(entries):
+    said = "\n".join(["`make` ended with exit code 2:", *(f"line {number}" for number in range(1, 61)), "x" * 500])
+    run = entries(
+        [
+            RunStarted(workflow="build", file="build.yaml", inputs={}, steps=("make",)),
+            StepFinished(
+                step="make", status="failed", attempts=1, seconds=1, error={"kind": "command", "message": said}
+            ),
+            RunFinished(status="failed", exit_code=1, outputs={}, seconds=1.0),
+        ]
+    )
+    lines = closing_text(result(fold(run)), journal=JOURNAL).splitlines()
+    assert lines[3:10] == [
+        "    command: `make` ended with exit code 2:",
+        "      line 1",
+        "      line 2",
+        "      line 3",
+        "      line 4",
+        "      … 42 lines left out; the record has them …",
+        "      line 47",
+    ]
+    assert lines[-4] == "      " + "x" * 199 + "…"
+    assert lines[-3] == "    help: run the command by hand in the same folder"
+
+
 def test_of_many_steps_only_the_remarkable_are_listed(entries):
     names = tuple(f"s{number}" for number in range(1_000))
     done = [StepFinished(step=name, status="succeeded", attempts=1) for name in names[1:]]

@@ -8,12 +8,11 @@ import random
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runner import __version__
 from runner.app.console import allows_colour, say, tell
+from runner.app.history import History
 from runner.app.interrupt import interruptible
 from runner.app.prepare import Prepared, plan_of, prepare
 from runner.app.request import RunRequest
@@ -22,19 +21,19 @@ from runner.app.servers import ask, model_endpoints
 from runner.app.tool_start import ToolStart, servers_used
 from runner.chat.backend import Backend
 from runner.chat.catalogue import Catalogue
+from runner.chat.messages import Delta
 from runner.edges.clock import Clock
 from runner.edges.command import CommandRunner
+from runner.edges.endpoints import token_from
 from runner.edges.process_group import Offspring
-from runner.edges.run_folder import RunFolder, new_run_id
+from runner.edges.run_folder import new_run_id
 from runner.execute.outputs import workflow_outputs
 from runner.execute.scheduler import Scheduler
 from runner.execute.tool_servers import ToolServers
 from runner.execute.world import World
 from runner.plan.make import needs_models
 from runner.plan.plan import Plan
-from runner.record.events import RunFinished, RunStarted, StepFinished
-from runner.record.journal import Journal, masking
-from runner.record.state import RunState, result
+from runner.record.events import RunFinished, StepFinished
 from runner.show.progress import Display, make_display
 from runner.show.result_view import closing_text, outputs_text, result_json
 from runner.words.diagnostics import Diagnostic, has_errors
@@ -59,15 +58,6 @@ def run_workflow(request: RunRequest) -> int:
         return asyncio.run(_Run(request, prepared, environment, endpoints).run())
 
 
-@dataclass(frozen=True, slots=True)
-class _History:
-    """The open run folder and what is folded from its journal."""
-
-    folder: RunFolder
-    journal: Journal
-    state: RunState
-
-
 class _Run:
     """One run, from the first question to a server to the last line on the screen."""
 
@@ -79,13 +69,15 @@ class _Run:
         self._workflow = prepared.workflow
         self._environment = environment
         self._secrets = {name: environment[name] for name in self._workflow.secrets}
-        self._redactor = Redactor(self._secrets)
+        self._token = token_from(environment) if endpoints else None
+        self._redactor = Redactor(self._secrets | ({"LM_API_TOKEN": self._token} if self._token else {}))
         self._clock = Clock()
         self._offspring = Offspring()
         self._run_id = new_run_id(self._clock.now(), os.urandom(2).hex(), self._workflow.name)
-        self._backends = _backends(endpoints, environment)
+        self._backends = _backends(endpoints, self._token)
         self._tools = self._tool_start()
         self._recorded = False
+        self._told_elsewhere = False
 
     async def run(self) -> int:
         """The exit code.
@@ -112,8 +104,7 @@ class _Run:
         self._warn(plan.findings)
         display = self._display()
         try:
-            history = self._open_history(plan, display)
-            return await self._told(plan, history, display)
+            return await self._told(plan, self._open_history(plan, display), display)
         finally:
             display.close()
 
@@ -125,33 +116,34 @@ class _Run:
             tell(f"warning: {failure}")
         return asked.catalogue
 
-    async def _told(self, plan: Plan, history: _History, display: Display) -> int:
+    async def _told(self, plan: Plan, history: History, display: Display) -> int:
         """Do the steps and journal the end, whatever way it comes."""
         started = self._clock.monotonic()
-        end: Callable[..., RunFinished] = lambda **facts: RunFinished(  # noqa: E731  one line that every way out shares
-            seconds=self._clock.monotonic() - started, **facts
-        )
+
+        def end(**facts: Any) -> int:
+            outcome = history.end(RunFinished(seconds=self._clock.monotonic() - started, **facts))
+            display.close()
+            self._report(outcome, history.place)
+            return int(outcome["exit_code"])
+
         try:
-            finished = await self._steps(plan, history.journal, display)
+            facts = await self._steps(plan, history, display)
         except asyncio.CancelledError:
-            history.journal.append(end(status="cancelled", exit_code=int(Exit.INTERRUPTED), outputs={}))
-            self._close_history(history, display)
+            end(status="cancelled", exit_code=int(Exit.INTERRUPTED), outputs={})
             raise
         except HistoryError:
             raise
-        except BridgeError as error:
-            facts = {"kind": error.kind, "message": error.message}
-            history.journal.append(end(status="failed", exit_code=int(error.exit_code), outputs={}, error=facts))
-            self._close_history(history, display, quiet=True)
+        except BridgeError as error:  # told by the door: it knows how to show findings
+            self._told_elsewhere = True
+            cause = {"kind": error.kind, "message": error.message}
+            end(status="failed", exit_code=int(error.exit_code), outputs={}, error=cause)
             raise
-        history.journal.append(end(**finished))
-        self._close_history(history, display)
-        return history.state.exit_code or 0
+        return end(**facts)
 
-    async def _steps(self, plan: Plan, journal: Journal, display: Display) -> dict[str, Any]:
+    async def _steps(self, plan: Plan, history: History, display: Display) -> dict[str, Any]:
         """The facts of ``RunFinished``."""
-        self._warn(await self._tools.confirm(journal.append))
-        world = self._world(journal, display)
+        self._warn(await self._tools.confirm(history.journal.append))
+        world = self._world(history, display)
         finished = await Scheduler(world, plan).run()
         status, code = _verdict(finished)
         facts: dict[str, Any] = {"status": status, "exit_code": int(code), "outputs": {}}
@@ -162,8 +154,8 @@ class _Run:
             facts["error"] = {"kind": error.kind, "message": error.message}
         return facts
 
-    def _world(self, journal: Journal, display: Display) -> World:
-        limits = self._workflow.limits
+    def _world(self, history: History, display: Display) -> World:
+        limits, journal = self._workflow.limits, history.journal
         inherited = {k: v for k, v in self._environment.items() if k not in self._workflow.secrets}
         return World(
             run_id=self._run_id,
@@ -173,11 +165,11 @@ class _Run:
             tools=ToolServers(self._tools.boxes, journal),
             servers=self._prepared.surroundings.servers,
             commands=CommandRunner(inherited, self._offspring),
-            artifacts=self._folder,
+            artifacts=history.folder,
             journal=journal,
             clock=self._clock,
             random=random.random,
-            on_delta=display.delta,
+            on_delta=display.delta if self._redactor.empty else _without_words(display),
             limits=limits,
             deadline=None if limits.time is None else self._clock.monotonic() + limits.time,
         )
@@ -186,7 +178,7 @@ class _Run:
         names = {"inputs": self._prepared.inputs, "secrets": self._secrets, "run": {"id": self._run_id}}
         used = servers_used(self._workflow)
         if not used:
-            return ToolStart(self._workflow, {})
+            return ToolStart(self._workflow, {}, self._redactor.text)
         from runner.edges.toolbox import make_toolbox
 
         servers = (rendered_server(self._prepared.surroundings.servers[name], names) for name in used)
@@ -196,47 +188,29 @@ class _Run:
             )
             for server in servers
         }
-        return ToolStart(self._workflow, boxes)
+        return ToolStart(self._workflow, boxes, self._redactor.text)
 
-    def _open_history(self, plan: Plan, display: Display) -> _History:
-        mask = self._redactor.value
-        self._folder = folder = RunFolder.open(run_id=self._run_id, parent=self._request.run_dir, mask=mask)
-        journal = Journal(folder.journal, self._run_id, self._clock.now, masking(mask) if self._secrets else None)
-        state = RunState()
-        journal.listen(state.apply)
-        journal.listen(display.entry)
-        self._recorded = True
-        journal.append(
-            RunStarted(
-                workflow=self._workflow.name,
-                file=self._workflow.file,
-                inputs=self._prepared.inputs,
-                steps=tuple(step.id for step in self._workflow.steps),
-                models={
-                    p.step.id: {"model": p.model.model, "endpoint": p.model.endpoint} for p in plan.steps if p.model
-                },
-                version=__version__,
-            )
+    def _open_history(self, plan: Plan, display: Display) -> History:
+        history = History.open(
+            run_id=self._run_id,
+            parent=self._request.run_dir,
+            redactor=self._redactor,
+            now=self._clock.now,
+            listener=display.entry,
         )
-        return _History(folder, journal, state)
+        self._recorded = True
+        history.begin(plan, self._prepared.inputs)
+        return history
 
-    def _close_history(self, history: _History, display: Display, *, quiet: bool = False) -> None:
-        """Make the journal durable, keep ``result.json``, and show how it ended.
-
-        Raises:
-            HistoryError: it cannot be written.
-        """
-        history.journal.close()
-        outcome = result(history.state)
-        history.folder.write_result(outcome)
-        display.close()
-        if quiet:
-            return
-        if not self._request.quiet:
-            tell(closing_text(outcome, journal=f"{history.folder.path}/journal.jsonl", colour=self._colour()))
+    def _report(self, outcome: Mapping[str, Any], place: str) -> None:
+        """How it ended, to stderr; the outputs, or the whole result for machines, to stdout."""
+        if not self._request.quiet and not self._told_elsewhere:
+            tell(closing_text(outcome, journal=place, colour=self._colour()))
         if self._request.output == "json":
             say(result_json(outcome))
-        elif history.state.status == "succeeded":
+        elif outcome["status"] == "succeeded":
+            if sys.stdout.isatty() and sys.stderr.isatty():
+                tell("\n")
             say(outputs_text(outcome))
 
     def _display(self) -> Display:
@@ -264,11 +238,18 @@ def _verdict(finished: Mapping[str, StepFinished]) -> tuple[str, Exit]:
     return ("failed", Exit.STEP_FAILED) if failed else ("succeeded", Exit.OK)
 
 
-def _backends(endpoints: Sequence[str], environment: Mapping[str, str]) -> dict[str, Backend]:
+def _backends(endpoints: Sequence[str], token: str | None) -> dict[str, Backend]:
     if not endpoints:
         return {}
-    from runner.edges.endpoints import token_from
     from runner.edges.lmstudio import HttpBackend
 
-    token = token_from(environment)
     return {endpoint: HttpBackend(endpoint, token=token) for endpoint in endpoints}
+
+
+def _without_words(display: Display) -> Callable[[str, Delta], None]:
+    """A stream that is counted but not shown: a secret may be spread over its pieces, where no mask finds it."""
+
+    def delta(step: str, piece: Delta) -> None:
+        display.delta(step, Delta(piece.kind, ""))
+
+    return delta

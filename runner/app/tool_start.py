@@ -19,9 +19,13 @@ CLOSE_WITHIN = 15.0
 
 
 class ToolStart:
-    """The starting of all servers that the steps of a run may use; ``begin`` returns at once."""
+    """The starting of all servers that the steps of a run may use; ``begin`` returns at once.
 
-    def __init__(self, workflow: Workflow, boxes: Mapping[str, ToolBox]) -> None:
+    ``mask`` takes secrets out of what a server wrote before it ended.
+    """
+
+    def __init__(self, workflow: Workflow, boxes: Mapping[str, ToolBox], mask: Callable[[str], str]) -> None:
+        self._mask = mask
         self.boxes = boxes
         self._workflow = workflow
         self._starts: dict[str, asyncio.Task[ServerFacts]] = {}
@@ -75,8 +79,8 @@ class ToolStart:
         )
 
     def _not_started(self, name: str, error: ToolServerError) -> Diagnostic:
-        hint = error.hint
-        return finding(self._workflow, "BR403", ("mcp_servers", name), error.message, help=hint)
+        hint = None if error.hint is None else self._mask(error.hint)
+        return finding(self._workflow, "BR403", ("mcp_servers", name), self._mask(error.message), help=hint)
 
 
 def servers_used(workflow: Workflow) -> tuple[str, ...]:

@@ -55,13 +55,15 @@ async def _confirm(
     from runner.app.tool_start import ToolStart
     from runner.edges.process_group import Offspring
     from runner.edges.toolbox import make_toolbox
+    from runner.words.redact import Redactor
 
     folder, offspring = os.getcwd(), Offspring()  # noqa: PTH109 - a text is asked for
     boxes = {
         server.name: make_toolbox(server, folder=folder, environment=environment, offspring=offspring)
         for server in servers
     }
-    start = ToolStart(workflow, boxes)
+    secrets = {name: environment[name] for name in workflow.secrets if name in environment}
+    start = ToolStart(workflow, boxes, Redactor(secrets).text)
     confirmed = asyncio.ensure_future(start.confirm(lambda _: None))
     with interruptible(confirmed, offspring):
         try:

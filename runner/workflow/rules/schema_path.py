@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from runner.words.noun import noun
 from runner.words.suggest import nearest
 
 _MOST_BRANCHES = 64
+_DEEPEST = 64  # schemas within a schema, references among them
+_ANYTHING: Mapping[str, Any] = {}
 _COMBINING = ("$ref", "allOf", "anyOf", "oneOf")
 
 
@@ -32,55 +34,101 @@ _RANK = {"yes": 0, "maybe": 1, "no": 2}
 
 def follow(schema: Any, path: tuple[str | int, ...]) -> Answer:
     """Whether a value that fits ``schema`` can have something at ``path``."""
-    return _follow(schema, path, 0, schema)
+    return _Walk(schema, path).follow(schema, 0)
 
 
-def _follow(schema: Any, path: tuple[str | int, ...], depth: int, root: Any) -> Answer:
-    if depth == len(path):
-        return _YES
-    answers = [_step_into(branch, path, depth, root) for branch in _branches(schema, root)]
-    return min(answers, key=lambda answer: (_RANK[answer.verdict], -answer.depth), default=_YES)
+class _Walk:
+    """One path through one schema. What was found out is kept: alternatives that refer to each other multiply."""
+
+    __slots__ = ("answers", "known", "path", "root")
+
+    def __init__(self, root: Any, path: tuple[str | int, ...]) -> None:
+        self.root = root
+        self.path = path
+        self.answers: dict[tuple[int, int], Answer] = {}
+        """By the identity of a part of ``root`` (all of them live as long as it does), and the depth in the path."""
+        self.known: dict[int, list[Mapping[str, Any]]] = {}
+
+    def follow(self, schema: Any, depth: int) -> Answer:
+        """Whether a value that fits ``schema`` can have what is left of the path from ``depth`` on."""
+        if depth == len(self.path):
+            return _YES
+        place = (id(schema), depth)
+        if place not in self.answers:
+            found = [self._step_into(branch, depth) for branch in self._branches(schema, 0)]
+            self.answers[place] = min(found, key=lambda answer: (_RANK[answer.verdict], -answer.depth), default=_YES)
+        return self.answers[place]
+
+    def _branches(self, schema: Any, nested: int) -> list[Mapping[str, Any]]:
+        """The ways in which a value can fit, each as one schema: references followed, ``allOf`` merged."""
+        if not isinstance(schema, dict) or nested > _DEEPEST:
+            return [_ANYTHING]
+        if not any(key in schema for key in _COMBINING):
+            return [schema]
+        if id(schema) not in self.known:
+            self.known[id(schema)] = [_ANYTHING]  # what a schema that holds itself learns from itself
+            self.known[id(schema)] = self._combined(schema, nested + 1)
+        return self.known[id(schema)]
+
+    def _combined(self, schema: Mapping[str, Any], nested: int) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = [{key: value for key, value in schema.items() if key not in _COMBINING}]
+        together = list(schema.get("allOf") or ())
+        if "$ref" in schema:
+            together.append(_resolve(schema["$ref"], self.root))
+        for part in together:
+            found = _each_with_each(found, self._branches(part, nested))
+        choices = schema.get("anyOf") or schema.get("oneOf")
+        if choices:
+            found = _each_with_each(found, [one for choice in choices for one in self._branches(choice, nested)])
+        return found
+
+    def _step_into(self, schema: Mapping[str, Any], depth: int) -> Answer:
+        key = self.path[depth]
+        kinds = _kinds(schema)
+        if isinstance(key, int) and "object" not in kinds:
+            return self._item(schema, kinds, key, depth)
+        if "object" not in kinds:
+            return Answer(verdict="no", depth=depth, reason=f"is {_words(kinds)}, which has no `{key}`")
+        return self._property(schema, str(key), depth)
+
+    def _property(self, schema: Mapping[str, Any], key: str, depth: int) -> Answer:
+        named: Mapping[str, Any] = schema.get("properties") or {}
+        if key in named:
+            return self.follow(named[key], depth + 1)
+        for pattern, inner in (schema.get("patternProperties") or {}).items():
+            if _matches(pattern, key):
+                return self.follow(inner, depth + 1)
+        near = next(iter(nearest(key, named, 1)), None)
+        rest = schema.get("additionalProperties", True)
+        if rest is False:
+            has = ", ".join(f"`{name}`" for name in list(named)[:8])
+            reason = f"has no `{key}` ({f'it has {has}' if has else 'it is empty'})"
+            return Answer(verdict="no", depth=depth, near=near, reason=reason)
+        if isinstance(rest, dict) and rest:
+            return self.follow(rest, depth + 1)
+        return Answer(verdict="maybe", depth=depth, near=near)
+
+    def _item(self, schema: Mapping[str, Any], kinds: frozenset[str], index: int, depth: int) -> Answer:
+        if "string" in kinds:
+            return _YES  # a character of a text
+        if "array" not in kinds:
+            return Answer(verdict="no", depth=depth, reason=f"is {_words(kinds)}, which has no items")
+        first = schema.get("prefixItems")
+        if isinstance(first, list) and index < len(first):
+            return self.follow(first[index], depth + 1)
+        if schema.get("items") is False:
+            return Answer(verdict="no", depth=depth, reason=f"has no item {index}")
+        return self.follow(schema.get("items", _ANYTHING), depth + 1)
 
 
-def _branches(schema: Any, root: Any) -> list[Mapping[str, Any]]:
-    """The ways in which a value can fit, each as one schema: references followed, ``allOf`` merged."""
-    if not isinstance(schema, dict):
-        return [{}]
-    if not any(key in schema for key in _COMBINING):
-        return [schema]
-    found: list[Mapping[str, Any]] = []
-    for branch in _alternatives(schema, root, 0):
-        found.append(branch)
-        if len(found) > _MOST_BRANCHES:
-            return [{}]  # too many to judge: say nothing rather than something wrong
-    return found
-
-
-def _alternatives(schema: Any, root: Any, depth: int) -> Iterator[Mapping[str, Any]]:
-    if not isinstance(schema, dict) or depth > 16:
-        yield {}
-        return
-    own = {key: value for key, value in schema.items() if key not in _COMBINING}
-    parts = [own] if own else []
-    together = [*(schema.get("allOf") or ()), *([_resolve(schema["$ref"], root)] if "$ref" in schema else ())]
-    choices = schema.get("anyOf") or schema.get("oneOf") or ()
-    bases: list[Mapping[str, Any]] = [_merge(parts)]
-    for part in together:
-        bases = [_merge([base, more]) for base in bases for more in _alternatives(part, root, depth + 1)][
-            :_MOST_BRANCHES
-        ]
-    if not choices:
-        yield from bases
-        return
-    for choice in choices:
-        for more in _alternatives(choice, root, depth + 1):
-            yield from (_merge([base, more]) for base in bases)
+def _each_with_each(some: Sequence[Mapping[str, Any]], others: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    if len(some) * len(others) > _MOST_BRANCHES:
+        return [_ANYTHING]  # too many to judge: say nothing rather than something wrong
+    return [_merge((one, other)) for one in some for other in others]
 
 
 def _merge(schemas: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """One schema that asks for all of them, as far as paths go."""
-    if len(schemas) == 1:
-        return schemas[0]
     merged: dict[str, Any] = {}
     for schema in schemas:
         for key, value in schema.items():
@@ -97,51 +145,6 @@ def _resolve(reference: Any, root: Any) -> Any:
         key = part.replace("~1", "/").replace("~0", "~")
         value = value.get(key) if isinstance(value, dict) else None
     return value
-
-
-def _step_into(schema: Mapping[str, Any], path: tuple[str | int, ...], depth: int, root: Any) -> Answer:
-    key = path[depth]
-    kinds = _kinds(schema)
-    if isinstance(key, int) and "object" not in kinds:
-        return _item(schema, kinds, path, depth, root)
-    if "object" not in kinds:
-        return Answer(verdict="no", depth=depth, reason=f"is {_words(kinds)}, which has no `{key}`")
-    return _property(schema, str(key), path, depth, root)
-
-
-def _property(schema: Mapping[str, Any], key: str, path: tuple[str | int, ...], depth: int, root: Any) -> Answer:
-    named: Mapping[str, Any] = schema.get("properties") or {}
-    if key in named:
-        return _follow(named[key], path, depth + 1, root)
-    for pattern, inner in (schema.get("patternProperties") or {}).items():
-        if _matches(pattern, key):
-            return _follow(inner, path, depth + 1, root)
-    near = next(iter(nearest(key, named, 1)), None)
-    rest = schema.get("additionalProperties", True)
-    if rest is False:
-        has = ", ".join(f"`{name}`" for name in list(named)[:8])
-        return Answer(
-            verdict="no", depth=depth, near=near, reason=f"has no `{key}` ({f'it has {has}' if has else 'it is empty'})"
-        )
-    if isinstance(rest, dict) and rest:
-        return _follow(rest, path, depth + 1, root)
-    return Answer(verdict="maybe", depth=depth, near=near)
-
-
-def _item(
-    schema: Mapping[str, Any], kinds: frozenset[str], path: tuple[str | int, ...], depth: int, root: Any
-) -> Answer:
-    if "string" in kinds:
-        return _YES  # a character of a text
-    if "array" not in kinds:
-        return Answer(verdict="no", depth=depth, reason=f"is {_words(kinds)}, which has no items")
-    index = path[depth]
-    first = schema.get("prefixItems")
-    if isinstance(first, list) and isinstance(index, int) and index < len(first):
-        return _follow(first[index], path, depth + 1, root)
-    if schema.get("items") is False:
-        return Answer(verdict="no", depth=depth, reason=f"has no item {index}")
-    return _follow(schema.get("items", {}), path, depth + 1, root)
 
 
 def _matches(pattern: str, key: str) -> bool:

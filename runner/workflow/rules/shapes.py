@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from runner.words.diagnostics import Diagnostic
+from runner.words.schemas import check_schema
 from runner.words.spans import Path, show_path
 from runner.workflow.rules.schema_path import Answer, follow
 from runner.workflow.rules.view import StepView, Use, View
@@ -48,7 +49,7 @@ def _answers(view: View) -> Iterator[tuple[Use, int, Answer, StepView | None]]:
             continue
         whole = use.path[:start]
         if whole not in schemas:
-            schemas[whole] = inputs[str(whole[1])] if step is None else _answer_schema(view, step)
+            schemas[whole] = _input_schema(inputs[str(whole[1])]) if step is None else _answer_schema(view, step)
         if use.path not in known:
             known[use.path] = follow(schemas[whole], use.path[start:])
         yield use, start, known[use.path], step
@@ -61,7 +62,16 @@ def _answer_schema(view: View, step: StepView) -> Any:
     if "output" not in step.data:
         return _TEXT
     schema = view.output_schema(step)
-    return {} if schema is None else schema
+    return {} if schema is None else _legal(schema)
+
+
+def _input_schema(declared: Any) -> Any:
+    return _legal({key: value for key, value in declared.items() if key != "default"})
+
+
+def _legal(schema: Any) -> Any:
+    """The schema, if it is one; what is wrong with it is told by BR226, and no path can be followed into it."""
+    return {} if check_schema(schema) else schema
 
 
 def _way_out(step: StepView) -> str | None:

@@ -59,7 +59,9 @@ def _inputs(view: View) -> tuple[str, ...]:
 
 
 def _wrong_step(view: View, use: Use) -> Iterable[Diagnostic]:
-    if len(use.path) < 2:
+    if len(use.path) < 2:  # no step would be waited for, so what is there would be a matter of time
+        message = "`steps` cannot be read as a whole, nor by a name that is only known in the run"
+        yield view.finding("BR207", message, view.use_span(use), help=f"name the step that is meant: {_existing(view)}")
         return
     name = str(use.path[1])
     step = view.by_id.get(name)

@@ -6,39 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-
-from runner.words.errors import WorkflowError
-from runner.workflow.load import Loaded, load
-
-
-def findings(tmp_path: Path, body: str) -> list[str]:
-    """``code line:column message | help`` of each finding of a file with this body."""
-    file = tmp_path / "x.yaml"
-    file.write_text(f"version: 1\nname: x\n{body}", encoding="utf-8")
-    try:
-        found = load(str(file)).warnings
-    except WorkflowError as error:
-        found = error.diagnostics
-    lines = []
-    for one in found:
-        place = f"{one.span.line}:{one.span.column}" if one.span else "-"
-        notes = "".join(f" ({note.message} {note.span.line})" for note in one.notes if note.span)
-        lines.append(f"{one.code} {place} {one.message}{f' | {one.help}' if one.help else ''}{notes}")
-    return lines
-
-
-def loaded(tmp_path: Path, body: str) -> Loaded:
-    file = tmp_path / "x.yaml"
-    file.write_text(f"version: 1\nname: x\n{body}", encoding="utf-8")
-    return load(str(file))
-
-
-def steps(*bodies: str) -> str:
-    """Steps a, b, c … with these lines each."""
-    text = "steps:\n"
-    for name, body in zip("abcdefgh", bodies, strict=False):
-        text += f"  - id: {name}\n" + "".join(f"    {line}\n" for line in body.splitlines())
-    return text
+from kit.rule_text import findings, loaded, steps
 
 
 def needs(*ids: str) -> str:
@@ -304,6 +272,11 @@ def test_what_is_unused_is_a_warning(tmp_path: Path) -> None:
         "BR231 7:3 nothing uses the MCP server `files`",
         "BR231 8:3 nothing uses the MCP server `git`",
     ]
+
+
+def test_an_input_in_braces_where_none_belong_is_used(tmp_path: Path) -> None:
+    body = "inputs: {p: {type: boolean, default: true}}\n" + steps("task: x\nwhen: '{{ inputs.p }}'")
+    assert [line.split(" ")[0] for line in findings(tmp_path, body)] == ["BR225"]
 
 
 def test_schemas_and_defaults(tmp_path: Path) -> None:

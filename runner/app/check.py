@@ -10,7 +10,7 @@ from runner.app.prepare import Prepared, known_inputs, open_models, plan_of
 from runner.app.request import OFFLINE, CheckRequest
 from runner.app.servers import Asked, asked_servers
 from runner.app.surroundings import TOLERATED, survey
-from runner.app.tools import confirm_tools
+from runner.app.tools import confirm_tools, not_startable, startable
 from runner.chat.catalogue import Catalogue
 from runner.plan.make import needs_models
 from runner.plan.overrides import Overrides, parse_overrides, refuse_unknown_aliases
@@ -41,7 +41,7 @@ class Report:
 class _File:
     """A file under check: what is wrong with itself, what this machine lacks, and what could not be judged.
 
-    ``unreachable`` says that a tool server did not start.
+    ``started`` are the tool servers that were asked; ``unreachable`` says that one of them did not start.
     """
 
     name: str
@@ -50,6 +50,7 @@ class _File:
     faults: tuple[Diagnostic, ...] = ()
     lacks: tuple[Diagnostic, ...] = ()
     open: tuple[str, ...] = ()
+    started: tuple[str, ...] = ()
     unreachable: bool = False
 
 
@@ -95,13 +96,19 @@ def _judge(file: _File, catalogue: Catalogue | None) -> _File:
 
 
 def _with_tools(file: _File, environment: Mapping[str, str]) -> _File:
-    if file.prepared is None:
+    prepared = file.prepared
+    if prepared is None:
         return file
+    unknown = map(_NOT_STARTED.format, not_startable(prepared, environment))
+    file = replace(file, started=startable(prepared, environment), open=(*file.open, *unknown))
     try:
-        return replace(file, lacks=(*file.lacks, *confirm_tools(file.prepared, environment)))
+        return replace(file, lacks=(*file.lacks, *confirm_tools(prepared, environment)))
     except CannotServeError as error:
         unreachable = error.exit_code == Exit.OUTSIDE
         return replace(file, lacks=(*file.lacks, *error.diagnostics), unreachable=unreachable)
+
+
+_NOT_STARTED = "the server `{}` depends on inputs that are not given; it was not started, and its tools are not known"
 
 
 def _ask(
@@ -147,8 +154,9 @@ def _looked_for(request: CheckRequest, files: Sequence[_File]) -> Iterator[str]:
     commands = {name for one in prepared for name in one.surroundings.commands}
     if commands:
         yield f"{counted(len(commands), 'command')} of tool servers found"
-    if request.tools:
-        yield "every tool that a step names found"
+    started = sum(len(file.started) for file in files)
+    if started:
+        yield f"the tools of {counted(started, 'server')} found"
 
 
 def counted(number: int, what: str) -> str:

@@ -204,14 +204,18 @@ class _Run:
 
     def _report(self, outcome: Mapping[str, Any], place: str) -> None:
         """How it ended, to stderr; the outputs, or the whole result for machines, to stdout."""
-        if not self._request.quiet and not self._told_elsewhere:
-            tell(closing_text(outcome, journal=place, colour=self._colour()))
+        told = not self._request.quiet and not self._told_elsewhere
+        on_terminal = sys.stderr.isatty()
+        if told:
+            gap = "\n" if on_terminal else ""  # between the progress and the end
+            tell(gap + closing_text(outcome, journal=place, colour=self._colour()))
         if self._request.output == "json":
-            say(result_json(outcome))
-        elif outcome["status"] == "succeeded":
-            if sys.stdout.isatty() and sys.stderr.isatty():
-                tell("\n")
-            say(outputs_text(outcome))
+            text = result_json(outcome)
+        else:
+            text = outputs_text(outcome) if outcome["status"] == "succeeded" else ""
+        if told and text and on_terminal and sys.stdout.isatty():
+            tell("\n")
+        say(text)
 
     def _display(self) -> Display:
         return make_display(sys.stderr, self._environment, quiet=self._request.quiet, is_tty=sys.stderr.isatty())

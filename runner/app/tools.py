@@ -14,7 +14,7 @@ from runner.workflow.model import Server, Workflow
 def confirm_tools(prepared: Prepared, environment: Mapping[str, str]) -> tuple[Diagnostic, ...]:
     """Start every tool server that a step uses, all at once, list their tools, end them; returns the warnings.
 
-    Servers whose client file is at fault, or whose templates read inputs that are not given, are left out.
+    Servers whose client file is at fault are left out, and those that ``not_startable`` names.
 
     Raises:
         ToolsUnreachableError: servers did not start (BR403).
@@ -23,17 +23,31 @@ def confirm_tools(prepared: Prepared, environment: Mapping[str, str]) -> tuple[D
     """
     import asyncio
 
-    from runner.app.tool_start import servers_used
-
-    used = servers_used(prepared.workflow)
-    servers = [prepared.surroundings.servers[name] for name in used if name in prepared.surroundings.servers]
-    ready = [server for server in (_ready(server, prepared, environment) for server in servers) if server is not None]
+    ready = [server for server in _rendered(prepared, environment).values() if server is not None]
     if not ready:
         return ()
     try:
         return asyncio.run(_confirm(prepared.workflow, ready, environment))
     except asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+def startable(prepared: Prepared, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of the tool servers that ``confirm_tools`` starts."""
+    return tuple(name for name, server in _rendered(prepared, environment).items() if server is not None)
+
+
+def not_startable(prepared: Prepared, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The names of those that it leaves out, because their templates read inputs that are not given."""
+    return tuple(name for name, server in _rendered(prepared, environment).items() if server is None)
+
+
+def _rendered(prepared: Prepared, environment: Mapping[str, str]) -> dict[str, Server | None]:
+    from runner.app.tool_start import servers_used
+
+    servers = prepared.surroundings.servers
+    used = (name for name in servers_used(prepared.workflow) if name in servers)
+    return {name: _ready(servers[name], prepared, environment) for name in used}
 
 
 def _ready(server: Server, prepared: Prepared, environment: Mapping[str, str]) -> Server | None:

@@ -41,6 +41,7 @@ _STYLES: Mapping[Mood, str] = {"plain": "dim", "good": "green", "warning": "yell
 _SCROLLED = (StepFinished, StepRetried, StepWarned, ToolServerDied)
 _TAIL = 400  # characters of an answer that are kept to show its end
 _FRAMES_A_SECOND = 8
+_LONG = 1.0  # seconds without a step, after which the picture says what it waits for
 
 
 @dataclass(slots=True, kw_only=True)
@@ -185,7 +186,10 @@ class LivePicture:
         total = state.usage.total
         if total:
             counts.append(show_tokens(total))
-        elapsed = show_seconds(now - self._begun.get("", now))
+        since = now - self._begun.get("", now)
+        if since >= _LONG and all(step.status == "waiting" for step in steps):  # nothing else takes so long
+            counts.append("waiting for tool servers")
+        elapsed = show_seconds(since)
         return f" {one_line(state.workflow)}  {', '.join(counts)}, {elapsed}"
 
     def _names(self) -> int:

@@ -102,6 +102,22 @@ def test_more_steps_than_lines(stage, entries):
     )
 
 
+def test_a_slow_beginning_says_what_it_waits_for(stage, entries):
+    scene = stage()
+    start, first = entries(
+        [
+            RunStarted(workflow="slow", file="slow.yaml", inputs={}, steps=("a", "b")),
+            StepStarted(step="a", kind="run"),
+        ]
+    )
+    scene.play([start])
+    assert scene.frame == " slow  0 of 2 steps done, 0.0s"
+    scene.now += 1.5
+    assert scene.frame == " slow  0 of 2 steps done, waiting for tool servers, 1.5s"
+    scene.play([first])
+    assert scene.frame.split("\n")[-1] == " slow  0 of 2 steps done, 2.0s"
+
+
 def test_tokens_per_second_need_half_a_second(stage, story):
     scene = stage()
     scene.play(story[:5])

@@ -236,6 +236,20 @@ def test_tools_are_started_and_listed_on_demand(command: Command, tmp_path: Path
     assert command("t.yaml", "--dry-run", "--tools")[0] == 5
 
 
+def test_a_server_that_needs_an_input_is_not_started_and_that_is_said(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text(
+        "version: 1\nname: t\ninputs:\n  where: {type: string}\nmcp_servers:\n"
+        "  files: {builtin: files, root: .}\n  far: {builtin: files, root: '{{ inputs.where }}'}\n"
+        "steps:\n  - {id: a, model: qwen/coder, mcp_servers: [files, far], task: Go.}\n"
+    )
+    assert command("check", "t.yaml", "--tools") == (
+        0,
+        "1 workflow checked, nothing to complain about (1 model found, the tools of 1 server found)\n",
+        "t.yaml: the server `far` depends on inputs that are not given; it was not started,"
+        " and its tools are not known\n",
+    )
+
+
 def test_the_simulator_stands_in_for_every_server(command: Command, tmp_path: Path, nobody: str) -> None:
     (tmp_path / "s.sim.yaml").write_text(json.dumps(MODELS))
     assert command("check", "w/good.yaml", "--simulate", "s.sim.yaml", endpoint=nobody)[0] == 0

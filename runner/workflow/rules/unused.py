@@ -7,6 +7,8 @@ from typing import Any
 
 from runner.words.diagnostics import Diagnostic
 from runner.words.spans import Path
+from runner.words.templates import has_template
+from runner.workflow.rules.places import Place
 from runner.workflow.rules.view import View
 
 
@@ -48,10 +50,15 @@ def _unused(view: View) -> Iterator[tuple[str, str, Path]]:
 
 def _read(view: View, root: str) -> set[str] | None:
     """The names read below ``root``; None if all of them might be: a template is broken, or takes the whole mapping."""
-    if any(problem.kind == "syntax" for place in view.places for problem in place.inspection.problems):
+    if any(_is_broken(place) for place in view.places):
         return None
     paths = [use.path for use in view.uses if use.path[0] == root]
     return None if any(len(path) == 1 for path in paths) else {str(path[1]) for path in paths}
+
+
+def _is_broken(place: Place) -> bool:
+    in_braces = place.bare and has_template(place.source)
+    return in_braces or any(problem.kind == "syntax" for problem in place.inspection.problems)
 
 
 def _models_used(view: View) -> Iterator[str]:

@@ -193,7 +193,8 @@ def _above(what: str, floor: float, ours: float, most: float) -> Figure:
 
 def _absolute(what: str, floor: Medians, ours: Medians, most: float | None) -> Figure:
     return Figure(
-        what=what, floor=_ms(floor.seconds), ours=_ms(ours.seconds), compared=f"{ours.seconds / floor.seconds:.2f}x",
+        what=what, floor=_ms(floor.seconds), ours=_ms(ours.seconds),
+        compared=f"{ours.seconds / floor.seconds:.2f}x (processor {_ms(ours.processor)})",
         mark=f"at most {most:g} s" if most else "–", holds=ours.seconds <= most if most else None,
     )  # fmt: skip
 

@@ -6,14 +6,13 @@ of what the OpenAI interface promises may be missing, null, empty or repeated.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from runner.chat.messages import ChatAnswer, ChatRequest, Delta, FinishReason, OnDelta, Usage
 from runner.chat.thinking import ThinkingSplitter, split_lone_end
-from runner.chat.tool_calls import ToolCallAssembler
+from runner.chat.tool_calls import ToolCallAssembler, is_json
 from runner.words.errors import LLMResponseError
 
 _SUFFIX = re.compile(r"(?:@[^/]*|:\d+|:latest)$")
@@ -141,7 +140,7 @@ class AnswerAssembler:
         content, reasoning = "".join(self._content), "".join(self._reasoning)
         if not reasoning:
             reasoning, content = split_lone_end(content)
-        if self._request.schema is not None and not content.strip() and _is_json(reasoning):
+        if self._request.schema is not None and not content.strip() and is_json(reasoning):
             return reasoning, ""  # known fault of reasoning models under a grammar: the JSON lands in the thinking
         return content, reasoning
 
@@ -199,14 +198,6 @@ def _text(value: object) -> str:
     parts = value if isinstance(value, list) else [value]
     texts = (part.get("text") for part in parts if isinstance(part, Mapping))
     return "".join(text for text in texts if isinstance(text, str))
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return False
-    return True
 
 
 def _ids_of(request: ChatRequest) -> frozenset[str]:

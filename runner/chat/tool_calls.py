@@ -55,7 +55,7 @@ class ToolCallAssembler:
         JSON. Calls without a name are left out too. Ids that are empty, repeated or taken are replaced.
         """
         calls = [call for call in self._calls if call.name]
-        dropped = bool(cut and calls and not _is_json(calls[-1].arguments))
+        dropped = bool(cut and calls and not is_json(calls[-1].arguments))
         if dropped:
             calls.pop()
         ids = self._free_ids()
@@ -103,7 +103,7 @@ def _is_another(known: _Growing, call_id: str, name: str, arguments: str) -> boo
     """Whether a piece at a known index begins another call: it has another id, or none and a whole call precedes."""
     if call_id and known.id:
         return call_id != known.id
-    return bool(name and known.name and arguments.startswith("{") and _is_json(known.arguments))
+    return bool(name and known.name and arguments.startswith("{") and is_json(known.arguments))
 
 
 def _word(value: object) -> str:
@@ -123,7 +123,8 @@ def _json(value: object) -> str:
     return "" if value is None else json.dumps(value)
 
 
-def _is_json(text: str) -> bool:
+def is_json(text: str) -> bool:
+    """Whether the text is one whole JSON value."""
     try:
         json.loads(text)
     except (ValueError, RecursionError):

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from runner import __version__
 from runner.chat.toolbox import ServerFacts, Tool, ToolResult
-from runner.edges.mcp_link import Link, load_sdk, root_cause
+from runner.edges.mcp_link import Link, load_sdk
 from runner.edges.mcp_results import failed, result_of, tools_of
-from runner.words.errors import ToolServerError
+from runner.words.errors import ToolServerError, root_cause
 from runner.words.units import show_seconds
 from runner.workflow.model import Server
 

@@ -49,10 +49,3 @@ def _load_sdk() -> None:
         logger = logging.getLogger(name)
         if not logger.handlers:
             logger.addHandler(logging.NullHandler())
-
-
-def root_cause(error: BaseException) -> BaseException:
-    """The first real error inside nested exception groups, which is how the SDK hands most of them on."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

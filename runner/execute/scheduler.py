@@ -13,6 +13,7 @@ from runner.execute.step import run_step
 from runner.execute.world import World
 from runner.plan.plan import Plan, PlannedStep
 from runner.record.events import StepFinished
+from runner.words.errors import root_cause
 
 
 class Scheduler:
@@ -50,7 +51,7 @@ class Scheduler:
             async with anyio.create_task_group() as group:
                 await self._start_ready(group)
         except BaseExceptionGroup as failures:
-            raise _only(failures) from failures
+            raise root_cause(failures) from failures
         except anyio.get_cancelled_exc_class():
             self._end_rest("the run was interrupted")
             raise
@@ -112,10 +113,3 @@ def _readable(finished: StepFinished) -> dict[str, Any]:
     """What templates may read of a finished step."""
     error = finished.error and {"kind": finished.error["kind"], "message": finished.error["message"]}
     return {"output": finished.output, "status": finished.status, "error": error, **finished.extras}
-
-
-def _only(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    failure: BaseException = failures
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    return failure

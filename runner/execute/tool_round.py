@@ -13,7 +13,7 @@ from runner.chat.toolbox import Tool, ToolResult
 from runner.execute.spill import keep_blobs, shorten
 from runner.execute.world import World
 from runner.record.events import ToolCalled, ToolReturned
-from runner.words.errors import ToolServerError
+from runner.words.errors import ToolServerError, root_cause
 from runner.words.noun import noun
 from runner.words.suggest import nearest
 from runner.workflow.model import Effect, Step
@@ -115,7 +115,7 @@ class ToolRound:
                     for index, call in enumerate(calls):
                         group.start_soon(one, index, call)
             except BaseExceptionGroup as failures:
-                raise _first(failures) from failures
+                raise root_cause(failures) from failures
         for index in range(len(calls)):
             self._memory.note(answers[index])
         return tuple(Message("tool", answers[i].text, tool_call_id=call.id) for i, call in enumerate(calls))
@@ -237,11 +237,3 @@ def _readable(arguments: str) -> Any:
 
 def _fold(name: str) -> str:
     return "".join(c for c in name.casefold() if c.isalnum())
-
-
-def _first(failures: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first real failure of a group."""
-    failure: BaseException = failures
-    while isinstance(failure, BaseExceptionGroup):
-        failure = failure.exceptions[0]
-    return failure

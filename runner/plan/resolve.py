@@ -89,7 +89,8 @@ def _the_one_loaded(
     if loaded:
         names = ", ".join(f"`{found.entry.key}`" for found in loaded)
         why = f"no model is named for step `{step_id}`, and {len(loaded)} are loaded: {names}"
-        ways = "name one of them: `--model ID` for this run, or `defaults: {model: ID}` in the file"
+        first = loaded[0].entry.key
+        ways = f"name one of them: `--model {first}` for once, or `defaults: {{model: {first}}}` in the file"
         notes: tuple[Note, ...] = ()
     else:
         why = f"no model is named for step `{step_id}`, and none is loaded"

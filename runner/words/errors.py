@@ -232,3 +232,10 @@ class LLMAuthenticationError(LLMError):
     """The token is missing or refused."""
 
     kind: FailureKind = "auth"
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The first real error inside nested exception groups: task groups hand on whatever ended them in such."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

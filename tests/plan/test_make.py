@@ -84,7 +84,7 @@ def test_none_or_several_loaded_models_are_no_choice(
     other = ModelEntry(key="other", type="llm", loaded=True)
     assert missing(workflow(step("a")), catalogue([THINKER, other])) == [
         "error BR302 (10, 5) no model is named for step `a`, and 2 are loaded: `mistral/thinker`, `other`"
-        " | name one of them: `--model ID` for this run, or `defaults: {model: ID}` in the file"
+        " | name one of them: `--model mistral/thinker` for once, or `defaults: {model: mistral/thinker}` in the file"
     ]
     assert missing(workflow(step("a")), catalogue([CODER, EMBED])) == [
         "error BR302 (10, 5) no model is named for step `a`, and none is loaded"

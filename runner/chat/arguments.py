@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from runner.words.json_text import read_json
 from runner.words.schemas import complaints
 from runner.words.spans import show_path
 
@@ -36,10 +37,10 @@ def _parse(text: str) -> dict[str, Any]:
     if not text.strip():
         return {}
     try:
-        value = json.loads(text)
+        value = read_json(text)
         if isinstance(value, str):  # JSON inside JSON, a common slip
-            value = json.loads(value) if value.strip() else {}
-    except (ValueError, RecursionError) as error:  # RecursionError: about a thousand brackets deep
+            value = read_json(value) if value.strip() else {}
+    except ValueError as error:
         raise ValueError(f"the arguments are not valid JSON: {error}") from error
     if value is None:
         return {}
@@ -82,7 +83,7 @@ def _coerce(value: Any, schema: Mapping[str, Any]) -> Any:
     if not types:
         return value
     if isinstance(value, str) and "string" not in types:
-        return _from_text(value.strip(), types, value)
+        value = _from_text(value.strip(), types, value)
     if isinstance(value, float) and value.is_integer() and "integer" in types and "number" not in types:
         return int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and types == {"string"}:
@@ -95,9 +96,7 @@ def _coerce(value: Any, schema: Mapping[str, Any]) -> Any:
 def _from_text(text: str, types: frozenset[str], original: Any) -> Any:
     """A text as one of the wanted types, if it plainly is one."""
     try:
-        value = json.loads(text)
-    except RecursionError:
-        return original
+        value = read_json(text)
     except ValueError:
         lowered = text.casefold()
         if "boolean" in types and lowered in ("true", "false"):

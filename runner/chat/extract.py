@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from runner.words.json_text import DECODER, read_json
+
 _FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)\n\s*```", re.DOTALL)
 _THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
-_DECODER = json.JSONDecoder()
 _TRIED = 20
 _SEARCHED = 100_000  # characters; each bracket that opens nothing costs a try
 
@@ -28,9 +28,9 @@ def extract_json(text: str, fits: Callable[[Any], bool] = lambda _: True) -> Any
     if not text:
         raise ValueError("the answer is empty, JSON was asked for")
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:  # RecursionError: about a thousand brackets deep
-        reason: Exception = error
+        return read_json(text)
+    except ValueError as error:
+        reason = error
     found = []
     for value in itertools.islice(_candidates(text), _TRIED):
         if fits(value):
@@ -46,14 +46,14 @@ def extract_json(text: str, fits: Callable[[Any], bool] = lambda _: True) -> Any
 def _candidates(text: str) -> Iterator[Any]:
     """What can be read as JSON: fenced blocks, then objects and lists that are no part of one before."""
     for block in _FENCE.findall(text):
-        with contextlib.suppress(ValueError, RecursionError):
-            yield json.loads(block)
+        with contextlib.suppress(ValueError):
+            yield read_json(block)
     end = 0
     for match in re.finditer(r"[{\[]", text):
         if match.start() < end:
             continue
         try:
-            value, end = _DECODER.raw_decode(text, match.start())
+            value, end = DECODER.raw_decode(text, match.start())
         except RecursionError:
             return  # whatever comes next is a part of the same nest
         except ValueError:

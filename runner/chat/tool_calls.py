@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from runner.chat.messages import ToolCall
+from runner.words.json_text import read_json
 
 _FIRST_OWN_ID = 100_000_001
 """Ids that we give have nine digits: the templates of the Mistral family insist on nine characters."""
@@ -126,7 +127,7 @@ def _json(value: object) -> str:
 def is_json(text: str) -> bool:
     """Whether the text is one whole JSON value."""
     try:
-        json.loads(text)
-    except (ValueError, RecursionError):
+        read_json(text)
+    except ValueError:
         return False
     return True

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from runner.chat.messages import ChatRequest, Message, ToolCall, ToolSpec
+from runner.words.json_text import read_json
 
 _LOWEST_FIRST = ("low", "medium", "high", "on")
 
@@ -77,11 +78,7 @@ def valid_arguments(text: str) -> str:
     letter, so that the server finds the prompt in its cache.
     """
     try:
-        value = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        value = read_json(text)
+    except ValueError:
         return "{}"
     return text if isinstance(value, dict) else "{}"
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)

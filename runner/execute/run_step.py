@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from runner.execute.worker import Outcome
 from runner.execute.world import CommandResult, World
 from runner.record.events import CommandRan
 from runner.words.errors import BridgeError, StepError
+from runner.words.json_text import read_json
 from runner.words.schemas import complaints
 from runner.words.spans import show_path
 from runner.words.templates import render_text
@@ -99,10 +99,10 @@ class RunWorker:
         if not self._work.parse_json and schema is None:
             return text
         try:
-            value = json.loads(text)
-        except (ValueError, RecursionError) as error:  # RecursionError: a thousand brackets deep
-            why = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-            raise StepError("invalid_output", f"stdout of `{self._shown()}` is not JSON: {why}", hint=_JSON) from error
+            value = read_json(text)
+        except ValueError as error:
+            wrong = f"stdout of `{self._shown()}` is not JSON: {error}"
+            raise StepError("invalid_output", wrong, hint=_JSON) from error
         found = complaints(schema, value) if schema is not None else ()
         if found:
             lines = "; ".join(f"{show_path(c.path) or 'the value'}: {c.message}" for c in found)

@@ -14,6 +14,7 @@ from runner.execute.spill import keep_blobs, shorten
 from runner.execute.world import World
 from runner.record.events import ToolCalled, ToolReturned
 from runner.words.errors import ToolServerError, root_cause
+from runner.words.json_text import read_json
 from runner.words.noun import noun
 from runner.words.suggest import nearest
 from runner.workflow.model import Effect, Step
@@ -230,8 +231,8 @@ def _death(server: str, error: ToolServerError) -> str:
 def _readable(arguments: str) -> Any:
     """The arguments of a call that is not made: as JSON if they are, else as they were written."""
     try:
-        return json.loads(arguments)
-    except (ValueError, RecursionError):
+        return read_json(arguments)
+    except ValueError:
         return arguments
 
 

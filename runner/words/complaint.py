@@ -91,8 +91,8 @@ def word(miss: Miss) -> Iterator[Complaint]:
             yield _complaint(miss, message, names)
     else:
         said = _WORDS.get(miss.keyword)
-        message = said(miss.expected, miss.instance) if said else f"breaks the rule `{miss.keyword}` of the schema"
-        yield _complaint(miss, message)
+        general = f"breaks the rule `{miss.keyword.rstrip()}` of the schema"
+        yield _complaint(miss, said(miss.expected, miss.instance) if said else general)
 
 
 def _complaint(miss: Miss, message: str, names: tuple[str, ...] = ()) -> Complaint:

@@ -1,9 +1,36 @@
-"""A JSON value as text: what a template prints, what an argument list gets."""
+"""JSON as text, there and back: what a model, a command or a person wrote, and what a template prints."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NoReturn
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"the number {text[:40]} is too large")
+    return number
+
+
+DECODER = json.JSONDecoder(parse_constant=_refuse, parse_float=_finite)
+"""Reads JSON and nothing else: Python's own takes ``NaN`` and ``Infinity``, and makes infinity of ``1e999``."""
+
+
+def read_json(text: str) -> Any:
+    """The JSON value that the text is.
+
+    Raises:
+        ValueError: it is none; or one that is nested about a thousand levels deep, or holds a number that is too large.
+    """
+    try:
+        return DECODER.decode(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
 
 
 def write_json(value: Any, *, indent: int | None = None) -> str:

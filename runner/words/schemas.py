@@ -251,8 +251,8 @@ def _foreign_references(schema: Any, path: Path) -> Iterator[Complaint]:
 def _against_metaschema(schema: Any) -> tuple[Complaint, ...]:
     import jsonschema
 
-    dialect = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
     try:
+        dialect = jsonschema.validators.validator_for(schema, default=jsonschema.Draft202012Validator)
         found = [_miss(error) for error in dialect(dialect.META_SCHEMA).iter_errors(schema)]
     except Exception:  # whatever stops the explanation, the judge's own words remain
         return ()

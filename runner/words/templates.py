@@ -78,8 +78,8 @@ def evaluate(expression: str, names: Names) -> Json:
     if hole is not None:
         try:
             return _value(hole, names)
-        except MissingError:
-            pass  # the sandbox says what is missing
+        except (MissingError, ValueError):
+            pass  # the sandbox says what is missing, or is no JSON
     from runner.words.template_run import run_expression
 
     return run_expression(expression, names)
@@ -99,8 +99,8 @@ def _render(source: str, names: Names) -> Json:
     if parts is not None:
         try:
             return _fill(parts, names)
-        except MissingError:
-            pass  # the sandbox says what is missing
+        except (MissingError, ValueError):
+            pass  # the sandbox says what is missing, or is no JSON
     from runner.words.template_run import run_template
 
     return run_template(source, names)

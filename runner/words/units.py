@@ -16,7 +16,7 @@ def parse_duration(text: str) -> float:
     Raises:
         ValueError: not a whole number followed by ms, s, m or h, or zero.
     """
-    match = re.fullmatch(r"(\d{1,9})(ms|s|m|h)", text)
+    match = re.fullmatch(r"([0-9]{1,9})(ms|s|m|h)", text)
     if match is None or int(match[1]) == 0:
         raise ValueError(f"`{text}` is not a duration")
     return int(match[1]) * _SECONDS[match[2]]
@@ -28,7 +28,7 @@ def parse_size(text: str) -> int:
     Raises:
         ValueError: not a whole number followed by B, KB, MB or GB, or zero.
     """
-    match = re.fullmatch(r"(\d{1,12})(B|KB|MB|GB)", text)
+    match = re.fullmatch(r"([0-9]{1,12})(B|KB|MB|GB)", text)
     if match is None or int(match[1]) == 0:
         raise ValueError(f"`{text}` is not a size")
     return int(match[1]) * _BYTES[match[2]]
@@ -36,7 +36,7 @@ def parse_size(text: str) -> int:
 
 def show_seconds(seconds: float) -> str:
     """Seconds for people: ``0.4s``, ``12s``, ``3m05s``, ``2h10m``."""
-    if seconds < 10:
+    if seconds < 9.95:  # what is more would be shown as 10.0s
         return f"{seconds:.1f}s"
     whole = round(seconds)
     if whole < 60:
@@ -50,9 +50,11 @@ def show_seconds(seconds: float) -> str:
 
 def show_bytes(count: int) -> str:
     """Bytes for people: ``512 B``, ``3.4 KB``, ``19.0 GB``."""
-    size = float(count)
-    for unit in ("B", "KB", "MB", "GB"):
-        if size < 1024 or unit == "GB":
-            return f"{int(size)} B" if unit == "B" else f"{size:.1f} {unit}"
+    if count < 1024:
+        return f"{count} B"
+    size = count / 1024
+    for unit in ("KB", "MB"):
+        if size < 1023.95:  # what is more would be shown as 1024.0
+            return f"{size:.1f} {unit}"
         size /= 1024
-    raise AssertionError("unreachable: GB ends the loop")
+    return f"{size:.1f} GB"

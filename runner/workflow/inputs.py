@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from runner.words.errors import UsageError
+from runner.words.json_text import read_json
 from runner.words.schemas import complaints, is_valid
 from runner.words.spans import show_path
 from runner.words.suggest import did_you_mean
@@ -155,18 +156,14 @@ def _types_of_choices(schema: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _read_as(kind: str, text: str) -> Any:
     try:
-        value = json.loads(text, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
+        value = read_json(text)
+    except ValueError:
         return _NOT_ONE
     if isinstance(value, bool) and kind != "boolean":
         return _NOT_ONE
     if kind == "integer" and isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, _CLASSES.get(kind, ())) else _NOT_ONE
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
 
 
 def _fitting(declared: Input, value: Json, *, hint: str) -> Json:

@@ -1,8 +1,24 @@
-"""Puts ``tests/`` on the path, so that tests share what lies in ``tests/kit``."""
+"""Puts ``tests/`` on the path, so that tests share what lies in ``tests/kit``; decides which processes are measured."""
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def measurement() -> Iterator[Mapping[str, str]]:
+    """What makes a Python process measure its coverage, taken out of our own environment.
+
+    It costs a process a quarter of a second, so only those get it that it is given to.
+    """
+    names = [name for name in os.environ if name.startswith("COVERAGE_PROCESS")]
+    taken = {name: os.environ.pop(name) for name in names}
+    yield taken
+    os.environ.update(taken)

@@ -16,9 +16,14 @@ Turns = list[dict[str, Any]]
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    """An empty project; no server is reachable from it unless ``serve`` is used."""
+def project(tmp_path: Path, request: pytest.FixtureRequest, measurement: Mapping[str, str]) -> Iterator[Project]:
+    """An empty project; no server is reachable from it unless ``serve`` is used.
+
+    Its commands count for the coverage, unless the test is marked ``unmeasured``: coverage writes a file at the end.
+    """
     project = Project(tmp_path)
+    if request.node.get_closest_marker("unmeasured") is None:
+        project.environment.update(measurement)
     yield project
     project.close()
 

@@ -12,6 +12,7 @@ from syrupy.assertion import SnapshotAssertion
 
 from runner.workflow.rules.unbuilt import DEFAULTS, MODEL, SERVER, STEP, TOP
 
+pytestmark = pytest.mark.unmeasured  # many processes, and the rooms that they visit are measured in their own tests
 HEAD = "version: 1\nname: bad\n"
 STEPS = "steps:\n  - id: a\n    task: Go.\n"
 GOOD = HEAD + STEPS

@@ -80,6 +80,7 @@ FULL = (
 )
 
 
+@pytest.mark.unmeasured  # the disk that is full is the one that coverage would write to
 @pytest.mark.parametrize("size", [0, 100, 1200])
 def test_a_full_disk(project: Project, serve: Serve, size: int) -> None:
     """Whatever line the disk ends in: exit code 6, words, and no process left, though a command was running."""
@@ -94,6 +95,7 @@ def test_a_full_disk(project: Project, serve: Serve, size: int) -> None:
     assert not (project.runs()[-1] / "result.json").exists()
 
 
+@pytest.mark.unmeasured
 def test_a_disk_too_full_for_an_artifact(project: Project, snapshot: SnapshotAssertion) -> None:
     project.write("odd.py", ODD.read_text("utf-8"))
     server = "mcp_servers:\n  odd: {command: python, args: [odd.py, huge, '100000']}\n"

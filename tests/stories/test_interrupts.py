@@ -16,6 +16,7 @@ from kit.project import Ended, Project, interrupt, wait_until
 from kit.servers import ODD
 from syrupy.assertion import SnapshotAssertion
 
+pytestmark = pytest.mark.unmeasured  # what a signal ends has no time to write down what it did
 Serve = Callable[..., str]
 SIGNALS = pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 ASK = "version: 1\nname: ask\nsteps:\n  - id: answer\n    task: Say something.\n"

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from types import MappingProxyType
 
 import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runner.words.schemas import check_schema, complaints, is_valid
+from runner.words.schemas import canonical, check_schema, complaints, complaints_by, is_valid
 
 
 def said(schema, value) -> list[str]:
@@ -133,6 +134,46 @@ def test_what_only_one_of_the_two_judges_sees_is_not_swallowed():
     ]
 
 
+@pytest.mark.parametrize(
+    ("schema", "value", "rule"),
+    [
+        ({"patternProperties": {r"^\p{L}+$": {}}, "additionalProperties": False}, {"1": 1}, "additionalProperties"),
+        ({"anyOf": [{"pattern": r"\p{L}"}, {"type": "number"}]}, "1", "anyOf"),
+        ({"not": {"$ref": "#/$defs/a"}, "$defs": {"a": {"pattern": r"\p{Nd}"}}}, "1", None),
+    ],
+)
+def test_where_only_the_judge_can_read_the_schema_the_rule_is_named(schema, value, rule):
+    general = f".: breaks the rule `{rule}` of the schema" if rule else ".: `1` is what the schema forbids"
+    assert said(schema, value) == [general]
+
+
+def test_what_a_key_needs_beside_it_in_older_drafts():
+    schema = {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "dependencies": {"a": ["b"], "c": {"required": ["d"]}},
+    }
+    assert said(schema, {"a": 1, "c": 1}) == [".: the key `d` is missing", ".: `a` needs `b` beside it"]
+
+
+def test_a_schema_that_is_no_json_judges_nothing():
+    unfit = ".: cannot be checked, its schema is not legal: set is not JSON"
+    assert said({"default": {1, 2}}, 3) == [unfit]
+    (complaint,) = check_schema({"default": {1, 2}})
+    assert (complaint.path, complaint.message) == ((), "set is not JSON")
+
+
+def test_a_schema_may_be_any_mapping():
+    assert said(MappingProxyType({"properties": MappingProxyType({"a": {"type": "string"}})}), {"a": 3}) == [
+        "a: expected a text, got the number 3"
+    ]
+
+
+def test_a_schema_by_its_spelling():
+    assert [c.message for c in complaints_by(canonical({"type": "string"}), 3)] == ["expected a text, got the number 3"]
+    (refused,) = complaints_by('{"$ref":"x.json"}', 3)
+    assert refused.message.startswith("cannot be checked, its schema is not legal: `$ref` leads out of the schema")
+
+
 def test_what_is_no_json():
     assert said({"type": "object"}, {1: 2}) == [".: is not JSON: Dict key must be str or str enum. Got 'int'"]
 
@@ -157,6 +198,7 @@ def test_endless_references_come_to_an_end():
          "`$ref` leads out of the schema, to `https://example.org/x.json`; only `#/…` is followed"),
         ({"$ref": "other.json"}, ("$ref",), "`$ref` leads out of the schema, to `other.json`; only `#/…` is followed"),
         (["type"], (), "expected a mapping, got a list"),
+        ({"$schema": 5}, ("$schema",), '5 is not of type "string"'),
     ],
 )  # fmt: skip
 def test_schemas_that_are_refused(schema, path, message):

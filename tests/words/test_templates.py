@@ -92,6 +92,38 @@ def test_text_of_values() -> None:
     assert render_text({"a": "{{ inputs.count }}"}, NAMES) == '{"a": 3}'
 
 
+def test_numbers_that_json_has_not_are_no_bug_but_words() -> None:
+    for source in ("{{ inputs.n | tojson }}", "x{{ inputs.n }}"):
+        with pytest.raises(TemplateError) as caught:
+            render(source, {"inputs": {"n": float("inf")}})
+        assert str(caught.value) == (
+            f"the template `{source}` cannot be rendered: Out of range float values are not JSON compliant"
+        )
+
+
+def test_more_than_a_megabyte_is_refused_unless_it_is_passed_on_as_it_is() -> None:
+    names = {"inputs": {"big": "x" * 1_100_000}}
+    assert render_text("x" * 1_100_000, names) == "x" * 1_100_000
+    for value in ("{{ inputs.big }}", "-{{ inputs.big }}", "{{ [inputs.big] | tojson }}"):
+        with pytest.raises(TemplateError, match="the template gives more than 1 MB of text"):
+            render(value, names)
+    with pytest.raises(TemplateError) as caught:
+        render_text({"half": "{{ inputs.half }}", "other": "{{ inputs.half }}"}, {"inputs": {"half": "x" * 600_000}})
+    assert (caught.value.message, caught.value.hint) == (
+        "the template gives more than 1 MB of text",
+        "pass a part of it, or the path of a file",
+    )
+    with pytest.raises(TemplateError, match="more than 1 MB"):
+        evaluate("inputs.big", names)
+
+
+def test_blocks() -> None:
+    assert render("{% set x | upper %}abc{% endset %}{{ x }}", {}) == "ABC"
+    assert render("{% for i in [1, 2, 3] if i > 1 %}{{ i }}{% else %}none{% endfor %}", {}) == "23"
+    assert render("{% for i in [] %}{{ i }}{% else %}none{% endfor %}", {}) == "none"
+    assert inspect_template("{% set x | nope %}{{ y }}{% endset %}{% for i in [] if z %}{% endfor %}").references
+
+
 def test_expressions() -> None:
     assert evaluate("inputs.count", NAMES) == 3
     assert evaluate("inputs.count + 1", NAMES) == 4
@@ -111,6 +143,17 @@ def test_expressions() -> None:
         ("{{ steps.find.output.zap }}", "`steps.find.output` has no `zap` (it has `targets`, `items`, `ümlaut`)"),
         ("{{ steps.find.output.targets[4].file }}", "`steps.find.output.targets` has 1 items, so there is no item 4"),
         ("x {{ ''.__class__ }}", "`it` is a text, which has no `__class__`"),
+        ("{{ inputs.yes.x }}", "`inputs.yes` is a boolean, which has no `x`"),
+        ("{{ inputs.names.x }}", "`inputs.names` is a list, which has no `x`"),
+        ("{{ {}.x }}", "`it` has no `x` (it is empty)"),
+        (
+            "{{ 1.5 | round(31) }}",
+            "the template `{{ 1.5 | round(31) }}` cannot be rendered: `round` takes at most 30 digits",
+        ),
+        (
+            "{{ " + "9" * 3000 + " * " + "9" * 3000 + " }}",
+            "the template `{{ " + "9" * 77 + "…` cannot be rendered: the product is too large",
+        ),
         ("{{ 1 / 0 }}", "the template `{{ 1 / 0 }}` cannot be rendered: division by zero"),
         ("{{ 'a' * 10**9 }}", "the template `{{ 'a' * 10**9 }}` cannot be rendered: a value would grow beyond 16 MB"),
         ("{{ 2 ** 999999 }}", "the template `{{ 2 ** 999999 }}` cannot be rendered: the power is too large"),

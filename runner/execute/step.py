@@ -142,7 +142,9 @@ def _failed(world: World, planned: PlannedStep, tally: _Tally, error: BridgeErro
             facts = {"kind": second.kind, "message": f"{error.message}; and `on_error.output`: {second.message}"}
         else:
             return _finished(world, planned, tally, status="recovered", output=value, error=facts)
-    return _finished(world, planned, tally, status="failed", error=facts, tolerated=on_error.do == "continue")
+    tolerated = on_error.do == "continue"
+    reason = "`on_error: continue`: the run goes on" if tolerated else None
+    return _finished(world, planned, tally, status="failed", error=facts, tolerated=tolerated, reason=reason)
 
 
 def _finished(world: World, planned: PlannedStep, tally: _Tally, **facts: Any) -> StepFinished:

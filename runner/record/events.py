@@ -166,7 +166,9 @@ class StepRetried:
 
 @noun
 class StepFinished:
-    """A step is over. ``reason`` says why it was skipped or cancelled; ``error`` is ``{kind, message}``.
+    """A step is over. ``error`` is ``{kind, message}``.
+
+    ``reason`` says why it was skipped or cancelled, or why its failure is tolerated.
 
     ``extras`` holds what else templates may read: ``exit_code`` and ``stderr`` of a run step.
     """

@@ -84,6 +84,8 @@ def _coerce(value: Any, schema: Mapping[str, Any]) -> Any:
         return value
     if isinstance(value, str) and "string" not in types:
         value = _from_text(value.strip(), types, value)
+        if isinstance(value, str):
+            return value
     if isinstance(value, float) and value.is_integer() and "integer" in types and "number" not in types:
         return int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and types == {"string"}:

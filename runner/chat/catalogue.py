@@ -67,8 +67,3 @@ class Catalogue:
         for endpoint in self.endpoints:
             for model in endpoint.models:
                 yield endpoint, model
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Keys of all models, without repetitions, in the servers' order."""
-        return tuple(dict.fromkeys(model.key for _, model in self))

@@ -24,15 +24,13 @@ def offered_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     Recursive references end in ``{}`` (anything) after twelve levels.
     """
     reduced = _reduce(schema, schema, 0)
-    if not isinstance(reduced, dict):
-        reduced = {}
     reduced["type"] = "object"
     if not isinstance(reduced.get("properties"), dict):
         reduced["properties"] = {}
     return reduced
 
 
-def _reduce(schema: Any, root: Mapping[str, Any], depth: int) -> Any:
+def _reduce(schema: Any, root: Mapping[str, Any], depth: int) -> dict[str, Any]:
     if depth > _MAX_DEPTH or not isinstance(schema, Mapping):
         return {}
     if "$ref" in schema:

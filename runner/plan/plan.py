@@ -59,14 +59,3 @@ class Plan:
     endpoints: tuple[str, ...] = ()
     offline: bool = False
     findings: tuple[Diagnostic, ...] = ()
-
-    def planned(self, step_id: str) -> PlannedStep:
-        """The planned step of that id.
-
-        Raises:
-            KeyError: there is none.
-        """
-        for planned in self.steps:
-            if planned.step.id == step_id:
-                return planned
-        raise KeyError(step_id)

@@ -31,6 +31,10 @@ def read_json(text: str) -> Any:
         return DECODER.decode(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    except ValueError as error:
+        if "set_int_max_str_digits" in str(error):  # Python's own words name a function of its own
+            raise ValueError("it holds a number of more than 4,300 digits") from error
+        raise
 
 
 def write_json(value: Any, *, indent: int | None = None) -> str:

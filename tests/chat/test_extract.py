@@ -49,3 +49,22 @@ def test_of_several_values_the_one_that_fits_is_meant() -> None:
     text = 'As [1] and {"b": 0} say:\n{"a": {"a": 1}} and that is it.'
     assert extract_json(text, lambda value: "a" in value) == {"a": {"a": 1}}
     assert extract_json(text, lambda _: False) == [1]
+
+
+@pytest.mark.parametrize("text", ['{"a": NaN}', "[1e999]", "```json\n[Infinity]\n```"])
+def test_what_python_would_take_for_json_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="the answer is not JSON"):
+        extract_json(text)
+
+
+def test_a_nest_among_words_is_given_up_but_what_stands_before_is_taken() -> None:
+    nest = "[" * 5000
+    with pytest.raises(ValueError, match="the answer is not JSON"):
+        extract_json(f"see {nest} and {{}}")
+    assert extract_json(f'{{"a": 1}} {nest}') == {"a": 1}
+
+
+def test_the_search_among_words_ends_after_a_while() -> None:
+    assert extract_json("{ " * 40_000 + '{"a": 1}') == {"a": 1}
+    with pytest.raises(ValueError, match="the answer is not JSON"):
+        extract_json("{ " * 60_000 + '{"a": 1}')

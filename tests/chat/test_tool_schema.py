@@ -70,3 +70,59 @@ def test_a_recursive_schema_ends() -> None:
 
 def test_a_tool_without_a_schema_takes_an_empty_object() -> None:
     assert offered_schema({}) == {"type": "object", "properties": {}}
+
+
+def test_every_place_of_a_schema_is_reduced() -> None:
+    long = {"type": "string", "pattern": "x" * 300}
+    schema = {
+        "type": "object",
+        "patternProperties": {"^f": {"type": "string", "minLength": 1}},
+        "properties": {
+            "map": {"type": "object", "additionalProperties": long},
+            "pair": {"type": "array", "prefixItems": [{"type": "string", "format": "date"}], "items": False},
+            "not": {"not": {"title": "T", "type": "null"}},
+            "all": {"allOf": [{"type": "string", "maxLength": 9}, True]},
+        },
+    }
+    assert offered_schema(schema) == {
+        "type": "object",
+        "patternProperties": {"^f": {"type": "string"}},
+        "properties": {
+            "map": {"type": "object", "additionalProperties": {"type": "string"}},
+            "pair": {
+                "type": "array",
+                "prefixItems": [{"type": "string", "description": "(format date)"}],
+                "items": {},
+            },
+            "not": {"not": {"type": "null"}},
+            "all": {"allOf": [{"type": "string"}, {}]},
+        },
+    }
+
+
+def test_only_a_choice_between_one_schema_and_null_is_folded() -> None:
+    two_nulls = {"anyOf": [{"type": "null"}, {"type": "null"}]}
+    true_or_null = {"anyOf": [True, {"type": "null"}]}
+    three = {"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "null"}]}
+    offered = offered_schema({"properties": {"a": two_nulls, "b": true_or_null, "c": three}})
+    assert offered["properties"] == {"a": two_nulls, "b": {"anyOf": [{}, {"type": "null"}]}, "c": three}
+
+
+def test_references_that_lead_nowhere_or_are_none_allow_anything() -> None:
+    schema = {
+        "$defs": {"a": {"type": "string"}, "b/c": {"type": "number"}},
+        "properties": {
+            "gone": {"$ref": "#/$defs/x/y"},
+            "odd": {"$ref": 5},
+            "escaped": {"$ref": "#/$defs/b~1c"},
+            "whole": {"$ref": "#/$defs"},
+        },
+    }
+    assert offered_schema(schema)["properties"] == {"gone": {}, "odd": {}, "escaped": {"type": "number"}, "whole": {
+        "a": {"type": "string"}, "b/c": {"type": "number"}
+    }}  # fmt: skip
+
+
+def test_a_schema_that_is_only_itself_takes_an_empty_object() -> None:
+    assert offered_schema({"$ref": "#"}) == {"type": "object", "properties": {}}
+    assert offered_schema({"properties": ["a"]}) == {"type": "object", "properties": {}}

@@ -24,6 +24,7 @@ def test_reads(text: str, value: object) -> None:
         ('{"a": [-Infinity]}', "-Infinity is no JSON number"),
         ("[1e999]", "the number 1e999 is too large"),
         ("-" + "9" * 400 + ".5", f"the number -{'9' * 39} is too large"),
+        ("9" * 5000, "it holds a number of more than 4,300 digits"),
         ("[" * 100_000, "it is nested too deeply"),
     ],
 )

@@ -55,7 +55,6 @@ _WORDINGS: tuple[tuple[re.Pattern[str], Wording], ...] = tuple(
         (r"node content", Wording("a value is missing here", None)),
     )
 )
-_SPECIAL = frozenset("@`%*&!|>")
 
 
 def word_problem(problem: str, context: str, text: str, index: int) -> Wording:
@@ -82,12 +81,11 @@ def _word_line(problem: str, text: str, index: int) -> Wording | None:
         return UNQUOTED_TEMPLATE
     if line.lstrip().startswith(": "):
         return Wording("a key is missing before this `:`", "write a name before the `:`")
+    character = text[index : index + 1]
+    if "node content" in problem and character in {"]", "}", ","}:
+        return Wording(f"a `{character}` where a value should stand", _QUOTE)
     if "node content" in problem and not text[index + 1 :].strip():
         return Wording("the file ends before this is complete")
-    return _bad_start(text[index : index + 1]) if "cannot start any token" in problem else None
-
-
-def _bad_start(character: str) -> Wording:
-    if character in _SPECIAL:
+    if "cannot start any token" in problem:  # @ ` % and the like
         return Wording(f"an unquoted text cannot begin with `{character}`", _QUOTE)
-    return Wording("a character that cannot stand here", _QUOTE)
+    return None

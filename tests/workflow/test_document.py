@@ -414,3 +414,56 @@ def test_a_plain_scalar_is_what_stands_at_its_span(data):
         assert read(f"k: {held}").data["k"] == value
         name = document.key_span((key,))
         assert lines[name.line - 1][name.column - 1 : name.end_column - 1].strip("'\"") == key
+
+
+# --- corners --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("!foo a: 1\n", "BR201 1:1-1:7 error: the tag `!foo` has no meaning here\n  help: delete the tag"),
+        ("1e999: 2\n", 'BR219 1:1-1:6 error: the key `1e999` is not a text\n  help: put it in quotes: "1e999"'),
+        ("~: 1\n", 'BR219 1:1-1:2 error: the key `~` is not a text\n  help: put it in quotes: "~"'),
+    ],
+)
+def test_a_key_that_is_none(text, finding):
+    assert text_findings(text) == finding
+
+
+def test_a_tag_may_make_a_key_a_text_and_an_anchor_may_name_one():
+    assert read("!!str 5: 1\n").data == {"5": 1}
+    assert read("0x: 1\n").data == {"0x": 1}
+    assert read("&k a: 1\nb: *k\n").data == {"a": 1, "b": "a"}
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("a\0b.yaml", "this file cannot be read: embedded null byte"),
+        ("x" * 300 + ".yaml", "this file cannot be read: File name too long"),
+    ],
+)
+def test_a_path_that_the_system_refuses(path, message):
+    with pytest.raises(WorkflowError) as caught:
+        read_document(path)
+    assert [(one.code, one.message) for one in caught.value.diagnostics] == [("BR200", message)]
+
+
+def test_places_are_those_of_every_path():
+    document = read("a: [1, {b: 2}]\nc: &x {d: 3}\ne: *x\n")
+    places = Places(document)
+    assert set(places) == {
+        (), ("a",), ("a", 0), ("a", 1), ("a", 1, "b"), ("c",), ("c", "d"), ("e",), ("e", "d"),
+    }  # fmt: skip
+    assert len(places) == 9
+    assert all(places[path] == document.span(path) for path in places)
+
+
+def test_a_model_in_short_stands_where_its_id_would():
+    places = Places(read("models: {coder: some/model, thinker: {id: other}}\n"))
+    assert places[("models", "coder", "id")] == Span(1, 17, 1, 27)
+    assert places[("models", "thinker", "id")] == Span(1, 43, 1, 48)
+    assert places[("models", "coder")] == Span(1, 10, 1, 15)
+    with pytest.raises(KeyError):
+        places[("models", "nobody", "id")]

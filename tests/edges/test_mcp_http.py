@@ -4,52 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import socket
-import subprocess
 import threading
-import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from kit.servers import Workbench, node_server
+from kit.servers import Everything, Workbench, free_port
 
 from runner.edges.mcp import McpToolBox
 from runner.edges.mcp_http import HttpLink
 from runner.words.errors import ToolServerError
 from runner.workflow.model import Server
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Everything:
-    """server-everything on a port, until it is killed."""
-
-    def __init__(self, wire: str) -> None:
-        self.port = free_port()
-        self.process = subprocess.Popen(
-            [node_server("mcp-server-everything"), wire],
-            env={**os.environ, "PORT": str(self.port)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), 0.2).close()
-                return
-            except OSError:
-                time.sleep(0.05)
-        raise AssertionError("server-everything does not listen")
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
 
 
 @pytest.fixture(params=["streamableHttp", "sse"])

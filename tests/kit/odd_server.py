@@ -55,7 +55,14 @@ def die_if_told() -> None:
         os._exit(7)
 
 
-def call(number: object, arguments: dict[str, object]) -> None:
+def call(number: object, name: object, arguments: dict[str, object]) -> None:
+    if all(tool.get("name") != name for tool in tools()):
+        send({"jsonrpc": "2.0", "id": number, "error": {"code": -32602, "message": f"Unknown tool: {name}"}})
+        return
+    if not isinstance(arguments.get("message", ""), str):
+        wrong = {"type": "text", "text": "message: expected a string"}
+        answer(number, {"content": [wrong], "isError": True})
+        return
     die_if_told()
     content: list[object] = [{"type": "text", "text": str(arguments.get("message", ""))}]
     if MODE == "chatter":
@@ -96,7 +103,7 @@ def handle(message: dict[str, object]) -> None:
     elif method == "tools/list":
         answer(number, {"tools": tools(), **({"nextCursor": "again"} if MODE == "pages" else {})})
     elif method == "tools/call":
-        call(number, parameters.get("arguments", {}))
+        call(number, parameters.get("name"), parameters.get("arguments", {}))
     elif number is not None:
         send({"jsonrpc": "2.0", "id": number, "error": {"code": -32601, "message": "no such method"}})
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -31,6 +34,37 @@ def node_server(name: str) -> str:
         if (folder / name).exists():
             return str(folder / name)
     raise AssertionError(f"{name} is not installed: run `npm install` in tests/servers")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Everything:
+    """server-everything on a port, until it is killed."""
+
+    def __init__(self, wire: str) -> None:
+        self.port = free_port()
+        self.process = subprocess.Popen(
+            [node_server("mcp-server-everything"), wire],
+            env={**os.environ, "PORT": str(self.port)},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 20
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection(("127.0.0.1", self.port), 0.2).close()
+                return
+            except OSError:
+                time.sleep(0.05)
+        raise AssertionError("server-everything does not listen")
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
 
 
 class Workbench:

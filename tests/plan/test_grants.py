@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from runner.chat.toolbox import Tool
 from runner.plan.grants import granted, grants_for, missing_tools, offer_names
 from runner.words.spans import Span
-from runner.workflow.model import Server, Step, ToolWork, Workflow
+from runner.workflow.model import RunWork, Server, Step, ToolWork, Workflow
 
 MakeStep = Callable[..., Step]
 GIT = Server(name="git", path=("mcp_servers", "git"), tools=("git_diff*", "git_log"))
@@ -101,3 +101,19 @@ def test_offered_names_are_legal_unique_and_stable(pairs: list[tuple[str, str]])
     assert all(0 < len(name) <= 64 and all(c.isascii() and (c.isalnum() or c in "_-") for c in name) for name in names)
     assert list(names) == sorted(names)
     assert names == offer_names(reversed(pairs))
+
+
+def test_an_altered_name_avoids_a_tool_that_bears_it_already() -> None:
+    """A tool may be called just as another would be called in short: both are offered, under two names."""
+    long = ("s", "x" * 80)
+    (short,) = offer_names([long])
+    names = offer_names([long, ("s", short.removeprefix("s__"))])
+    assert names[short] == ("s", short.removeprefix("s__"))
+    (other,) = [name for name, pair in names.items() if pair == long]
+    assert other != short
+    assert len(other) <= 64
+
+
+def test_a_command_names_no_tools(workflow: Callable[..., Workflow]) -> None:
+    step = Step(id="c", path=("steps", 0), work=RunWork(argv=("ls",)))
+    assert missing_tools(workflow(step, servers=SERVERS), {"files": []}) == ()

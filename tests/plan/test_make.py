@@ -233,3 +233,12 @@ def test_servers_without_a_model_that_answers_prompts(
 ) -> None:
     (found,) = missing(workflow(step("a", model="x")), catalogue([EMBED]))
     assert found.endswith(" | http://one has no models that answer prompts")
+
+
+def test_a_default_that_is_the_default_is_the_one_loaded_model(
+    step: MakeStep, workflow: MakeWorkflow, catalogue: MakeCatalogue
+) -> None:
+    file = workflow(step("a", model="default"), default_model="default")
+    assert choices(make_plan(file, catalogue([CODER, THINKER]))) == [
+        "a: mistral/thinker at http://one by the one loaded model"
+    ]

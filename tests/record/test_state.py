@@ -204,3 +204,13 @@ def test_result_and_schema_name_the_same_keys(full):
 
 def _validator() -> jsonschema.Draft202012Validator:
     return jsonschema.Draft202012Validator(SCHEMA)
+
+
+def test_what_a_cancelled_step_had_used_is_known_from_its_entries(numbered):
+    entries = numbered([START, StepStarted(step="survey", kind="task"), ASKED, ANSWERED])
+    cancelled = StepFinished(step="survey", status="cancelled", attempts=0)
+    state = fold([*entries, *numbered([*(entry.event for entry in entries), cancelled])[-1:]])
+    step = result(state)["steps"]["survey"]
+    assert (step["status"], step["attempts"]) == ("cancelled", 1)
+    assert step["usage"] == {"prompt_tokens": 10, "completion_tokens": 5, "reasoning_tokens": 1}
+    assert step["seconds"] > 0

@@ -186,3 +186,8 @@ def _undescribed(schema: Any, path: str = "$"):
                 yield f"{path}.{name}"
         for name, inner in schema.items():
             yield from _undescribed(inner, f"{path}.{name}")
+
+
+def test_values_that_json_has_not_are_written_as_what_is_nearest():
+    value = {"set": {"b", "a"}, "frozen": frozenset({2, 1}), "view": MappingProxyType({"k": 1}), "path": Path("a/b")}
+    assert json.loads(encode_json(value)) == {"set": ["a", "b"], "frozen": [1, 2], "view": {"k": 1}, "path": "a/b"}

@@ -104,7 +104,9 @@ def test_numbers_that_json_has_not_are_no_bug_but_words() -> None:
 def test_more_than_a_megabyte_is_refused_unless_it_is_passed_on_as_it_is() -> None:
     names = {"inputs": {"big": "x" * 1_100_000}}
     assert render_text("x" * 1_100_000, names) == "x" * 1_100_000
-    for value in ("{{ inputs.big }}", "-{{ inputs.big }}", "{{ [inputs.big] | tojson }}"):
+    names["inputs"]["half"] = "x" * 600_000
+    twice = "{{ inputs.half }}{{ inputs.half }}"
+    for value in ("{{ inputs.big }}", "-{{ inputs.big }}", "{{ [inputs.big] | tojson }}", twice):
         with pytest.raises(TemplateError, match="the template gives more than 1 MB of text"):
             render(value, names)
     with pytest.raises(TemplateError) as caught:
@@ -467,3 +469,8 @@ def test_plain_templates_do_not_import_jinja() -> None:
         "sys.exit('jinja2' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_a_number_of_too_many_digits_is_a_problem_of_its_template() -> None:
+    (problem,) = inspect_template("{{ " + "1" * 5000 + " }}").problems
+    assert (problem.kind, problem.message.split(" for ")[0]) == ("syntax", "Exceeds the limit (4300 digits)")

@@ -25,6 +25,7 @@ def said(text: str, *, pure: bool) -> str:
     ("text", "finding"),
     [
         ("a: [{{ x\n", "BR201 1:5 a value that begins with `{{` must be quoted | write it as \"{{ … }}\""),
+        ("a: {{ @x }}\n", 'BR201 1:7 a value that begins with `{{` must be quoted | write it as "{{ … }}"'),
         ("a: b {{ c }}: d\n", f"BR201 1:13 a `:` where no key may stand | {QUOTE}"),
         ("a: %x\n", f"BR201 1:4 an unquoted text cannot begin with `%` | {QUOTE}"),
         ("a: - b\n", "BR201 1:4 a list item where none may stand | begin it on its own line"),

@@ -9,7 +9,7 @@ import signal
 import sys
 
 import pytest
-from kit.servers import Workbench, members, node_server, python_server
+from kit.servers import Workbench, left_of, members, node_server, python_server
 
 from runner.chat.toolbox import ToolResult
 from runner.words.errors import ToolServerError
@@ -98,7 +98,7 @@ def test_three_real_servers_start_in_parallel_and_leave_nothing(bench, tmp_path)
     facts, groups, texts = asyncio.run(go())
     assert [one.protocol for one in facts] == ["2025-11-25", "2026-07-28", "2026-07-28"]
     assert len(groups) == 3
-    assert [members(group) for group in groups] == [[], [], []]
+    assert [left_of(group) for group in groups] == [[], [], []]
     assert [text.is_error for text in texts] == [False, False, False]
     assert texts[0].text == "hello"
     assert "a.txt" in texts[1].text
@@ -217,7 +217,7 @@ def test_a_helper_that_holds_the_output_open_hides_no_death_and_does_not_survive
         assert members(group)
         return group
 
-    assert members(run(box, use)) == []
+    assert left_of(run(box, use)) == []
 
 
 @pytest.mark.parametrize("mode", ["helper", "ignores-eof", "stubborn"])
@@ -229,7 +229,7 @@ def test_close_ends_the_whole_group(bench, mode):
 
     group, before = run(box, use)
     assert before
-    assert members(group) == []
+    assert left_of(group) == []
     assert bench.groups() == ()
 
 
@@ -246,7 +246,7 @@ def test_a_cancelled_close_still_ends_the_group(bench):
             await closing
         return group
 
-    assert members(asyncio.run(go())) == []
+    assert left_of(asyncio.run(go())) == []
 
 
 def test_kill_all_now_ends_every_group_without_an_event_loop(bench):
@@ -260,7 +260,7 @@ def test_kill_all_now_ends_every_group_without_an_event_loop(bench):
         await box.close()
         return group
 
-    assert members(asyncio.run(go())) == []
+    assert left_of(asyncio.run(go())) == []
 
 
 def test_a_cancelled_start_leaves_nothing(bench):
@@ -275,7 +275,7 @@ def test_a_cancelled_start_leaves_nothing(bench):
             await starting
         return group
 
-    assert members(asyncio.run(go())) == []
+    assert left_of(asyncio.run(go())) == []
 
 
 def test_close_may_come_first_twice_and_last(bench):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 
-from kit.servers import members
+from kit.servers import left_of
 
 from runner.edges.process_group import Offspring, ProcessGroup, child_environment, find_command
 
@@ -39,5 +39,5 @@ def test_a_group_ends_with_its_children():
     offspring.kill_all_now()
     offspring.kill_all_now()
     process.wait()
-    assert members(process.pid) == []
+    assert left_of(process.pid) == []
     ProcessGroup(process.pid).terminate()  # nobody is left, and that is fine

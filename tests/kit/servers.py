@@ -101,3 +101,11 @@ def members(group: int) -> list[int]:
             if int(pgrp) == group and state != "Z":
                 found.append(int(entry.name))
     return found
+
+
+def left_of(group: int) -> list[int]:
+    """What is left of a group that was ended; what was killed may take a moment to be gone."""
+    deadline = time.monotonic() + 3
+    while (left := members(group)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return left

@@ -81,6 +81,11 @@ def _word_line(problem: str, text: str, index: int) -> Wording | None:
         return UNQUOTED_TEMPLATE
     if line.lstrip().startswith(": "):
         return Wording("a key is missing before this `:`", "write a name before the `:`")
+    return _word_character(problem, text, index)
+
+
+def _word_character(problem: str, text: str, index: int) -> Wording | None:
+    """What the one character says at which the parser gave up."""
     character = text[index : index + 1]
     if "node content" in problem and character in {"]", "}", ","}:
         return Wording(f"a `{character}` where a value should stand", _QUOTE)

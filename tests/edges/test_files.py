@@ -155,6 +155,14 @@ class TestRead:
         with pytest.raises(StepError, match="`src` goes through something that is no folder"):
             room.read_bytes(parts)
 
+    def test_a_file_that_becomes_a_link_after_the_look_is_not_followed(self, root, tmp_path):
+        room = Confined(root)
+        parts = room.locate("notes.md")
+        (root / "notes.md").unlink()
+        (root / "notes.md").symlink_to(tmp_path / "secret.txt")
+        with pytest.raises(StepError, match="`notes.md` became a symbolic link while it was opened; refused"):
+            room.read_bytes(parts)
+
 
 class TestSearch:
     def test_plain_text_in_the_order_of_the_files(self, ask):
@@ -233,6 +241,15 @@ class TestWrite:
 
 
 class TestEdit:
+    @pytest.mark.parametrize("path", [".GIT/hooks/x", "src/.Git/config", ".Bridge/runs/x"])
+    def test_what_runs_by_itself_is_kept_however_it_is_spelled(self, ask, root, path):
+        """On a file system that ignores case these are the same folders."""
+        kept = next(part for part in path.split("/") if part.casefold() in (".git", ".bridge"))
+        assert ask("write", path=path, content="x") == (
+            f"ERROR: `{path}` cannot be changed: nothing inside `{kept}` may be"
+        )
+        assert not (root / path).exists()
+
     def test_one_exact_place(self, ask, root):
         assert ask("edit", path="src/a.py", old="def g():\n    return 1", new="def g():\n    return 2") == (
             "--- a/src/a.py\n+++ b/src/a.py\n@@ -3,4 +3,4 @@\n \n \n def g():\n-    return 1\n+    return 2"

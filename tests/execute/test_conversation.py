@@ -573,3 +573,31 @@ def test_secrets_never_reach_the_journal(bench, monkeypatch):
     everything = "".join(path.read_text() for path in talk.ran.folder.rglob("*") if path.is_file())
     assert secret not in everything
     assert "[secret TOKEN]" in everything
+
+
+class TestRequests:
+    def test_the_shape_is_asked_for_natively_only_where_no_tools_are_offered(self, bench):
+        """Servers that hold the model to a grammar would not let it call a tool."""
+        text = USE + NUMBER + "    limits: {rounds: 2}\n"
+        talk = Talk(bench, text, [says("", ("1", "look", {})), says('{"n": 1}')])
+        assert talk.step.output == {"n": 1}
+        assert [(bool(request.tools), request.schema) for request in talk.backend.asked] == [
+            (True, None),
+            (False, SHAPE),
+        ]
+
+    def test_of_several_calls_at_once_the_last_is_the_one_that_may_be_repeated(self, bench):
+        """``look b`` is made three times in a row; ``look a`` before it does not count."""
+        both = says("", ("1", "look", {"at": "a"}), ("2", "look", {"at": "b"}))
+        again = [says("", (str(number), "look", {"at": "b"})) for number in (3, 4, 5)]
+        talk = Talk(bench, USE, [both, *again, says("done")])
+        assert [given["at"] for _, given in talk.box.calls] == ["a", "b", "b", "b"]
+        assert talk.told == (
+            "ERROR: you made this very call before and got the same answer; use that answer, or do something else."
+        )
+
+    def test_a_name_that_could_mean_two_tools_means_none(self, bench):
+        tools = (Tool(name="act-it"), Tool(name="act_it"))
+        talk = Talk(bench, USE, [says("", ("1", "actit", {})), says("done")], tools=tools)
+        assert talk.box.calls == []
+        assert talk.told.startswith("ERROR: there is no tool named box__actit.")

@@ -6,6 +6,8 @@ import asyncio
 import json
 import random
 import tempfile
+import threading
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from hypothesis import strategies as st
 from kit.world import Bench, PaintedBackend
 
 from runner.record.events import StepFinished, StepStarted
+from runner.record.journal import Sink
 from runner.words.errors import HistoryError, LLMAuthenticationError
 
 HEAD = "version: 1\nname: flow\n"
@@ -25,6 +28,24 @@ def statuses(ran):
 
 def reasons(ran):
     return {step: end.reason for step, end in ran.finished.items() if end.reason}
+
+
+@dataclass
+class Told:
+    """A sink that says when it was synced."""
+
+    sink: Sink
+    synced: threading.Event
+
+    def write(self, line):
+        self.sink.write(line)
+
+    def sync(self):
+        self.sink.sync()
+        self.synced.set()
+
+    def close(self):
+        self.sink.close()
 
 
 class TestDependencies:
@@ -67,6 +88,31 @@ steps:
             "after": "it needs `never`, which was skipped (its `when` does not hold)",
         }
         assert ran.events(StepStarted) == []
+
+    def test_what_becomes_ready_together_starts_in_the_order_of_the_file(self, bench):
+        ran = bench().run(
+            HEAD
+            + """
+limits: {parallel: 1}
+steps:
+  - {id: root, run: ["true"]}
+  - {id: zebra, needs: [root], run: ["true"]}
+  - {id: mole, needs: [root], run: ["true"]}
+  - {id: ant, needs: [root], run: ["true"]}
+"""
+        )
+        assert [event.step for event in ran.events(StepStarted)] == ["root", "zebra", "mole", "ant"]
+
+    def test_the_end_of_a_step_is_made_durable_while_the_next_is_at_work(self, bench):
+        """A crash of the machine must not take back what is done; the last sync at the end would be too late."""
+        synced = threading.Event()
+
+        async def say(request):
+            return "done" if await asyncio.to_thread(synced.wait, 10) else "nothing was made durable"
+
+        steps = "steps:\n  - {id: a, run: ['true']}\n  - {id: b, needs: [a], task: Go.}\n"
+        ran = bench(backend=PaintedBackend(say), sink=lambda sink: Told(sink, synced)).run(HEAD + steps)
+        assert ran.finished["b"].output == "done"
 
     def test_when_is_judged_after_the_needs(self, bench):
         ran = bench().run(

@@ -32,7 +32,7 @@ from runner.execute.world import World
 from runner.plan.make import make_plan
 from runner.plan.plan import Plan
 from runner.record.events import Event, RunFinished, RunStarted, StepFinished
-from runner.record.journal import Entry, Journal, masking
+from runner.record.journal import Entry, Journal, Sink, masking
 from runner.record.state import RunState, result
 from runner.words.redact import Redactor
 from runner.workflow.load import load
@@ -156,6 +156,7 @@ class Bench:
     offspring: Offspring = field(default_factory=Offspring)
     listeners: Sequence[Callable[[Entry], None]] = ()
     on_delta: Callable[[str, Delta], None] = lambda step, delta: None
+    sink: Callable[[Sink], Sink] = lambda sink: sink
     folders: list[RunFolder] = field(default_factory=list)
     _runs: int = 0
 
@@ -180,7 +181,7 @@ class Bench:
         mask = Redactor(secrets).value
         folder = RunFolder.open(run_id=f"run-{self._runs}", parent=str(self.folder / "runs"), mask=mask)
         self.folders.append(folder)
-        journal = Journal(folder.journal, f"run-{self._runs}", self.clock.now, masking(mask))
+        journal = Journal(self.sink(folder.journal), f"run-{self._runs}", self.clock.now, masking(mask))
         entries: list[Entry] = []
         state = RunState()
         for listener in (entries.append, state.apply, *self.listeners):

@@ -242,3 +242,17 @@ def test_a_default_that_is_the_default_is_the_one_loaded_model(
     assert choices(make_plan(file, catalogue([CODER, THINKER]))) == [
         "a: mistral/thinker at http://one by the one loaded model"
     ]
+
+
+def test_of_several_wishes_that_are_missing_only_the_first_is_told(
+    step: MakeStep, workflow: MakeWorkflow, catalogue: MakeCatalogue
+) -> None:
+    plan = make_plan(workflow(step("a", model=("gone", "lost", "qwen/coder"))), catalogue([CODER]))
+    assert [one.message for one in plan.findings] == [
+        "no server has the first wish `gone`; its fallback `qwen/coder` is used"
+    ]
+
+
+def test_what_is_loaded_is_listed_first(step: MakeStep, workflow: MakeWorkflow, catalogue: MakeCatalogue) -> None:
+    (found,) = missing(workflow(step("a", model="zzz")), catalogue([CODER, THINKER, EMBED]))
+    assert found.endswith(" | http://one has `mistral/thinker` (loaded), `qwen/coder`")

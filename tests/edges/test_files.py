@@ -160,7 +160,7 @@ class TestRead:
         parts = room.locate("notes.md")
         (root / "notes.md").unlink()
         (root / "notes.md").symlink_to(tmp_path / "secret.txt")
-        with pytest.raises(StepError, match="`notes.md` became a symbolic link while it was opened; refused"):
+        with pytest.raises(StepError, match=r"`notes\.md` became a symbolic link while it was opened; refused"):
             room.read_bytes(parts)
 
 

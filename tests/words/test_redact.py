@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode, urlsafe_b64encode
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 from hypothesis import given
@@ -35,7 +35,7 @@ def test_the_longest_wins() -> None:
     assert redactor.text("secret-and-more secret") == "[secret LONG] [secret SHORT]"
 
 
-@pytest.mark.parametrize("secret", ["hunter2!pass", 'q"uo\\te\n12', "ümlaut/ß+ &=?"])
+@pytest.mark.parametrize("secret", ["hunter2!pass", 'q"uo\\te\n12', "ümlaut/ß+ &=?", 'ü"quote d/x'])
 @pytest.mark.parametrize("before", ["", "u", "us", "use", "user:"])
 def test_encoded_forms(secret: str, before: str) -> None:
     redactor = Redactor({"TOKEN": secret})
@@ -45,6 +45,8 @@ def test_encoded_forms(secret: str, before: str) -> None:
         json.dumps(before + secret),
         json.dumps(before + secret, ensure_ascii=False),
         quote(before + secret, safe=""),
+        quote(before + secret),
+        quote_plus(before + secret),
         b64encode(raw).decode(),
         urlsafe_b64encode(raw).decode(),
         b64encode(raw + b"tail").decode(),

@@ -89,4 +89,4 @@ wheel: $(READY)
 	@ls -l dist/*.whl
 
 clean:
-	rm -rf $(VENV) $(SERVERS)/node_modules dist .demo .coverage .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) $(SERVERS)/node_modules dist .demo .coverage .coverage.* .mypy_cache .ruff_cache .pytest_cache

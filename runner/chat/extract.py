@@ -12,6 +12,7 @@ from runner.words.json_text import DECODER, read_json
 
 _FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)\n\s*```", re.DOTALL)
 _THINKING = re.compile(r"\A\s*<think>.*?</think>", re.DOTALL)
+_OPENING = re.compile(r"""\{(?=[ \t\r\n]*["}])|\[(?=[ \t\r\n]*[][{"\d\-tfn])""")  # in code most brackets open no JSON
 _TRIED = 20
 _SEARCHED = 100_000  # characters; each bracket that opens nothing costs a try
 
@@ -49,7 +50,7 @@ def _candidates(text: str) -> Iterator[Any]:
         with contextlib.suppress(ValueError):
             yield read_json(block)
     end = 0
-    for match in re.finditer(r"[{\[]", text):
+    for match in _OPENING.finditer(text):
         if match.start() < end:
             continue
         try:

@@ -18,6 +18,9 @@ from runner.chat.extract import extract_json
         ('```\n{"a": 1}\n```', {"a": 1}),
         ('Sure! {"a": {"b": [1]}} is my answer.', {"a": {"b": [1]}}),
         ('The set {x} is no JSON, but {"a": 1} is.', {"a": 1}),
+        ('if (x) { y[i] = {}; } means { \n "a": [ -1 ] }', {}),
+        ('if (x) { y[i] = 1; } means {\n "a": [ -1 ] }', {"a": [-1]}),
+        ("the list [ true, null ] it is", [True, None]),
         ('<think>{"a": 0} or not?</think>\n{"a": 1}', {"a": 1}),
         ('```json\nnot this\n```\n```json\n{"a": 2}\n```', {"a": 2}),
     ],
@@ -65,6 +68,7 @@ def test_a_nest_among_words_is_given_up_but_what_stands_before_is_taken() -> Non
 
 
 def test_the_search_among_words_ends_after_a_while() -> None:
-    assert extract_json("{ " * 40_000 + '{"a": 1}') == {"a": 1}
+    looks_like_one = '{"' + "x" * 98
+    assert extract_json(looks_like_one * 900 + '"}{"a": 1}') == {"a": 1}
     with pytest.raises(ValueError, match="the answer is not JSON"):
-        extract_json("{ " * 60_000 + '{"a": 1}')
+        extract_json(looks_like_one * 1100 + '"}{"a": 1}')

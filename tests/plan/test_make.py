@@ -235,13 +235,17 @@ def test_servers_without_a_model_that_answers_prompts(
     assert found.endswith(" | http://one has no models that answer prompts")
 
 
+@pytest.mark.parametrize("default", ["default", "m"])
 def test_a_default_that_is_the_default_is_the_one_loaded_model(
-    step: MakeStep, workflow: MakeWorkflow, catalogue: MakeCatalogue
+    step: MakeStep, workflow: MakeWorkflow, catalogue: MakeCatalogue, default: str
 ) -> None:
-    file = workflow(step("a", model="default"), default_model="default")
-    assert choices(make_plan(file, catalogue([CODER, THINKER]))) == [
-        "a: mistral/thinker at http://one by the one loaded model"
-    ]
+    """``default`` asks for ``defaults.model``; where that asks for ``default`` again, also by an alias, it ends."""
+    models = {"m": ModelWish(alias="m", path=("models", "m"), id="default")}
+    file = workflow(step("a", model="default"), default_model=default, models=models)
+    (choice,) = [one.model for one in make_plan(file, catalogue([CODER, THINKER])).steps]
+    assert choice is not None
+    assert choice.model == "mistral/thinker"
+    assert choice.origin.endswith("the one loaded model")
 
 
 def test_of_several_wishes_that_are_missing_only_the_first_is_told(

@@ -372,7 +372,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     st.dictionaries(KEYS, JSON, min_size=1, max_size=4),
     st.sampled_from([None, "|", ">", '"', "'"]),

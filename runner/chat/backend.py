@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
-from runner.chat.catalogue import EndpointCatalogue
+from runner.chat.catalogue import EndpointCatalogue, Instance
 from runner.chat.messages import ChatAnswer, ChatRequest, OnDelta
 
 
@@ -29,6 +30,26 @@ class Backend(Protocol):
 
         Raises:
             LLMError: the request failed, by class; never returns half an answer as a whole one.
+        """
+
+    async def load(self, model: str, settings: Mapping[str, Any]) -> Instance:
+        """Load one more copy of the model of that key and wait until it is there: minutes, at times.
+
+        ``settings`` are those of a model's ``load`` in the workflow file. What comes back is what the server says it
+        loaded, which may differ from what was asked. A call while another copy is loaded makes a second copy: ask the
+        catalogue first.
+
+        Raises:
+            ModelMemoryError: it does not fit.
+            LLMValidationError: this server cannot be told to load (its catalogue says ``manages`` False).
+            LLMError: it could not be loaded, by class.
+        """
+
+    async def unload(self, instance: str) -> None:
+        """Unload the instance of that id; one that is gone already counts as done.
+
+        Raises:
+            LLMError: it could not be unloaded, by class.
         """
 
     async def close(self) -> None:

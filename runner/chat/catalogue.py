@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from runner.words.noun import noun
 
@@ -14,11 +14,18 @@ ServerFlavour = Literal["lmstudio-v1", "lmstudio-v0", "lmstudio", "llama.cpp", "
 
 @noun
 class Instance:
-    """A loaded copy of a model; ``context_length`` in tokens, None if the server does not say."""
+    """A loaded copy of a model; ``context_length`` in tokens, None if the server does not say.
+
+    ``parallel`` requests are answered at once; ``shared_context`` says that they share ``context_length`` (LM Studio's
+    one pool for all), otherwise each has as much. ``config`` is what else the server says of how it was loaded, by the
+    names of the load settings (``eval_batch_size``, ``flash_attention``…).
+    """
 
     id: str
     context_length: int | None = None
     parallel: int | None = None
+    shared_context: bool = False
+    config: Mapping[str, Any] = field(default_factory=dict)
 
 
 @noun
@@ -37,6 +44,7 @@ class ModelEntry:
     vision: bool | None = None
     tool_use: bool | None = None
     reasoning_options: tuple[str, ...] = ()
+    reasoning_default: str | None = None
     variants: tuple[str, ...] = ()
     instances: tuple[Instance, ...] = ()
     loaded: bool | None = None
@@ -49,12 +57,19 @@ class ModelEntry:
 
 @noun
 class EndpointCatalogue:
-    """What one server has. ``endpoint`` is its address without a trailing slash."""
+    """What one server has. ``endpoint`` is its address without a trailing slash, ``name`` its name if it has one.
+
+    ``manages`` says that ``Backend.load`` and ``unload`` work here; ``loads_on_demand`` that a request for a model that
+    is not loaded loads it (and may push another one out). ``notes`` say what an old or foreign server does not tell.
+    """
 
     endpoint: str
     flavour: ServerFlavour
     models: tuple[ModelEntry, ...] = ()
     notes: tuple[str, ...] = ()
+    name: str | None = None
+    manages: bool = False
+    loads_on_demand: bool = False
 
 
 @dataclass(frozen=True, slots=True)

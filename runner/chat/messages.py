@@ -24,14 +24,26 @@ class ToolCall:
     arguments: str
 
 
+@noun
+class Image:
+    """A picture for a model. ``path`` as the user wrote it, ``data`` its bytes in base64, ``size`` in bytes."""
+
+    path: str
+    media_type: str
+    data: str
+    size: int
+    sha256: str
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message of the history; ``tool_call_id`` only for role ``tool``."""
+    """One message of the history; ``tool_call_id`` only for role ``tool``, ``images`` only for role ``user``."""
 
     role: Role
     content: str
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +61,9 @@ class ChatRequest:
 
     ``model`` is the id to send; ``answers_as`` are the other ids under which the same model may answer (its
     instances), casefolded comparison is the backend's. ``schema`` asks for structured output. ``sampling`` holds
-    the keys of the workflow file (``temperature``, ``max_tokens``, ``reasoning``…).
+    the keys of the workflow file (``temperature``, ``max_tokens``, ``reasoning``…). ``ttl`` in seconds is sent along
+    where a request may load the model. ``first_byte_timeout`` and ``idle_timeout`` in seconds are tighter bounds than
+    the backend's own, None leaves it to those.
     """
 
     model: str
@@ -58,15 +72,22 @@ class ChatRequest:
     tools: tuple[ToolSpec, ...] = ()
     schema: Mapping[str, Any] | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    ttl: float | None = None
+    first_byte_timeout: float | None = None
+    idle_timeout: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens, as the server counted them; zero where it did not say."""
+    """Tokens, as the server counted them; zero where it did not say.
+
+    ``cached_tokens`` of the prompt were not read again, because the server still knew them (llama.cpp says so).
+    """
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     reasoning_tokens: int = 0
+    cached_tokens: int = 0
 
     @property
     def total(self) -> int:
@@ -78,6 +99,7 @@ class Usage:
             self.prompt_tokens + other.prompt_tokens,
             self.completion_tokens + other.completion_tokens,
             self.reasoning_tokens + other.reasoning_tokens,
+            self.cached_tokens + other.cached_tokens,
         )
 
 
@@ -86,6 +108,8 @@ class ChatAnswer:
     """A complete answer. ``first_token_seconds`` is the wait for the first byte of content, if any came.
 
     ``cut_call`` says that a tool call was cut off by the token limit; that call is not among ``tool_calls``.
+    ``recovered`` names the family of markup in which the calls stood as text, where the server did not read them.
+    ``looped`` says that the answer was stopped because it repeated itself without end.
     """
 
     model: str
@@ -94,6 +118,8 @@ class ChatAnswer:
     tool_calls: tuple[ToolCall, ...] = ()
     finish_reason: FinishReason = "stop"
     cut_call: bool = False
+    recovered: str | None = None
+    looped: bool = False
     usage: Usage = Usage()
     first_token_seconds: float | None = None
 

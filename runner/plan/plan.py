@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Any
 
 from runner.chat.catalogue import ModelEntry
+from runner.chat.endpoint import Endpoint
 from runner.words.diagnostics import Diagnostic
 from runner.words.noun import noun
 from runner.workflow.model import Step, Workflow
@@ -18,7 +19,11 @@ class ModelChoice:
 
     ``wanted`` is the name as asked for, ``model`` the id to send, ``answers_as`` every id under which it may answer,
     ``origin`` where the choice came from, in words: ``step``, ``models.coder``, ``defaults.model``,
-    ``--model coder=…``, ``the one loaded model``. ``sampling`` is merged: step over alias over defaults.
+    ``--model coder=…``, ``the one loaded model``. ``sampling`` is merged: step over alias over defaults. ``load`` and
+    ``ttl`` (seconds) are those of its alias. ``manages`` and ``loads_on_demand`` as in ``EndpointCatalogue``.
+
+    ``fallbacks`` are what may stand in when it fails, best first, each tied to a model that exists; they have none
+    themselves.
     """
 
     wanted: str
@@ -28,6 +33,27 @@ class ModelChoice:
     entry: ModelEntry
     answers_as: frozenset[str] = frozenset()
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    load: Mapping[str, Any] = field(default_factory=dict)
+    ttl: float | None = None
+    manages: bool = False
+    loads_on_demand: bool = False
+    fallbacks: tuple[ModelChoice, ...] = ()
+
+
+@noun
+class Needs:
+    """What a step asks of its model, derived from the file.
+
+    ``reasoning`` is the setting it wants, None = any. ``context`` is an estimate of the tokens that its first request
+    needs, templates aside: prompt, tool schemas, and the reserve for an answer; ``reserve`` is the latter's part of it.
+    """
+
+    tools: bool = False
+    vision: bool = False
+    schema: bool = False
+    reasoning: str | None = None
+    context: int = 0
+    reserve: int = 0
 
 
 @noun
@@ -48,6 +74,7 @@ class PlannedStep:
     model: ModelChoice | None = None
     wanted_model: str | None = None
     grants: tuple[ToolGrant, ...] = ()
+    needs: Needs | None = None
 
 
 @noun
@@ -57,5 +84,7 @@ class Plan:
     workflow: Workflow
     steps: tuple[PlannedStep, ...]
     endpoints: tuple[str, ...] = ()
+    servers: tuple[Endpoint, ...] = ()
+    """How the servers of ``endpoints`` may be used, where the configuration says so."""
     offline: bool = False
     findings: tuple[Diagnostic, ...] = ()

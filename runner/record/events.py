@@ -52,6 +52,61 @@ class ToolServerDied:
 
 
 @noun
+class ModelLoadStarted:
+    """The runner began to load a model; ``settings`` are what it asks for, ``size_bytes`` what the server says."""
+
+    endpoint: str
+    model: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    size_bytes: int | None = None
+
+
+@noun
+class ModelLoaded:
+    """A model is in memory. ``reused``: a person had loaded it, and it is good enough; ``seconds`` the load took."""
+
+    endpoint: str
+    model: str
+    instance: str
+    seconds: float = 0.0
+    context_length: int | None = None
+    parallel: int | None = None
+    reused: bool = False
+    note: str | None = None
+
+
+@noun
+class ModelLoadFailed:
+    """A model could not be loaded; ``then`` says in words what is done about it."""
+
+    endpoint: str
+    model: str
+    kind: FailureKind
+    message: str
+    then: str | None = None
+
+
+@noun
+class ModelUnloaded:
+    """The runner unloaded what it had loaded; ``reason`` in words."""
+
+    endpoint: str
+    model: str
+    instance: str
+    reason: str
+
+
+@noun
+class CircuitChanged:
+    """A model that failed too often: left alone (``open``), tried once (``half_open``), trusted again (``closed``)."""
+
+    endpoint: str
+    model: str
+    state: Literal["open", "half_open", "closed"]
+    failures: int = 0
+
+
+@noun
 class StepStarted:
     """A step's work begins: its needs are met and its ``when`` holds."""
 
@@ -88,6 +143,8 @@ class ModelAnswered:
     reasoning: str = ""
     tool_calls: tuple[Mapping[str, str], ...] = ()
     first_token_seconds: float | None = None
+    recovered: str | None = None
+    looped: bool = False
 
 
 @noun
@@ -154,6 +211,44 @@ class StepWarned:
 
 
 @noun
+class HistoryTrimmed:
+    """The conversation came near the model's context: ``results`` old tool results were shortened by ``characters``."""
+
+    step: str
+    attempt: int
+    round: int
+    results: int
+    characters: int
+    tokens: int
+    context_length: int | None = None
+
+
+@noun
+class RequestDegraded:
+    """The server refused a form of request; the next is simpler. ``form`` says in words how."""
+
+    step: str
+    attempt: int
+    round: int
+    form: str
+    message: str
+
+
+@noun
+class ModelFellBack:
+    """The model failed for good and the next of its fallbacks goes on; ``attempt`` is the last that failed."""
+
+    step: str
+    attempt: int
+    model: str
+    endpoint: str
+    to_model: str
+    to_endpoint: str
+    kind: FailureKind
+    message: str
+
+
+@noun
 class StepRetried:
     """An attempt failed and another will follow after ``wait`` seconds; ``attempt`` is the one that failed."""
 
@@ -198,10 +293,12 @@ class RunFinished:
 
 
 Event = (
-    RunStarted | ToolServerStarted | ToolServerDied | StepStarted | ModelAsked | ModelAnswered | ToolCalled
-    | ToolReturned | CommandRan | AnswerRefused | StepWarned | StepRetried | StepFinished | RunFinished
+    RunStarted | ToolServerStarted | ToolServerDied | ModelLoadStarted | ModelLoaded | ModelLoadFailed | ModelUnloaded
+    | CircuitChanged | StepStarted | ModelAsked | ModelAnswered | ToolCalled | ToolReturned | CommandRan | AnswerRefused
+    | StepWarned | HistoryTrimmed | RequestDegraded | ModelFellBack | StepRetried | StepFinished | RunFinished
 )  # fmt: skip
 EVENTS: tuple[type, ...] = (
-    RunStarted, ToolServerStarted, ToolServerDied, StepStarted, ModelAsked, ModelAnswered, ToolCalled, ToolReturned,
-    CommandRan, AnswerRefused, StepWarned, StepRetried, StepFinished, RunFinished,
+    RunStarted, ToolServerStarted, ToolServerDied, ModelLoadStarted, ModelLoaded, ModelLoadFailed, ModelUnloaded,
+    CircuitChanged, StepStarted, ModelAsked, ModelAnswered, ToolCalled, ToolReturned, CommandRan, AnswerRefused,
+    StepWarned, HistoryTrimmed, RequestDegraded, ModelFellBack, StepRetried, StepFinished, RunFinished,
 )  # fmt: skip

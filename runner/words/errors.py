@@ -17,8 +17,9 @@ BridgeError
     ├── LLMValidationError         the request was refused
     │   └── ModelNotFoundError     carries model_name, available_models, nearest
     ├── LLMConnectionError
+    │   └── CircuitOpenError       it failed too often: not asked again for a while; carries retry_after
     ├── LLMResponseError           the answer is broken, empty, or came from another model
-    ├── ModelMemoryError
+    ├── ModelMemoryError           carries required_bytes, available_bytes where they are known
     └── LLMAuthenticationError
 
 Every error has ``kind`` (what ``retry.on`` and ``error.kind`` say), ``hint`` (what to do) and ``exit_code``.
@@ -216,6 +217,18 @@ class LLMConnectionError(LLMError):
     kind: FailureKind = "connection"
 
 
+class CircuitOpenError(LLMConnectionError):
+    """The model failed so often that it is left alone; ``retry_after`` in seconds says for how long."""
+
+    def __init__(self, message: str, *, retry_after: float, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+    def to_dict(self) -> dict[str, object]:
+        """As every error, with ``retry_after``."""
+        return {**super().to_dict(), "retry_after": self.retry_after}
+
+
 class LLMResponseError(LLMError):
     """The answer is broken, cut, empty, or came from another model than the one asked."""
 
@@ -223,9 +236,30 @@ class LLMResponseError(LLMError):
 
 
 class ModelMemoryError(LLMError):
-    """The model does not fit into memory."""
+    """The model does not fit into memory; ``required_bytes`` and ``available_bytes`` where they are known."""
 
     kind: FailureKind = "overloaded"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: FailureKind | None = None,
+        hint: str | None = None,
+        required_bytes: int | None = None,
+        available_bytes: int | None = None,
+    ) -> None:
+        super().__init__(message, kind=kind, hint=hint)
+        self.required_bytes = required_bytes
+        self.available_bytes = available_bytes
+
+    def to_dict(self) -> dict[str, object]:
+        """As every error, with ``required_bytes`` and ``available_bytes``."""
+        return {
+            **super().to_dict(),
+            "required_bytes": self.required_bytes,
+            "available_bytes": self.available_bytes,
+        }
 
 
 class LLMAuthenticationError(LLMError):

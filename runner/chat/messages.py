@@ -60,16 +60,18 @@ class ChatRequest:
     """What is asked of a model.
 
     ``model`` is the id to send; ``answers_as`` are the other ids under which the same model may answer (its
-    instances), casefolded comparison is the backend's. ``schema`` asks for structured output. ``sampling`` holds
-    the keys of the workflow file (``temperature``, ``max_tokens``, ``reasoning``…). ``ttl`` in seconds is sent along
-    where a request may load the model. ``first_byte_timeout`` and ``idle_timeout`` in seconds are tighter bounds than
-    the backend's own, None leaves it to those.
+    instances), casefolded comparison is the backend's. ``written_tools`` are tools that the messages themselves
+    describe, in the place of ``tools``: their calls come as text. ``schema`` asks for structured output. ``sampling``
+    holds the keys of the workflow file (``temperature``, ``max_tokens``, ``reasoning``…). ``ttl`` in seconds is sent
+    along where a request may load the model. ``first_byte_timeout`` and ``idle_timeout`` in seconds are tighter bounds
+    than the backend's own, None leaves it to those.
     """
 
     model: str
     messages: tuple[Message, ...]
     answers_as: frozenset[str] = frozenset()
     tools: tuple[ToolSpec, ...] = ()
+    written_tools: tuple[ToolSpec, ...] = ()
     schema: Mapping[str, Any] | None = None
     sampling: Mapping[str, Any] = field(default_factory=dict)
     ttl: float | None = None

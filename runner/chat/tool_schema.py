@@ -14,6 +14,7 @@ _DROPPED = frozenset(
     ("$schema", "$id", "$anchor", "$comment", "$defs", "definitions", "title", "default", "examples", "pattern",
      "format", "minLength", "maxLength", "readOnly", "writeOnly", "deprecated", "contentMediaType", "contentEncoding")
 )  # fmt: skip
+_KEPT_IN_MINIMAL = ("type", "description", "enum")
 _MAX_DEPTH = 12
 _SUBSCHEMAS = ("properties", "patternProperties", "dependentSchemas")
 
@@ -28,6 +29,32 @@ def offered_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(reduced.get("properties"), dict):
         reduced["properties"] = {}
     return reduced
+
+
+def minimal_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a schema no grammar was ever refused for: types, names of properties, required, enum; and descriptions,
+    which no grammar sees. Everything else means "anything".
+    """
+    return _minimal(_reduce(schema, schema, 0))
+
+
+def _minimal(schema: Any) -> dict[str, Any]:
+    if not isinstance(schema, Mapping):
+        return {}
+    kept = {key: schema[key] for key in _KEPT_IN_MINIMAL if key in schema}
+    if "const" in schema:
+        kept.setdefault("enum", [schema["const"]])
+    if isinstance(kept.get("type"), list):
+        types = [name for name in kept.pop("type") if name != "null"]
+        kept |= {"type": types[0]} if len(types) == 1 else {}
+    properties = schema.get("properties")
+    if isinstance(properties, Mapping) and properties:
+        kept |= {"type": "object", "properties": {name: _minimal(sub) for name, sub in properties.items()}}
+        required = schema.get("required")
+        kept["required"] = [name for name in required if name in properties] if isinstance(required, list) else []
+    if kept.get("type") == "array":
+        kept["items"] = _minimal(schema.get("items"))
+    return kept
 
 
 def _reduce(schema: Any, root: Mapping[str, Any], depth: int) -> dict[str, Any]:

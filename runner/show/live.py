@@ -16,8 +16,15 @@ from rich.text import Text
 
 from runner.chat.messages import Delta
 from runner.record.events import (
+    CircuitChanged,
+    HistoryTrimmed,
     ModelAnswered,
     ModelAsked,
+    ModelFellBack,
+    ModelLoaded,
+    ModelLoadFailed,
+    ModelLoadStarted,
+    RequestDegraded,
     RunFinished,
     RunStarted,
     StepFinished,
@@ -26,19 +33,24 @@ from runner.record.events import (
     StepWarned,
     ToolServerDied,
 )
-from runner.record.state import RunState, StepState
+from runner.record.model_state import ModelKey, ModelState, expected_seconds
+from runner.record.state import RunState
+from runner.record.step_state import StepState
 from runner.record.wire import Entry
 from runner.show.cell import fit, fit_tail, one_line, pad
 from runner.show.cell import width as cell_width
 from runner.show.sentence import Mood, Sentence, sentence, show_tokens
-from runner.words.units import show_seconds
+from runner.words.units import show_bytes, show_seconds
 
 _FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 _FRAMES_ASCII = "|/-\\"
 _SIGNS: Mapping[Mood, str] = {"plain": "·", "good": "✓", "warning": "!", "bad": "✗"}
 _SIGNS_ASCII: Mapping[Mood, str] = {"plain": "-", "good": "+", "warning": "!", "bad": "x"}
 _STYLES: Mapping[Mood, str] = {"plain": "dim", "good": "green", "warning": "yellow", "bad": "bold red"}
-_SCROLLED = (StepFinished, StepRetried, StepWarned, ToolServerDied)
+_SCROLLED = (
+    CircuitChanged, HistoryTrimmed, ModelFellBack, ModelLoaded, ModelLoadFailed, RequestDegraded, StepFinished,
+    StepRetried, StepWarned, ToolServerDied,
+)  # fmt: skip
 _TAIL = 400  # characters of an answer that are kept to show its end
 _FRAMES_A_SECOND = 8
 _LONG = 1.0  # seconds without a step, after which the picture says what it waits for
@@ -87,7 +99,7 @@ class LivePicture:
         self._lock = Lock()
         self._state = RunState()
         self._streams: dict[str, _Stream] = {}
-        self._begun: dict[str, float] = {}
+        self._begun: dict[str | ModelKey, float] = {}
         self._live = Live(  # draws a first frame at once, so the rest of this object has to stand
             console=self._console,
             get_renderable=self._picture,
@@ -127,9 +139,11 @@ class LivePicture:
             self._begun[""] = self._console.get_time()
         elif isinstance(event, StepStarted):
             self._begun[event.step] = self._console.get_time()
+        elif isinstance(event, ModelLoadStarted):
+            self._begun[event.endpoint, event.model] = self._console.get_time()
         elif isinstance(event, ModelAsked):
             self._streams[event.step] = _Stream(asked=True)
-        elif isinstance(event, ModelAnswered | StepRetried | StepFinished):
+        elif isinstance(event, ModelAnswered | ModelFellBack | StepRetried | StepFinished):
             self._streams.pop(event.step, None)
 
     def _scrolled(self, said: Sentence) -> Text:
@@ -146,15 +160,28 @@ class LivePicture:
 
     def _rows(self, width: int, height: int) -> Iterator[Text]:
         now = self._console.get_time()
+        frame = self._frames[int(now * _FRAMES_A_SECOND) % len(self._frames)]
+        loading = self._loading[: max(height - 2, 0)]
+        height -= len(loading)
+        for model in loading:
+            yield self._loading_row(model, frame, now, width)
         running = self._state.running
         shown = running if len(running) < height else running[: max(height - 2, 0)]
-        frame = self._frames[int(now * _FRAMES_A_SECOND) % len(self._frames)]
         models = max((cell_width(_model(step)) for step in shown), default=0) if width >= 55 else 0
         for step in shown:
             yield self._row(step, frame, now, width, models)
         if len(shown) < len(running) and height > 1:
             yield Text(fit(f"   and {len(running) - len(shown)} more at work", width), style="dim")
         yield Text(fit(self._summary(now), width), style="bold")
+
+    def _loading_row(self, model: ModelState, frame: str, now: float, width: int) -> Text:
+        elapsed = show_seconds(now - self._begun.get((model.endpoint, model.model), now))
+        expected = expected_seconds(self._state.models, model)
+        row = Text.assemble((f" {frame} ", "cyan"), (pad(one_line(model.model), self._names()), "bold"))
+        row.append(f"  {elapsed:>5}" + (f" of about {show_seconds(expected)}" if expected else ""), "dim")
+        row.append("  is being loaded" + (f", {show_bytes(model.size_bytes)}" if model.size_bytes else ""), "dim")
+        row.truncate(width, overflow="ellipsis")
+        return row
 
     def _row(self, step: StepState, frame: str, now: float, width: int, models: int) -> Text:
         stream = self._streams.get(step.id, _Stream())
@@ -171,10 +198,21 @@ class LivePicture:
             row.append(f"  {fact}")
         room = width - row.cell_len - 2
         if room >= 8:
-            row.append("  ").append(_doing(step, stream, room), "dim")
+            row.append("  ").append(self._doing(step, stream, room), "dim")
         row.rstrip()
         row.truncate(width, overflow="ellipsis")
         return row
+
+    def _doing(self, step: StepState, stream: _Stream, room: int) -> str:
+        """What the step is at right now: its tools, else the end of what its model says."""
+        if step.calls:
+            return fit(one_line(", ".join(dict.fromkeys(step.calls.values()))), room)
+        if stream.tail:
+            return fit_tail(one_line(stream.tail), room)
+        model = self._state.model_of(step)
+        if model is not None and model.status == "loading":
+            return fit("waiting for its model to load", room)
+        return fit("waiting for the model", room) if stream.asked else ""
 
     def _summary(self, now: float) -> str:
         state = self._state
@@ -187,10 +225,16 @@ class LivePicture:
         if total:
             counts.append(show_tokens(total))
         since = now - self._begun.get("", now)
-        if since >= _LONG and all(step.status == "waiting" for step in steps):  # nothing else takes so long
+        if (
+            since >= _LONG and all(step.status == "waiting" for step in steps) and not self._loading
+        ):  # nothing else takes so long
             counts.append("waiting for tool servers")
         elapsed = show_seconds(since)
         return f" {one_line(state.workflow)}  {', '.join(counts)}, {elapsed}"
+
+    @property
+    def _loading(self) -> tuple[ModelState, ...]:
+        return tuple(model for model in tuple(self._state.models.values()) if model.status == "loading")
 
     def _names(self) -> int:
         return min(max((len(step) for step in tuple(self._state.steps)), default=0), 24)
@@ -198,15 +242,6 @@ class LivePicture:
 
 def _model(step: StepState) -> str:
     return fit(one_line(step.model or step.kind or ""), 32)
-
-
-def _doing(step: StepState, stream: _Stream, room: int) -> str:
-    """What the step is at right now: its tools, else the end of what its model says."""
-    if step.calls:
-        return fit(one_line(", ".join(dict.fromkeys(step.calls.values()))), room)
-    if stream.tail:
-        return fit_tail(one_line(stream.tail), room)
-    return fit("waiting for the model", room) if stream.asked else ""
 
 
 def _mild(mood: Mood) -> str:

@@ -7,7 +7,7 @@ from typing import Protocol, TextIO
 
 from runner.chat.messages import Delta
 from runner.record.events import RunStarted
-from runner.record.state import unix_seconds
+from runner.record.step_state import unix_seconds
 from runner.record.wire import Entry
 from runner.show.cell import fit, pad
 from runner.show.sentence import sentence

@@ -6,7 +6,7 @@ All are read off the result (``record.state.result``), the same next week as ton
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.record.wire import encode_json
@@ -103,11 +103,17 @@ def _facts(step: Mapping[str, Any]) -> str:
     facts = [
         f"{show_seconds(step['seconds']):>5}" if step["attempts"] else "",
         show_tokens(tokens) if tokens else "",
-        one_line(step["model"] or ""),
+        one_line(step["model"] or "") + _instead_of(step["fallbacks"]),
         f"{step['attempts']} attempts" if step["attempts"] > 1 else "",
         one_line(step["reason"] or ""),
     ]
     return "  ".join(filter(None, facts))
+
+
+def _instead_of(fallbacks: Sequence[Mapping[str, str]]) -> str:
+    """`` instead of qwen/qwen3-8b (crash)``: the models that failed before the one that answered."""
+    failed = [f"{one_line(fallback['model'])} ({fallback['kind']})" for fallback in fallbacks]
+    return f" instead of {', '.join(failed)}" if failed else ""
 
 
 def _error(error: Mapping[str, str], ink: Ink) -> str:

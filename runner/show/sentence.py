@@ -7,8 +7,16 @@ from typing import Any, Literal
 
 from runner.record.events import (
     AnswerRefused,
+    CircuitChanged,
     CommandRan,
     Event,
+    HistoryTrimmed,
+    ModelFellBack,
+    ModelLoaded,
+    ModelLoadFailed,
+    ModelLoadStarted,
+    ModelUnloaded,
+    RequestDegraded,
     RunFinished,
     RunStarted,
     StepFinished,
@@ -23,7 +31,7 @@ from runner.record.events import (
 from runner.record.wire import encode_json
 from runner.show.cell import fit, one_line
 from runner.words.noun import noun
-from runner.words.units import show_seconds
+from runner.words.units import show_bytes, show_seconds
 
 Mood = Literal["plain", "good", "warning", "bad"]
 _ARGUMENTS = 60
@@ -31,6 +39,14 @@ _TOOL_ERROR = 120
 _REASON = 140
 _WHOLE = 200
 """Cells of a whole sentence, which only names of many letters reach: everything else in it is cut before."""
+_SETTINGS: Mapping[str, str] = {
+    "context_length": "context",
+    "eval_batch_size": "batches of",
+    "flash_attention": "flash attention",
+    "num_experts": "experts:",
+    "offload_kv_cache_to_gpu": "KV cache on the GPU:",
+    "parallel": "requests at once:",
+}
 _MOODS: Mapping[str, Mood] = {"succeeded": "good", "recovered": "warning", "failed": "bad", "cancelled": "bad"}
 
 
@@ -75,6 +91,52 @@ def _server_died(event: ToolServerDied) -> Said:
     return f"tool server {event.server} died: {fit(one_line(event.message), _REASON)}{then}", "warning"
 
 
+def _load_started(event: ModelLoadStarted) -> Said:
+    settings = show_settings(event.settings)
+    size = f" ({show_bytes(event.size_bytes)})" if event.size_bytes else ""
+    return f"loading {event.model}{size} on {event.endpoint}" + (f" with {settings}" if settings else ""), "plain"
+
+
+def show_settings(settings: Mapping[str, Any]) -> str:
+    """``context 32,768, flash attention on``: what a model is loaded with, in words."""
+    return ", ".join(f"{_SETTINGS.get(name, name)} {_setting(value)}" for name, value in settings.items())
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _loaded(event: ModelLoaded) -> Said:
+    context = f"context {event.context_length:,}" if event.context_length else ""
+    at_once = f"{event.parallel} at once" if event.parallel and event.parallel > 1 else ""
+    facts = ", ".join(filter(None, (context, at_once)))
+    if event.reused:
+        text = f"uses {event.model} as it is loaded" + (f" ({facts})" if facts else "")
+    else:
+        text = f"loaded {event.model} in {show_seconds(event.seconds)}" + (f", {facts}" if facts else "")
+    return (f"{text}; {fit(one_line(event.note), _REASON)}" if event.note else text), "plain"
+
+
+def _load_failed(event: ModelLoadFailed) -> Said:
+    then = f"; then: {event.then}" if event.then else ""
+    return f"could not load {event.model} ({event.kind}): {fit(one_line(event.message), _REASON)}{then}", "warning"
+
+
+def _unloaded(event: ModelUnloaded) -> Said:
+    return f"unloaded {event.model} ({fit(one_line(event.reason), _REASON)})", "plain"
+
+
+def _circuit(event: CircuitChanged) -> Said:
+    if event.state == "open":
+        count = f"{event.failures} failure" + "s" * (event.failures != 1)
+        return f"{event.model} is left alone for a while after {count}", "warning"
+    if event.state == "half_open":
+        return f"{event.model} is tried once more", "plain"
+    return f"{event.model} answers again", "good"
+
+
 def _step_started(event: StepStarted) -> Said:
     return "started" + (f" with {event.model}" if event.model else ""), "plain"
 
@@ -115,6 +177,22 @@ def _warned(event: StepWarned) -> Said:
     return f"warning: {fit(one_line(event.message), _REASON)}", "warning"
 
 
+def _trimmed(event: HistoryTrimmed) -> Said:
+    results = f"{event.results:,} old tool result" + "s" * (event.results != 1)
+    room = f" of {event.context_length:,}" if event.context_length else ""
+    return f"shortened {results} by {event.characters:,} characters at {show_tokens(event.tokens)}{room}", "warning"
+
+
+def _degraded(event: RequestDegraded) -> Said:
+    return f"request refused: {fit(one_line(event.message), _REASON)}; asks again: {event.form}", "warning"
+
+
+def _fell_back(event: ModelFellBack) -> Said:
+    elsewhere = f" on {event.to_endpoint}" if event.to_endpoint != event.endpoint else ""
+    why = f"{event.model} failed ({event.kind}): {fit(one_line(event.message), _TOOL_ERROR)}"
+    return f"falls back to {event.to_model}{elsewhere}; {why}", "warning"
+
+
 def _retried(event: StepRetried) -> Said:
     wait = show_seconds(event.wait)
     return (
@@ -147,12 +225,20 @@ _SENTENCES: Mapping[type, Callable[[Any], Said]] = {
     RunStarted: _run_started,
     ToolServerStarted: _server_started,
     ToolServerDied: _server_died,
+    ModelLoadStarted: _load_started,
+    ModelLoaded: _loaded,
+    ModelLoadFailed: _load_failed,
+    ModelUnloaded: _unloaded,
+    CircuitChanged: _circuit,
     StepStarted: _step_started,
     ToolCalled: _called,
     ToolReturned: _returned,
     CommandRan: _ran,
     AnswerRefused: _refused,
     StepWarned: _warned,
+    HistoryTrimmed: _trimmed,
+    RequestDegraded: _degraded,
+    ModelFellBack: _fell_back,
     StepRetried: _retried,
     StepFinished: _step_finished,
     RunFinished: _run_finished,

@@ -10,8 +10,11 @@ import pytest
 
 from runner.chat.messages import Usage
 from runner.record.events import (
+    HistoryTrimmed,
     ModelAnswered,
     ModelAsked,
+    ModelFellBack,
+    RequestDegraded,
     RunFinished,
     RunStarted,
     StepFinished,
@@ -92,7 +95,17 @@ def test_every_event_has_its_place(full):
     assert step.usage == Usage(300, 60, 15)
     assert step.tolerated
     assert step.extras == {"exit_code": 0}
-    assert step.warnings == ("asked for the same twice",)
+    assert step.warnings == (
+        "asked for the same twice",
+        "the server refused a request (unknown format); asked in a simpler form: without a schema",
+    )
+    assert (step.trimmed_results, step.trimmed_characters) == (3, 12_000)
+    assert step.fallbacks == ({"model": "thinker-8b", "to": "thinker-4b", "kind": "crash"},)
+    assert step.endpoint == "http://127.0.0.1:8080"
+    assert [(model.model, model.status, model.loads, model.failed) for model in state.models.values()] == [
+        ("thinker-8b", "absent", 1, 0),
+        ("coder-30b", "absent", 0, 1),
+    ]
     assert state.servers["git"].tools == 12
     assert state.warnings == ("tool server `git` died: it exited with 1; it was started again",)
     assert (state.status, state.exit_code, state.error) == (
@@ -129,7 +142,7 @@ def test_the_result_in_file_order(numbered):
             ]
         )
     )
-    nothing = {"prompt_tokens": 0, "completion_tokens": 0, "reasoning_tokens": 0}
+    nothing = {"prompt_tokens": 0, "completion_tokens": 0, "reasoning_tokens": 0, "cached_tokens": 0}
     assert result(state) == {
         "run": "r1",
         "workflow": "refactor",
@@ -144,9 +157,10 @@ def test_the_result_in_file_order(numbered):
                 "error": None,
                 "reason": None,
                 "model": "thinker",
+                "fallbacks": [],
                 "attempts": 1,
                 "items": None,
-                "usage": {"prompt_tokens": 10, "completion_tokens": 5, "reasoning_tokens": 1},
+                "usage": {"prompt_tokens": 10, "completion_tokens": 5, "reasoning_tokens": 1, "cached_tokens": 0},
                 "seconds": 1.235,
                 "warnings": ["slow"],
             },
@@ -156,6 +170,7 @@ def test_the_result_in_file_order(numbered):
                 "error": {"kind": "crash", "message": "gone"},
                 "reason": None,
                 "model": None,
+                "fallbacks": [],
                 "attempts": 3,
                 "items": None,
                 "usage": nothing,
@@ -168,6 +183,7 @@ def test_the_result_in_file_order(numbered):
                 "error": None,
                 "reason": "`fix` failed",
                 "model": None,
+                "fallbacks": [],
                 "attempts": 0,
                 "items": None,
                 "usage": nothing,
@@ -175,6 +191,7 @@ def test_the_result_in_file_order(numbered):
                 "warnings": [],
             },
         },
+        "models": [],
         "seconds": 4.5,
         "error": None,
         "warnings": ["tool server `git` died: killed; it was not started again"],
@@ -200,6 +217,9 @@ def test_result_and_schema_name_the_same_keys(full):
     assert list(SCHEMA["properties"]) == list(outcome) == SCHEMA["required"]
     step = SCHEMA["$defs"]["step"]
     assert list(step["properties"]) == list(outcome["steps"]["survey"]) == step["required"]
+    model, fallback = SCHEMA["$defs"]["model"], SCHEMA["$defs"]["fallback"]
+    assert list(model["properties"]) == list(outcome["models"][0]) == model["required"]
+    assert list(fallback["properties"]) == list(outcome["steps"]["survey"]["fallbacks"][0]) == fallback["required"]
 
 
 def _validator() -> jsonschema.Draft202012Validator:
@@ -212,5 +232,21 @@ def test_what_a_cancelled_step_had_used_is_known_from_its_entries(numbered):
     state = fold([*entries, *numbered([*(entry.event for entry in entries), cancelled])[-1:]])
     step = result(state)["steps"]["survey"]
     assert (step["status"], step["attempts"]) == ("cancelled", 1)
-    assert step["usage"] == {"prompt_tokens": 10, "completion_tokens": 5, "reasoning_tokens": 1}
+    assert step["usage"] == {"prompt_tokens": 10, "completion_tokens": 5, "reasoning_tokens": 1, "cached_tokens": 0}
     assert step["seconds"] > 0
+
+
+def test_the_result_tells_of_fallbacks_and_of_what_was_trimmed(numbered):
+    fell = ModelFellBack(
+        step="survey", attempt=3, model="a", endpoint="u", to_model="b", to_endpoint="v", kind="crash", message="gone"
+    )
+    trimmed = HistoryTrimmed(step="survey", attempt=1, round=4, results=1, characters=1_500, tokens=4_000)
+    again = HistoryTrimmed(step="survey", attempt=1, round=5, results=2, characters=500, tokens=4_000)
+    refused = RequestDegraded(step="survey", attempt=1, round=1, form="without a schema", message="no grammar")
+    done = StepFinished(step="survey", status="succeeded", output="x", attempts=1, model="b")
+    step = result(fold(numbered([START, fell, refused, trimmed, refused, again, done])))["steps"]["survey"]
+    assert (step["model"], step["fallbacks"]) == ("b", [{"model": "a", "to": "b", "kind": "crash"}])
+    assert step["warnings"] == [
+        "the server refused a request (no grammar); asked in a simpler form: without a schema",
+        "3 old tool results shortened by 2,000 characters to fit the model's context",
+    ]

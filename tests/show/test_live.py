@@ -8,7 +8,7 @@ import re
 import pytest
 
 from runner.chat.messages import Delta
-from runner.record.events import RunStarted, StepStarted
+from runner.record.events import ModelAsked, ModelLoaded, ModelLoadStarted, RunStarted, StepStarted
 from runner.show.cell import width
 from runner.show.live import LivePicture
 
@@ -139,3 +139,27 @@ def test_it_may_be_closed_before_it_began_and_twice(stage):
     scene.picture.close()
     scene.picture.close()
     assert "Traceback" not in scene.stream.getvalue()
+
+
+def test_a_model_that_loads_has_a_row_of_its_own(stage, entries):
+    scene = stage(90)
+    at = {"endpoint": "http://one", "model": "qwen/qwen3-8b"}
+    loading = ModelLoadStarted(settings={"context_length": 8_192}, size_bytes=4_700_000_000, **at)
+    ready = ModelLoaded(instance="qwen/qwen3-8b", seconds=12, context_length=8_192, **at)
+    second = ModelLoadStarted(endpoint="http://one", model="qwen/qwen3-14b", size_bytes=9_400_000_000)
+    start = RunStarted(workflow="w", file="w.yaml", inputs={}, steps=("fix",))
+    begun = StepStarted(step="fix", kind="task", model="qwen/qwen3-8b", endpoint="http://one")
+    asked = ModelAsked(step="fix", attempt=1, round=1, model="qwen/qwen3-8b", messages=())
+    frames = []
+    for events in ([start, loading, begun], [ready, asked], [second]):
+        scene.play(entries(events), seconds=4)
+        frames.append(scene.frame)
+    assert [[row[3:].rstrip() for row in frame.split("\n")[:-1]] for frame in frames] == [
+        ["qwen/qwen3-8b   4.0s  is being loaded, 4.4 GB", "fix   0.0s  qwen/qwen3-8b  waiting for its model to load"],
+        ["fix   8.0s  qwen/qwen3-8b  round 1  waiting for the model"],
+        [
+            "qwen/qwen3-14b   0.0s of about 24s  is being loaded, 8.8 GB",
+            "fix    12s  qwen/qwen3-8b  round 1  waiting for the model",
+        ],
+    ]
+    assert scene.scrolled == " · run  loaded qwen/qwen3-8b in 12s, context 8,192\n"

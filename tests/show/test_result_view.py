@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from runner.record.events import RunFinished, RunStarted, StepFinished
+from runner.record.events import ModelFellBack, RunFinished, RunStarted, StepFinished
 from runner.record.state import fold, result
 from runner.show.result_view import _ADVICE, closing_text, outputs_text, result_json
 from runner.words.errors import FAILURE_KINDS
@@ -134,3 +134,18 @@ def test_the_result_for_machines(story):
     assert json.loads(text) == data
     assert text.startswith('{\n  "run": "20261122-230501-refactor-3f2a",\n  "workflow": "refactor",\n')
     assert text.endswith("\n}\n")
+
+
+def test_a_fallback_is_named_beside_the_model_that_answered(entries):
+    fell = {"step": "greet", "attempt": 3, "endpoint": "http://one", "to_endpoint": "http://one", "message": "gone"}
+    run = entries(
+        [
+            RunStarted(workflow="hello", file="hello.yaml", inputs={}, steps=("greet",)),
+            ModelFellBack(model="a", to_model="b", kind="crash", **fell),
+            ModelFellBack(model="b", to_model="c", kind="timeout", **fell),
+            StepFinished(step="greet", status="succeeded", attempts=4, seconds=0.5, output="Hi", model="c"),
+            RunFinished(status="succeeded", exit_code=0, outputs={"greet": "Hi"}, seconds=0.7),
+        ]
+    )
+    text = closing_text(result(fold(run)), journal=JOURNAL)
+    assert text.split("\n")[2] == "  succeeded  greet   0.5s  c instead of a (crash), b (timeout)  4 attempts"

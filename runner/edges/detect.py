@@ -8,7 +8,7 @@ for the rest.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from runner.chat.catalogue import EndpointCatalogue, ModelEntry, ServerFlavour
 from runner.edges import listing
 from runner.edges.http import HttpClient, Reply
 from runner.edges.model_errors import error_text, token_hint
+from runner.edges.ollama import describe
 from runner.words.errors import (
     LLMAuthenticationError,
     LLMConnectionError,
@@ -37,9 +38,20 @@ _LISTS = frozenset((_V1, _V0, _OPENAI, _TAGS))
 _START_HINT = (
     "start the server (LM Studio: Developer > Start server, or `lms server start`), or name another with --endpoint"
 )
-_NO_V1_NOTE = "this LM Studio is older than 0.4: it does not say which reasoning settings or how many slots a model has"
+_NO_V1_NOTE = (
+    "this LM Studio is older than 0.4: it does not say which reasoning settings or how many slots a model has, "
+    "and cannot be told to load one"
+)
+_LOST_V1_NOTE = (
+    "this LM Studio did not give its list of models: an older one is used, which does not say which reasoning "
+    "settings or how many slots a model has, and nothing can be loaded"
+)
 _NO_V0_NOTE = "this LM Studio is older than 0.3.6: it names its models, but not which are loaded nor their context"
+_OLLAMA_NOTE = "Ollama cuts a prompt that exceeds a model's `num_ctx` without a word, and takes no `top_k` or `min_p`"
 _PLAIN_NOTE = "this server names its models, but does not say which are loaded nor what they can do"
+
+
+_LOADS_ON_DEMAND: Final = frozenset(("lmstudio-v1", "lmstudio-v0", "lmstudio", "ollama"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +73,16 @@ class _Asked:
         """Whether the token is missing or refused."""
         return self.reply is not None and self.reply.status in (401, 403)
 
+    @property
+    def lost(self) -> bool:
+        """Whether it failed for a reason other than that the server does not know the question."""
+        return self.reply is None or self.reply.status >= 500
 
-async def detect(http: HttpClient) -> EndpointCatalogue:
+
+async def detect(http: HttpClient, *, named: Collection[str] = ()) -> EndpointCatalogue:
     """Ask the server of ``http`` who it is and what it has.
+
+    ``named`` are models that are worth a question each, on a server that says more of a model only when asked for it.
 
     Raises:
         LLMConnectionError: nothing answers at the address.
@@ -77,33 +96,35 @@ async def detect(http: HttpClient) -> EndpointCatalogue:
         _check_token(http.endpoint, native)
         models = listing.from_v1(native.json)
         if models or (is_lmstudio and models is not None):
-            return EndpointCatalogue(endpoint=http.endpoint, flavour="lmstudio-v1", models=models)
+            return _made(http, "lmstudio-v1", models)
     if is_lmstudio:
-        return await _old_lmstudio(http)
-    return await _another(http)
+        return await _old_lmstudio(http, native)
+    return await _another(http, named)
 
 
-async def _old_lmstudio(http: HttpClient) -> EndpointCatalogue:
+async def _old_lmstudio(http: HttpClient, native: _Asked) -> EndpointCatalogue:
     """LM Studio before 0.4, or one whose newer list did not come."""
     v0, openai = await _ask(http, _V0, _OPENAI)
-    found = _lmstudio_catalogue(http.endpoint, v0, openai)
+    found = _lmstudio_catalogue(http, v0, openai, (_LOST_V1_NOTE,) if native.lost else (_NO_V1_NOTE,))
     if found is None:
         _check_token(http.endpoint, v0, openai)
         raise _not_a_server(http.endpoint, openai)
     return found
 
 
-def _lmstudio_catalogue(endpoint: str, v0: _Asked, openai: _Asked) -> EndpointCatalogue | None:
+def _lmstudio_catalogue(
+    http: HttpClient, v0: _Asked, openai: _Asked, notes: tuple[str, ...] = (_NO_V1_NOTE,)
+) -> EndpointCatalogue | None:
     models = listing.from_v0(v0.json)
     if models is not None:
-        return EndpointCatalogue(endpoint=endpoint, flavour="lmstudio-v0", models=models, notes=(_NO_V1_NOTE,))
+        return _made(http, "lmstudio-v0", models, notes)
     models = listing.from_openai(openai.json)
     if models is not None:
-        return EndpointCatalogue(endpoint=endpoint, flavour="lmstudio", models=models, notes=(_NO_V0_NOTE,))
+        return _made(http, "lmstudio", models, (_NO_V0_NOTE,))
     return None
 
 
-async def _another(http: HttpClient) -> EndpointCatalogue:
+async def _another(http: HttpClient, named: Collection[str]) -> EndpointCatalogue:
     """Any server that does not greet as LM Studio does; an LM Studio behind a proxy may be among them."""
     v0, openai, props, ollama, vllm = await _ask(http, _V0, _OPENAI, _PROPS, _OLLAMA, _VLLM)
     names = listing.from_openai(openai.json)
@@ -111,12 +132,14 @@ async def _another(http: HttpClient) -> EndpointCatalogue:
         models = listing.from_llama_cpp(openai.json, props.json)
         return _catalogue(http, "llama.cpp", models, openai)
     if listing.is_lmstudio_listing(openai.json):
-        found = _lmstudio_catalogue(http.endpoint, v0, openai)
+        found = _lmstudio_catalogue(http, v0, openai)
         if found is not None:
             return found
     if "version" in _map(ollama.json):
         tags, running = await _ask(http, _TAGS, _RUNNING)
-        return _catalogue(http, "ollama", listing.from_ollama(tags.json, running.json) or names, openai)
+        models = listing.from_ollama(tags.json, running.json)
+        models = names if models is None else await describe(http, models, named)
+        return _catalogue(http, "ollama", models, openai, notes=(_OLLAMA_NOTE,))
     if listing.is_vllm_listing(openai.json) or (names is not None and "version" in _map(vllm.json)):
         return _catalogue(http, "vllm", listing.from_openai(openai.json, loaded=True), openai)
     return _catalogue(http, "openai", names, openai, notes=(_PLAIN_NOTE,))
@@ -133,7 +156,20 @@ def _catalogue(
     if models is None:
         _check_token(http.endpoint, asked)
         raise _not_a_server(http.endpoint, asked)
-    return EndpointCatalogue(endpoint=http.endpoint, flavour=flavour, models=models, notes=notes)
+    return _made(http, flavour, models, notes)
+
+
+def _made(
+    http: HttpClient, flavour: ServerFlavour, models: tuple[ModelEntry, ...], notes: tuple[str, ...] = ()
+) -> EndpointCatalogue:
+    return EndpointCatalogue(
+        endpoint=http.endpoint,
+        flavour=flavour,
+        models=models,
+        notes=notes,
+        manages=flavour == "lmstudio-v1",
+        loads_on_demand=flavour in _LOADS_ON_DEMAND,
+    )
 
 
 async def _ask(http: HttpClient, *paths: str) -> tuple[_Asked, ...]:

@@ -90,15 +90,15 @@ class HttpClient:
             LLMTimeoutError: no whole answer within ``seconds``.
             LLMResponseError: what answers does not speak HTTP, or says too much.
         """
-        try:
-            async with asyncio.timeout(seconds):
-                opened = await self._open("GET", path, None)
-                try:
-                    return Reply(opened.status, opened.headers, await opened.read())
-                finally:
-                    await opened.close()
-        except TimeoutError as error:
-            raise LLMTimeoutError(f"{self.endpoint} did not answer within {seconds:g} s") from error
+        return await self._whole("GET", path, None, seconds)
+
+    async def command(self, path: str, body: bytes, *, seconds: float) -> Reply:
+        """Send a JSON body to ``path`` and read the whole answer, within ``seconds``.
+
+        Raises:
+            LLMError: as ``get``.
+        """
+        return await self._whole("POST", path, body, seconds)
 
     async def post(self, path: str, body: bytes) -> Opened:
         """Send a JSON body and wait, without an end, for the head of the answer; the caller closes it.
@@ -112,6 +112,17 @@ class HttpClient:
     async def close(self) -> None:
         """Close all connections; may be called twice."""
         await self._client.aclose()
+
+    async def _whole(self, method: str, path: str, body: bytes | None, seconds: float) -> Reply:
+        try:
+            async with asyncio.timeout(seconds):
+                opened = await self._open(method, path, body)
+                try:
+                    return Reply(opened.status, opened.headers, await opened.read())
+                finally:
+                    await opened.close()
+        except TimeoutError as error:
+            raise LLMTimeoutError(f"{self.endpoint} did not answer within {seconds:g} s") from error
 
     async def _open(self, method: str, path: str, body: bytes | None) -> Opened:
         """One silent second try if a kept-alive connection turns out to be closed before it brought a byte."""

@@ -20,6 +20,8 @@ _TYPES: Final[Mapping[object, ModelType]] = {
     "llm": "llm", "vlm": "vlm", "embedding": "embedding", "embeddings": "embedding",
 }  # fmt: skip
 _COPY = re.compile(r"(.+):\d+")
+_NO_SETTINGS: Final = frozenset(("context_length", "parallel", "remaining_ttl_seconds", "reasoning_budget_message"))
+"""What stands in an instance's ``config`` and is no setting of a load, or has a place of its own."""
 
 
 def from_v1(data: Any) -> tuple[ModelEntry, ...] | None:
@@ -75,6 +77,27 @@ def from_ollama(tags: Any, running: Any) -> tuple[ModelEntry, ...] | None:
     return tuple(_ollama_entry(row, key, loaded) for row in rows if (key := _text(row.get("name"))))
 
 
+def lmstudio_instance(name: str, config: Any) -> Instance:
+    """A loaded copy from its ``config`` in LM Studio's list, or from the ``load_config`` of the load that made it."""
+    said = _map(config)
+    return Instance(
+        id=name,
+        context_length=count(said.get("context_length")),
+        parallel=count(said.get("parallel")),
+        shared_context=True,
+        config={
+            key: value
+            for key, value in said.items()
+            if key not in _NO_SETTINGS and isinstance(value, bool | int | float | str)
+        },
+    )
+
+
+def count(value: Any) -> int | None:
+    """A number of tokens or bytes, None if it is none; some servers write ``4096.0``."""
+    return int(value) if isinstance(value, int | float) and 0 < value < 1e15 else None
+
+
 def is_lmstudio_listing(data: Any) -> bool:
     """Whether a ``/v1/models`` is LM Studio's, which signs its rows and gives them no date."""
     rows = _rows(data, "data") or []
@@ -88,6 +111,7 @@ def is_vllm_listing(data: Any) -> bool:
 
 def _v1_entry(row: Row, key: str) -> ModelEntry:
     capabilities = _map(row.get("capabilities"))
+    reasoning = _map(capabilities.get("reasoning"))
     instances = tuple(_v1_instances(row))
     variants = _texts(row.get("variants"))
     selected = _text(row.get("selected_variant"))
@@ -98,12 +122,13 @@ def _v1_entry(row: Row, key: str) -> ModelEntry:
         architecture=_text(row.get("architecture")),
         quantization=_text(_map(row.get("quantization")).get("name")) or _text(row.get("quantization")),
         format=_text(row.get("format")),
-        size_bytes=_count(row.get("size_bytes")),
+        size_bytes=count(row.get("size_bytes")),
         parameters=_text(row.get("params_string")),
-        max_context_length=_count(row.get("max_context_length")),
+        max_context_length=count(row.get("max_context_length")),
         vision=_bool(capabilities.get("vision")),
         tool_use=_bool(capabilities.get("trained_for_tool_use")),
-        reasoning_options=_texts(_map(capabilities.get("reasoning")).get("allowed_options")),
+        reasoning_options=_texts(reasoning.get("allowed_options")),
+        reasoning_default=_text(reasoning.get("default")),
         variants=tuple(dict.fromkeys((*variants, selected) if selected else variants)),
         instances=instances,
         loaded=bool(instances),
@@ -114,14 +139,13 @@ def _v1_instances(row: Row) -> Iterator[Instance]:
     for instance in _rows(row, "loaded_instances") or ():
         name = _text(instance.get("id"))
         if name:
-            config = _map(instance.get("config"))
-            context, parallel = _count(config.get("context_length")), _count(config.get("parallel"))
-            yield Instance(id=name, context_length=context, parallel=parallel)
+            yield lmstudio_instance(name, instance.get("config"))
 
 
 def _v0_entry(row: Row, key: str) -> ModelEntry:
     loaded = row.get("state") == "loaded" if "state" in row else None
     capabilities = row.get("capabilities")
+    instance = Instance(id=key, context_length=count(row.get("loaded_context_length")), shared_context=True)
     return ModelEntry(
         key=key,
         type=_type(row),
@@ -129,20 +153,20 @@ def _v0_entry(row: Row, key: str) -> ModelEntry:
         architecture=_text(row.get("arch")),
         quantization=_text(row.get("quantization")),
         format=_text(row.get("compatibility_type")),
-        max_context_length=_count(row.get("max_context_length")),
+        max_context_length=count(row.get("max_context_length")),
         vision=True if row.get("type") == "vlm" else None,
         tool_use="tool_use" in capabilities if isinstance(capabilities, list) else None,
-        instances=(Instance(id=key, context_length=_count(row.get("loaded_context_length"))),) if loaded else (),
+        instances=(instance,) if loaded else (),
         loaded=loaded,
     )
 
 
 def _openai_entry(row: Row, key: str, *, loaded: bool | None) -> ModelEntry:
-    context = _count(row.get("max_model_len")) or _count(row.get("context_length"))
+    context = count(row.get("max_model_len")) or count(row.get("context_length"))
     return ModelEntry(
         key=key,
         type="embedding" if key.casefold().startswith("text-embedding-") else "unknown",
-        max_context_length=context or _count(_map(row.get("meta")).get("n_ctx_train")),
+        max_context_length=context or count(_map(row.get("meta")).get("n_ctx_train")),
         instances=(Instance(id=key, context_length=context),) if loaded else (),
         loaded=loaded,
     )
@@ -153,14 +177,14 @@ def _llama_entry(row: Row, props: Row, *, single: bool) -> ModelEntry:
     key, meta = _text(row.get("id")) or "", _map(row.get("meta"))
     state = _text(_map(row.get("status")).get("value"))
     loaded = single if state is None else state == "loaded"
-    context = _count(_map(props.get("default_generation_settings")).get("n_ctx")) if single else None
-    slots = _count(props.get("total_slots")) if single else None
+    context = count(_map(props.get("default_generation_settings")).get("n_ctx")) if single else None
+    slots = count(props.get("total_slots")) if single else None
     return ModelEntry(
         key=key,
         type="llm",
         format="gguf",
-        size_bytes=_count(meta.get("size")),
-        max_context_length=_count(meta.get("n_ctx_train")),
+        size_bytes=count(meta.get("size")),
+        max_context_length=count(meta.get("n_ctx_train")),
         vision=_bool(_map(props.get("modalities")).get("vision")) if single else None,
         tool_use=_bool(_map(props.get("chat_template_caps")).get("supports_tool_calls")) if single else None,
         variants=tuple(alias for alias in _texts(row.get("aliases")) if alias != key),
@@ -171,14 +195,14 @@ def _llama_entry(row: Row, props: Row, *, single: bool) -> ModelEntry:
 
 def _ollama_entry(row: Row, key: str, loaded: Mapping[str | None, Row]) -> ModelEntry:
     details, running = _map(row.get("details")), loaded.get(key)
-    instance = Instance(id=key, context_length=_count(_map(running).get("context_length")))
+    instance = Instance(id=key, context_length=count(_map(running).get("context_length")))
     return ModelEntry(
         key=key,
         type="llm",
         architecture=_text(details.get("family")),
         quantization=_text(details.get("quantization_level")),
         format=_text(details.get("format")),
-        size_bytes=_count(row.get("size")),
+        size_bytes=count(row.get("size")),
         parameters=_text(details.get("parameter_size")),
         variants=(key.removesuffix(":latest"),) if key.endswith(":latest") else (),
         instances=(instance,) if running is not None else (),
@@ -207,11 +231,6 @@ def _text(value: Any) -> str | None:
 
 def _texts(value: Any) -> tuple[str, ...]:
     return tuple(item for item in value if isinstance(item, str) and item) if isinstance(value, list) else ()
-
-
-def _count(value: Any) -> int | None:
-    """A number of tokens or bytes; some servers write ``4096.0``."""
-    return int(value) if isinstance(value, int | float) and 0 < value < 1e15 else None
 
 
 def _bool(value: Any) -> bool | None:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any, Final, overload
 
 from runner.chat.assemble import AnswerAssembler, bare_name
-from runner.chat.catalogue import EndpointCatalogue, ModelEntry
+from runner.chat.catalogue import EndpointCatalogue, Instance, ModelEntry
+from runner.chat.endpoint import IDLE_SECONDS
 from runner.chat.messages import ChatAnswer, ChatRequest, OnDelta
+from runner.edges import management
 from runner.edges.answer_reader import AnswerReader
 from runner.edges.detect import detect
 from runner.edges.http import HttpClient, Opened
+from runner.edges.management import Download
 from runner.edges.model_errors import classify, retry_seconds
 from runner.edges.wire import encode_chat
 from runner.words.errors import LLMConnectionError, LLMError, LLMTimeoutError
@@ -26,7 +30,8 @@ class HttpBackend:
     ``endpoint`` is the address without ``/v1``; ``token`` is sent as bearer only if there is one.
     ``first_byte_timeout`` bounds the wait for the first byte of an answer, in seconds; None leaves it to the deadline
     of the step, because no server says anything while it reads a long prompt or loads a model. ``idle_timeout`` is the
-    longest silence after that.
+    longest silence after that; a request may ask for tighter bounds. ``named`` are the models that a run names, which
+    some servers have to be asked about one by one.
     """
 
     def __init__(
@@ -35,11 +40,14 @@ class HttpBackend:
         *,
         token: str | None = None,
         first_byte_timeout: float | None = None,
-        idle_timeout: float = 120.0,
+        idle_timeout: float = IDLE_SECONDS,
+        named: Collection[str] = (),
     ) -> None:
         self._http = HttpClient(endpoint, token=token)
         self._first_byte_timeout = first_byte_timeout
         self._idle_timeout = idle_timeout
+        self._named = frozenset(named)
+        self._found: EndpointCatalogue | None = None
         self._entries: dict[str, ModelEntry] = {}
         self._only: ModelEntry | None = None
 
@@ -56,8 +64,8 @@ class HttpBackend:
             LLMResponseError: something answers that is no server of models.
             LLMAuthenticationError: the token is missing or refused.
         """
-        found = await detect(self._http)
-        self._entries = {bare_name(name): model for model in found.models for name in model.names}
+        found = self._found = await detect(self._http, named=self._named)
+        self._remember(found.models)
         # llama.cpp with one model answers to every name, under the model's own or under the one that was asked
         self._only = found.models[0] if found.flavour == "llama.cpp" and len(found.models) == 1 else None
         return found
@@ -70,32 +78,94 @@ class HttpBackend:
         Raises:
             LLMError: the request failed, by class; a broken, cut, empty or foreign answer is an ``LLMResponseError``.
         """
-        entry = self._entries.get(bare_name(request.model)) or self._only
         also = self._only.names if self._only else ()
+        idle = _tighter(request.idle_timeout, self._idle_timeout)
         reader = AnswerReader(
             AnswerAssembler(request, where=self.endpoint, also=also, on_delta=on_delta),
             who=f"`{request.model}` on {self.endpoint}",
-            idle_timeout=self._idle_timeout,
+            idle_timeout=idle,
         )
-        body = encode_chat(request, reasoning_options=entry.reasoning_options if entry else ())
+        first_byte = _tighter(request.first_byte_timeout, self._first_byte_timeout)
         try:
-            async with asyncio.timeout(self._first_byte_timeout) as deadline:
-                opened = await self._http.post(CHAT, body)
+            async with asyncio.timeout(first_byte) as deadline:
+                opened = await self._http.post(CHAT, self._body(request))
                 try:
                     await self._read(request, opened, reader, deadline)
                 finally:
                     await opened.close()
         except TimeoutError as error:
             if not reader.complete:
-                raise self._too_slow(request, reader) from error
+                raise self._too_slow(request, silent=idle if reader.begun else None, first_byte=first_byte) from error
         except LLMConnectionError:
             if not reader.begun:
                 raise  # else the answer is either complete, or says itself how far it came
         return reader.answer()
 
+    async def load(self, model: str, settings: Mapping[str, Any]) -> Instance:
+        """Load one more copy of the model of that key, and give what the server then lists: it may take minutes.
+
+        Cancelling lets go of the request; LM Studio goes on loading all the same.
+
+        Raises:
+            ModelMemoryError: it does not fit; with the sizes where the server says them.
+            LLMValidationError: this server cannot be told to load, does not know the model, or refuses a setting.
+            LLMError: it could not be loaded, by class.
+        """
+        found = await self._managed(f"load `{model}`")
+        instance, listed = await management.load(self._http, model, settings, found.models)
+        if listed:
+            self._found = replace(found, models=listed)
+            self._remember(listed)
+        return instance
+
+    async def unload(self, instance: str) -> None:
+        """Unload the instance of that id; one that is gone already counts as done.
+
+        Raises:
+            LLMValidationError: this server cannot be told to unload.
+            LLMError: it could not be unloaded, by class.
+        """
+        await self._managed(f"unload `{instance}`")
+        await management.unload(self._http, instance)
+
+    async def download(self, model: str, quantization: str | None = None) -> Download:
+        """Begin to download a model, by its key or the address of its page on Hugging Face.
+
+        Raises:
+            LLMValidationError: this server cannot be told to download, or finds no such model.
+            LLMError: as the server says, by class.
+        """
+        await self._managed(f"download `{model}`")
+        return await management.download(self._http, model, quantization)
+
+    async def download_status(self, job: str) -> Download:
+        """How far the download of that job is.
+
+        Raises:
+            LLMError: the job is not known, or the server cannot say, by class.
+        """
+        return await management.download_status(self._http, job)
+
     async def close(self) -> None:
         """Close the connections; may be called twice."""
         await self._http.close()
+
+    async def _managed(self, purpose: str) -> EndpointCatalogue:
+        """The catalogue of a server that can be told what to do; asked for if nobody did."""
+        found = self._found or await self.catalogue()
+        management.check_manages(found, purpose)
+        return found
+
+    def _remember(self, models: tuple[ModelEntry, ...]) -> None:
+        self._entries = {bare_name(name): model for model in models for name in model.names}
+
+    def _body(self, request: ChatRequest) -> bytes:
+        entry = self._entries.get(bare_name(request.model)) or self._only
+        return encode_chat(
+            request,
+            flavour=self._found.flavour if self._found is not None else None,
+            reasoning_options=entry.reasoning_options if entry is not None else (),
+        )
 
     async def _read(
         self, request: ChatRequest, opened: Opened, reader: AnswerReader, deadline: asyncio.Timeout
@@ -117,10 +187,18 @@ class HttpBackend:
             status=status, body=body, model=request.model, where=self.endpoint, available=names, retry_after=wait
         )
 
-    def _too_slow(self, request: ChatRequest, reader: AnswerReader) -> LLMTimeoutError:
+    def _too_slow(self, request: ChatRequest, *, silent: float | None, first_byte: float | None) -> LLMTimeoutError:
+        """``silent`` is how long it said nothing in its answer, None if it never began one."""
         name = f"`{request.model}` on {self.endpoint}"
-        if reader.begun:
-            return LLMTimeoutError(f"{name} fell silent in its answer for {self._idle_timeout:g} s")
-        return LLMTimeoutError(
-            f"{name} sent nothing for {self._first_byte_timeout:g} s", hint="it may still be loading, or be busy"
-        )
+        if silent is not None:
+            return LLMTimeoutError(f"{name} fell silent in its answer for {silent:g} s")
+        return LLMTimeoutError(f"{name} sent nothing for {first_byte:g} s", hint="it may still be loading, or be busy")
+
+
+@overload
+def _tighter(wanted: float | None, own: float) -> float: ...
+@overload
+def _tighter(wanted: float | None, own: float | None) -> float | None: ...
+def _tighter(wanted: float | None, own: float | None) -> float | None:
+    """The smaller of two bounds in seconds, of which None is no bound."""
+    return own if wanted is None else wanted if own is None else min(wanted, own)

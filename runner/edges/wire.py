@@ -1,22 +1,37 @@
-"""A request as ``POST /v1/chat/completions`` wants it, in the dialect that every server of models accepts."""
+"""A request as ``POST /v1/chat/completions`` wants it, in the dialect of each kind of server of models."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
-from runner.chat.messages import ChatRequest, Message, ToolCall, ToolSpec
+from runner.chat.catalogue import ServerFlavour
+from runner.chat.messages import ChatRequest, Image, Message, ToolCall, ToolSpec
 from runner.words.json_text import read_json
 
 _LOWEST_FIRST = ("low", "medium", "high", "on")
+_ON_DEMAND_TTL: Final = frozenset(("lmstudio-v1", "lmstudio-v0", "lmstudio"))
+
+_SAMPLING: Final[Mapping[ServerFlavour, Mapping[str, str | None]]] = {
+    "ollama": {"top_k": None, "min_p": None, "repeat_penalty": None},
+    "vllm": {"repeat_penalty": "repetition_penalty"},
+}
+"""Sampling keys that a server calls otherwise, or does not take over this interface (None).
+
+Ollama's compatible interface knows only OpenAI's own (its ``docs/openai.md``); vLLM has extra parameters under names of
+its own; LM Studio and llama.cpp take ours as they are.
+"""
 
 
-def encode_chat(request: ChatRequest, *, reasoning_options: Sequence[str] = ()) -> bytes:
+def encode_chat(
+    request: ChatRequest, *, flavour: ServerFlavour | None = None, reasoning_options: Sequence[str] = ()
+) -> bytes:
     """The body of the request, always asking for a stream.
 
-    ``reasoning_options`` are the settings that the server says the model has, empty if it says nothing. A schema is
-    left out beside tools: no server honours both, and the grammar would forbid the calls.
+    ``flavour`` is the kind of server, None if nobody asked. ``reasoning_options`` are the settings that the server says
+    the model has, empty if it says nothing. A schema is left out beside tools: no server honours both, and the grammar
+    would forbid the calls.
     """
     body: dict[str, Any] = {
         "model": request.model,
@@ -31,12 +46,47 @@ def encode_chat(request: ChatRequest, *, reasoning_options: Sequence[str] = ()) 
             "type": "json_schema",
             "json_schema": {"name": "answer", "strict": True, "schema": request.schema},
         }
-    for key, value in request.sampling.items():
-        if key == "reasoning":
-            body["reasoning_effort"] = reasoning_effort(value, reasoning_options)
-        elif value is not None:
-            body[key] = value
+    body |= _sampling(request.sampling, flavour, reasoning_options)
+    if request.ttl is not None and flavour in _ON_DEMAND_TTL:
+        body["ttl"] = max(1, round(request.ttl))  # whole seconds; it counts only if this request loads the model
     return json.dumps(body, separators=(",", ":"), default=dict).encode()
+
+
+def _sampling(
+    sampling: Mapping[str, Any], flavour: ServerFlavour | None, reasoning_options: Sequence[str]
+) -> dict[str, Any]:
+    names = _SAMPLING.get(flavour, {}) if flavour is not None else {}
+    body: dict[str, Any] = {}
+    for key, value in sampling.items():
+        name = names.get(key, key)
+        if value is None or name is None:
+            continue
+        if key == "reasoning":
+            body |= reasoning_fields(value, flavour, reasoning_options)
+        else:
+            body[name] = value
+    return body
+
+
+def reasoning_fields(wanted: str, flavour: ServerFlavour | None, options: Sequence[str] = ()) -> dict[str, Any]:
+    """``off on low medium high`` as the server of that kind takes it.
+
+    llama.cpp and vLLM hand ``chat_template_kwargs`` to the model's template, where ``enable_thinking`` is the switch of
+    the Qwen family and its likes, and ``reasoning_effort`` that of gpt-oss; a template ignores what it does not know.
+    vLLM refuses an effort of ``none``.
+    """
+    effort = reasoning_effort(wanted, options)
+    if flavour not in ("llama.cpp", "vllm"):
+        return {"reasoning_effort": effort}
+    thinks = effort != "none"
+    switch: dict[str, Any] = {"enable_thinking": thinks}
+    if flavour == "llama.cpp":
+        return {"reasoning_effort": effort, "chat_template_kwargs": switch | _effort_of_template(effort)}
+    return {"reasoning_effort": effort, "chat_template_kwargs": switch} if thinks else {"chat_template_kwargs": switch}
+
+
+def _effort_of_template(effort: str) -> dict[str, Any]:
+    return {} if effort == "none" else {"reasoning_effort": effort}
 
 
 def reasoning_effort(wanted: str, options: Sequence[str] = ()) -> str:
@@ -53,12 +103,25 @@ def reasoning_effort(wanted: str, options: Sequence[str] = ()) -> str:
 
 def _message(message: Message) -> dict[str, Any]:
     """Content is never null: llama.cpp's Python server and some templates fail on that."""
-    wire: dict[str, Any] = {"role": message.role, "content": message.content}
+    wire: dict[str, Any] = {"role": message.role, "content": _content(message)}
     if message.tool_calls:
         wire["tool_calls"] = [_call(call) for call in message.tool_calls]
     if message.tool_call_id is not None:
         wire["tool_call_id"] = message.tool_call_id
     return wire
+
+
+def _content(message: Message) -> str | list[dict[str, Any]]:
+    """Plain text, and parts only where there are pictures: not every template takes parts."""
+    if not message.images:
+        return message.content
+    text = [{"type": "text", "text": message.content}] if message.content else []
+    return [*text, *map(_picture, message.images)]
+
+
+def _picture(image: Image) -> dict[str, Any]:
+    """In the request itself: LM Studio and Ollama fetch nothing from an address."""
+    return {"type": "image_url", "image_url": {"url": f"data:{image.media_type};base64,{image.data}"}}
 
 
 def _call(call: ToolCall) -> dict[str, Any]:

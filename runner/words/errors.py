@@ -15,6 +15,7 @@ BridgeError
     ├── LLMTimeoutError
     ├── LLMRateLimitError          carries retry_after
     ├── LLMValidationError         the request was refused
+    │   ├── ContextError           the prompt is too long; carries pool, n_prompt_tokens, n_ctx
     │   └── ModelNotFoundError     carries model_name, available_models, nearest
     ├── LLMConnectionError
     │   └── CircuitOpenError       it failed too often: not asked again for a while; carries retry_after
@@ -187,6 +188,39 @@ class LLMValidationError(LLMError):
     """The server refuses the request as it stands."""
 
     kind: FailureKind = "request"
+
+
+class ContextError(LLMValidationError):
+    """The prompt has no room in the model's context; ``n_prompt_tokens`` and ``n_ctx`` where the server counted.
+
+    ``pool`` says that others may be the cause: requests to one model of LM Studio share its context, and the server
+    says nothing of sizes when they use it up together. The same request may then pass alone.
+    """
+
+    kind: FailureKind = "context"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        pool: bool = False,
+        n_prompt_tokens: int | None = None,
+        n_ctx: int | None = None,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.pool = pool
+        self.n_prompt_tokens = n_prompt_tokens
+        self.n_ctx = n_ctx
+
+    def to_dict(self) -> dict[str, object]:
+        """As every error, with ``pool``, ``n_prompt_tokens`` and ``n_ctx``."""
+        return {
+            **super().to_dict(),
+            "pool": self.pool,
+            "n_prompt_tokens": self.n_prompt_tokens,
+            "n_ctx": self.n_ctx,
+        }
 
 
 class ModelNotFoundError(LLMValidationError):

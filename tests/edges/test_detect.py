@@ -19,7 +19,13 @@ V1 = {
             "architecture": "gemma4", "quantization": {"name": "Q4_K_M", "bits_per_weight": 4},
             "size_bytes": 17990911801, "params_string": "26B-A4B",
             "loaded_instances": [
-                {"id": "google/gemma-4-26b-a4b", "config": {"context_length": 16384, "parallel": 4}},
+                {
+                    "id": "google/gemma-4-26b-a4b",
+                    "config": {
+                        "context_length": 16384, "parallel": 4, "eval_batch_size": 512, "flash_attention": True,
+                        "remaining_ttl_seconds": 61, "reasoning_budget_message": "", "odd": {},
+                    },
+                },
                 {"id": "mine", "config": {"context_length": 4096}},
             ],
             "max_context_length": 262144, "format": "gguf",
@@ -111,14 +117,19 @@ def test_lm_studio_04_costs_two_questions_at_once():
     found, asked = catalogue({"/lmstudio-greeting": GREETING, "/api/v1/models": V1})
     assert sorted(asked) == ["/api/v1/models", "/lmstudio-greeting"]
     assert (found.flavour, found.notes) == ("lmstudio-v1", ())
+    assert (found.name, found.manages, found.loads_on_demand) == (None, True, True)
     assert found.models == (
         ModelEntry(
             key="google/gemma-4-26b-a4b", type="llm", publisher="google", architecture="gemma4", quantization="Q4_K_M",
             format="gguf", size_bytes=17990911801, parameters="26B-A4B", max_context_length=262144, vision=True,
-            tool_use=True, reasoning_options=("off", "on"), variants=("google/gemma-4-26b-a4b@q4_k_m",),
+            tool_use=True, reasoning_options=("off", "on"), reasoning_default="on",
+            variants=("google/gemma-4-26b-a4b@q4_k_m",),
             instances=(
-                Instance(id="google/gemma-4-26b-a4b", context_length=16384, parallel=4),
-                Instance(id="mine", context_length=4096),
+                Instance(
+                    id="google/gemma-4-26b-a4b", context_length=16384, parallel=4, shared_context=True,
+                    config={"eval_batch_size": 512, "flash_attention": True},
+                ),
+                Instance(id="mine", context_length=4096, shared_context=True),
             ),
             loaded=True,
         ),
@@ -141,16 +152,18 @@ def test_lm_studio_behind_a_proxy_that_hides_the_greeting():
 def test_lm_studio_03_says_less():
     found, asked = catalogue({"/lmstudio-greeting": GREETING, "/api/v0/models": V0, "/v1/models": NAMES})
     assert len(asked) == 4
-    assert found.flavour == "lmstudio-v0"
+    assert (found.flavour, found.manages, found.loads_on_demand) == ("lmstudio-v0", False, True)
     assert found.notes == (
-        "this LM Studio is older than 0.4: it does not say which reasoning settings or how many slots a model has",
+        "this LM Studio is older than 0.4: it does not say which reasoning settings or how many slots a model has, "
+        "and cannot be told to load one",
     )
     assert found.models == (
         ModelEntry(
             key="qwen2-vl-7b", type="vlm", publisher="mlx-community", architecture="qwen2_vl", quantization="4bit",
             format="mlx", max_context_length=32768, vision=True, tool_use=True, loaded=True,
             instances=(
-                Instance(id="qwen2-vl-7b", context_length=8192), Instance(id="qwen2-vl-7b:2", context_length=4096),
+                Instance(id="qwen2-vl-7b", context_length=8192, shared_context=True),
+                Instance(id="qwen2-vl-7b:2", context_length=4096, shared_context=True),
             ),
         ),
         ModelEntry(key="nomic", type="embedding", loaded=False),
@@ -225,6 +238,7 @@ def test_vllm():
 def test_any_other_server():
     found, _ = catalogue({"/v1/models": {"data": [{"id": "m", "created": 1}]}}, missing)
     assert (found.flavour, found.models) == ("openai", (ModelEntry(key="m"),))
+    assert (found.manages, found.loads_on_demand) == (False, False)
     assert found.notes == ("this server names its models, but does not say which are loaded nor what they can do",)
 
 

@@ -6,15 +6,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from runner.app.files import workflow_files
-from runner.app.prepare import Prepared, known_inputs, open_models, plan_of
+from runner.app.prepare import Prepared, configured, known_inputs, open_models, plan_of
 from runner.app.request import OFFLINE, CheckRequest
-from runner.app.servers import Asked, asked_servers
+from runner.app.servers import Asked, asked_servers, setting_of
 from runner.app.surroundings import TOLERATED, survey
 from runner.app.tools import confirm_tools, not_startable, startable
-from runner.chat.catalogue import Catalogue
+from runner.edges.configuration import NO_CONFIGURATION, Configuration
 from runner.plan.make import needs_models
 from runner.plan.overrides import Overrides, parse_overrides, refuse_unknown_aliases
 from runner.plan.plan import Plan
+from runner.plan.setting import Setting
 from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
 from runner.words.errors import CannotServeError, OutsideError, WorkflowError
 from runner.words.exits import Exit
@@ -59,6 +60,7 @@ def check(request: CheckRequest, environment: Mapping[str, str]) -> Report:
 
     Raises:
         UsageError: a path, an address or a model swap on the command line makes no sense.
+        WorkflowError: a file of the configuration is at fault.
     """
     overrides = parse_overrides(request.models)
     names = workflow_files(request.paths)
@@ -66,12 +68,15 @@ def check(request: CheckRequest, environment: Mapping[str, str]) -> Report:
     workflows = [file.prepared.workflow for file in files if file.prepared is not None]
     if len(workflows) == len(files):
         refuse_unknown_aliases(overrides, workflows)
-    asked, outside = _ask(request, environment, wanted=any(map(needs_models, workflows)))
-    catalogue = asked.catalogue if asked is not None else None
-    judged = [_judge(file, catalogue) for file in files]
+    wanted = any(map(needs_models, workflows))
+    config = configured(request, environment) if wanted else NO_CONFIGURATION
+    asked, outside = _ask(request, environment, config) if wanted and not request.offline else (None, None)
+    setting = setting_of(asked.endpoints if asked is not None else (), config)
+    judged = [_judge(file, asked, setting) for file in files]
     if request.tools:
         judged = [_with_tools(file, environment) for file in judged]
-    return _report(request, names, judged, asked, outside)
+    settings = _File(name="the configuration", faults=config.warnings)
+    return _report(request, names, [settings, *judged], asked, outside)
 
 
 def _load(name: str, overrides: Overrides, environment: Mapping[str, str]) -> _File:
@@ -85,11 +90,11 @@ def _load(name: str, overrides: Overrides, environment: Mapping[str, str]) -> _F
     return _File(name=name, prepared=prepared, faults=tuple(loaded.warnings), open=surroundings.open)
 
 
-def _judge(file: _File, catalogue: Catalogue | None) -> _File:
+def _judge(file: _File, asked: Asked | None, setting: Setting) -> _File:
     if file.prepared is None:
         return file
     try:
-        plan = plan_of(file.prepared, catalogue)
+        plan = plan_of(file.prepared, asked.catalogue if asked is not None else None, setting)
     except CannotServeError as error:
         return replace(file, lacks=error.diagnostics)
     return replace(file, plan=plan, lacks=plan.findings, open=(*file.open, *open_models(plan)))
@@ -112,12 +117,10 @@ _NOT_STARTED = "the server `{}` depends on inputs that are not given; it was not
 
 
 def _ask(
-    request: CheckRequest, environment: Mapping[str, str], *, wanted: bool
+    request: CheckRequest, environment: Mapping[str, str], config: Configuration
 ) -> tuple[Asked | None, OutsideError | None]:
-    if request.offline or not wanted:
-        return None, None
     try:
-        return asked_servers(request, environment), None
+        return asked_servers(request, environment, config), None
     except OutsideError as error:
         return None, error
 

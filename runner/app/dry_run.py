@@ -12,7 +12,7 @@ from runner.app.prepare import Prepared, plan_of, prepare
 from runner.app.problem import tell_findings
 from runner.app.request import RunRequest
 from runner.app.server_text import announced_server
-from runner.app.servers import asked_servers
+from runner.app.servers import asked_servers, setting_of
 from runner.app.surroundings import TOLERATED
 from runner.app.tools import confirm_tools
 from runner.chat.catalogue import Catalogue
@@ -34,12 +34,12 @@ def dry_run(request: RunRequest, environment: Mapping[str, str]) -> tuple[Plan, 
     prepared = prepare(request, environment, unset_secret=TOLERATED)
     notes: tuple[str, ...] = ()
     if request.offline:
-        plan = plan_of(prepared, None)
+        plan = plan_of(prepared, None, setting_of((), prepared.config))
     elif not needs_models(prepared.workflow):
         plan = plan_of(prepared, Catalogue())
     else:
-        asked = asked_servers(request, environment)
-        plan = plan_of(prepared, asked.catalogue)
+        asked = asked_servers(request, environment, prepared.config)
+        plan = plan_of(prepared, asked.catalogue, setting_of(asked.endpoints, prepared.config))
         notes = tuple(f"warning: {failure}" for failure in asked.failures)
     if request.tools:
         plan = replace(plan, findings=in_file_order((*plan.findings, *confirm_tools(prepared, environment))))

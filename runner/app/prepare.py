@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import field, replace
 from pathlib import Path
 from typing import Any
 
 from runner.app.files import one_file
-from runner.app.request import RunRequest
+from runner.app.request import CheckRequest, RunRequest
 from runner.app.surroundings import Surroundings, survey
 from runner.chat.catalogue import Catalogue
-from runner.plan.make import make_plan
+from runner.edges.config_file import read_configuration
+from runner.edges.configuration import NO_CONFIGURATION, Configuration
+from runner.plan.make import make_plan, needs_models
 from runner.plan.overrides import NO_OVERRIDES, Overrides, parse_overrides, refuse_unknown_aliases
 from runner.plan.plan import Plan
+from runner.plan.setting import NO_SETTING, Setting
 from runner.words.diagnostics import Diagnostic, Level, has_errors, in_file_order
 from runner.words.errors import CannotServeError, UsageError
 from runner.words.noun import noun
@@ -32,13 +35,14 @@ class Prepared:
     overrides: Overrides = NO_OVERRIDES
     warnings: tuple[Diagnostic, ...] = ()
     surroundings: Surroundings = field(default_factory=Surroundings)
+    config: Configuration = NO_CONFIGURATION
 
 
 def prepare(request: RunRequest, environment: Mapping[str, str], *, unset_secret: Level) -> Prepared:
-    """Load the file of a request, bind its inputs, look at this machine.
+    """Load the file of a request, bind its inputs, look at this machine and its configuration.
 
     Raises:
-        WorkflowError: the file, or the file of inputs, is at fault.
+        WorkflowError: the file, the file of inputs or that of the configuration is at fault.
         UsageError: an input, a model swap or the file's name on the command line is wrong.
     """
     overrides = parse_overrides(request.models)
@@ -46,16 +50,34 @@ def prepare(request: RunRequest, environment: Mapping[str, str], *, unset_secret
     refuse_unknown_aliases(overrides, (loaded.workflow,))
     given = _read_inputs(request.inputs_file) if request.inputs_file else None
     inputs = bind_inputs(loaded.workflow, request.inputs, given, _read_text)
+    config = configured(request, environment) if needs_models(loaded.workflow) else NO_CONFIGURATION
     return Prepared(
         workflow=loaded.workflow,
         inputs=inputs,
         overrides=overrides,
-        warnings=tuple(loaded.warnings),
+        warnings=(*config.warnings, *loaded.warnings),
         surroundings=survey(loaded.workflow, inputs, environment, unset_secret=unset_secret),
+        config=config,
     )
 
 
-def plan_of(prepared: Prepared, catalogue: Catalogue | None) -> Plan:
+def configured(request: RunRequest | CheckRequest, environment: Mapping[str, str]) -> Configuration:
+    """What the configuration says; among its warnings are tokens that this request needs and nobody set.
+
+    Raises:
+        WorkflowError: a file of the configuration is at fault.
+        UsageError: the file named by ``--config`` is not there, or ``--endpoint`` makes no sense.
+    """
+    config = read_configuration(request.config, environment)
+    if request.offline or request.simulate is not None or not config.endpoints:
+        return config
+    from runner.edges.endpoints import endpoints_from, unset_tokens
+
+    unset = unset_tokens(endpoints_from(request.endpoints, environment, config), environment, config)
+    return replace(config, warnings=(*config.warnings, *unset))
+
+
+def plan_of(prepared: Prepared, catalogue: Catalogue | None, setting: Setting = NO_SETTING) -> Plan:
     """The plan, with every warning from the file on among its findings.
 
     Raises:
@@ -63,20 +85,14 @@ def plan_of(prepared: Prepared, catalogue: Catalogue | None) -> Plan:
     """
     outside = prepared.surroundings.findings
     try:
-        plan = make_plan(prepared.workflow, catalogue, prepared.overrides, prepared.inputs)
+        plan = make_plan(prepared.workflow, catalogue, prepared.overrides, prepared.inputs, setting)
     except CannotServeError as error:
         findings = in_file_order((*prepared.warnings, *outside, *error.diagnostics))
         raise CannotServeError(findings) from error.__cause__
     findings = in_file_order((*prepared.warnings, *outside, *plan.findings))
     if has_errors(findings):
         raise CannotServeError(findings)
-    return Plan(
-        workflow=plan.workflow,
-        steps=plan.steps,
-        endpoints=plan.endpoints,
-        offline=plan.offline,
-        findings=findings,
-    )
+    return replace(plan, findings=findings)
 
 
 def known_inputs(workflow: Workflow) -> dict[str, Any]:

@@ -14,7 +14,8 @@ OFFLINE = "models were not looked for"
 class RunRequest:
     """``bridge-run FILE``: every option as it was written, nothing parsed yet but the choices.
 
-    ``inputs`` are ``name=value``, ``models`` are ``ALIAS=ID`` or ``ID``, ``simulate`` is the file of a simulator's
+    ``inputs`` are ``name=value``, ``models`` are ``ALIAS=ID`` or ``ID``, ``endpoints`` addresses or names; ``config``
+    is the one file of configuration to read instead of those that are found, ``simulate`` the file of a simulator's
     script that stands in for all model servers. ``output`` is about the result of a run, ``format`` about the plan of
     ``--dry-run``. ``colour`` False means never; True means where the terminal and the environment allow it.
     """
@@ -24,6 +25,7 @@ class RunRequest:
     inputs_file: str | None = None
     models: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
+    config: str | None = None
     simulate: str | None = None
     dry_run: bool = False
     offline: bool = False
@@ -42,6 +44,7 @@ class CheckRequest:
     paths: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
+    config: str | None = None
     simulate: str | None = None
     offline: bool = False
     tools: bool = False

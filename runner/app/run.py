@@ -17,14 +17,15 @@ from runner.app.interrupt import interruptible
 from runner.app.prepare import Prepared, plan_of, prepare
 from runner.app.request import RunRequest
 from runner.app.server_text import rendered_server
-from runner.app.servers import ask, model_endpoints
+from runner.app.servers import ask, model_endpoints, setting_of
 from runner.app.tool_start import ToolStart, servers_used
 from runner.chat.backend import Backend
 from runner.chat.catalogue import Catalogue
+from runner.chat.endpoint import Endpoint
 from runner.chat.messages import Delta
 from runner.edges.clock import Clock
 from runner.edges.command import CommandRunner
-from runner.edges.endpoints import token_from
+from runner.edges.endpoints import tokens_of
 from runner.edges.process_group import Offspring
 from runner.edges.run_folder import new_run_id
 from runner.execute.outputs import workflow_outputs
@@ -53,7 +54,9 @@ def run_workflow(request: RunRequest) -> int:
     if has_errors(prepared.surroundings.findings):
         raise CannotServeError((*prepared.warnings, *prepared.surroundings.findings))
     asks = needs_models(prepared.workflow)
-    servers = model_endpoints(request.endpoints, request.simulate, environment) if asks else nullcontext(())
+    servers = (
+        model_endpoints(request.endpoints, request.simulate, environment, prepared.config) if asks else nullcontext(())
+    )
     with servers as endpoints:
         return asyncio.run(_Run(request, prepared, environment, endpoints).run())
 
@@ -62,19 +65,20 @@ class _Run:
     """One run, from the first question to a server to the last line on the screen."""
 
     def __init__(
-        self, request: RunRequest, prepared: Prepared, environment: Mapping[str, str], endpoints: Sequence[str]
+        self, request: RunRequest, prepared: Prepared, environment: Mapping[str, str], endpoints: Sequence[Endpoint]
     ) -> None:
         self._request = request
         self._prepared = prepared
         self._workflow = prepared.workflow
         self._environment = environment
         self._secrets = {name: environment[name] for name in self._workflow.secrets}
-        self._token = token_from(environment) if endpoints else None
-        self._redactor = Redactor(self._secrets | ({"LM_API_TOKEN": self._token} if self._token else {}))
+        self._endpoints = tuple(endpoints)
+        tokens = tokens_of(environment, prepared.config) if endpoints else {}
+        self._redactor = Redactor(self._secrets | tokens)
         self._clock = Clock()
         self._offspring = Offspring()
         self._run_id = new_run_id(self._clock.now(), os.urandom(2).hex(), self._workflow.name)
-        self._backends = _backends(endpoints, self._token)
+        self._backends = _backends(self._endpoints)
         self._tools = self._tool_start()
         self._recorded = False
         self._told_elsewhere = False
@@ -100,7 +104,7 @@ class _Run:
         self._tools.begin()
         await asyncio.sleep(0)  # the servers' processes start before the model servers are asked
         catalogue = await self._catalogue()
-        plan = plan_of(self._prepared, catalogue)
+        plan = plan_of(self._prepared, catalogue, setting_of(self._endpoints, self._prepared.config))
         self._warn(plan.findings)
         display = self._display()
         try:
@@ -111,7 +115,7 @@ class _Run:
     async def _catalogue(self) -> Catalogue:
         if not self._backends:
             return Catalogue()
-        asked = await ask(tuple(self._backends.values()))
+        asked = await ask(tuple(self._backends.values()), self._endpoints)
         for failure in asked.failures:
             tell(f"warning: {failure}")
         return asked.catalogue
@@ -242,12 +246,12 @@ def _verdict(finished: Mapping[str, StepFinished]) -> tuple[str, Exit]:
     return ("failed", Exit.STEP_FAILED) if failed else ("succeeded", Exit.OK)
 
 
-def _backends(endpoints: Sequence[str], token: str | None) -> dict[str, Backend]:
+def _backends(endpoints: Sequence[Endpoint]) -> dict[str, Backend]:
     if not endpoints:
         return {}
-    from runner.edges.lmstudio import HttpBackend
+    from runner.edges.backends import make_backend
 
-    return {endpoint: HttpBackend(endpoint, token=token) for endpoint in endpoints}
+    return {endpoint.url: make_backend(endpoint) for endpoint in endpoints}
 
 
 def _without_words(display: Display) -> Callable[[str, Delta], None]:

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from runner.app.files import script_file
 from runner.app.request import CheckRequest, RunRequest
 from runner.chat.catalogue import Catalogue, EndpointCatalogue
+from runner.chat.endpoint import Endpoint
+from runner.edges.configuration import NO_CONFIGURATION, Configuration
+from runner.plan.setting import Setting
 from runner.words.errors import LLMAuthenticationError, LLMError, LLMResponseError, OutsideError, UsageError
 from runner.words.noun import noun
 
 if TYPE_CHECKING:  # the nouns of a conversation, which a check never needs
     from runner.chat.backend import Backend
 
+SIMULATED = "--simulate"
+"""The origin of the endpoint that a simulator is."""
 WAYS_OUT = (
     "start LM Studio's server (`lms server start`), name another address (`--endpoint URL`), "
     "or leave the models out (`check --offline`, `--dry-run --offline`)"
@@ -42,47 +48,52 @@ class Failure:
 
 @noun
 class Asked:
-    """What the servers answered; those that did not are among the ``failures``."""
+    """What the servers answered; those that did not are among the ``failures``. ``endpoints`` are all of them."""
 
     catalogue: Catalogue
     failures: tuple[Failure, ...] = ()
+    endpoints: tuple[Endpoint, ...] = ()
 
 
-async def ask(backends: Sequence[Backend]) -> Asked:
-    """Ask all servers at once, each once.
+async def ask(backends: Sequence[Backend], endpoints: Sequence[Endpoint] = ()) -> Asked:
+    """Ask all servers at once, each once; they are called as their ``endpoints`` are, where these have names.
 
     Raises:
         OutsideError: none of them is of use: not reachable, no model server, or the token is refused.
     """
     import asyncio
 
-    answers = await asyncio.gather(*(_ask_one(backend) for backend in backends))
+    names = {endpoint.url: endpoint.name for endpoint in endpoints}
+    answers = await asyncio.gather(*(_ask_one(backend, names.get(backend.endpoint)) for backend in backends))
     failures = tuple(answer for answer in answers if isinstance(answer, Failure))
     if len(failures) == len(answers):
         raise no_server(failures)
     return Asked(
         catalogue=Catalogue(tuple(answer for answer in answers if isinstance(answer, EndpointCatalogue))),
         failures=failures,
+        endpoints=tuple(endpoints),
     )
 
 
-async def ask_endpoints(endpoints: Sequence[str], token: str | None) -> Asked:
+async def ask_endpoints(endpoints: Sequence[Endpoint]) -> Asked:
     """Open a connection to each address, ask, and close it again.
 
     Raises:
         OutsideError: as ``ask``.
     """
-    from runner.edges.lmstudio import HttpBackend
+    from runner.edges.backends import make_backend
 
-    backends = [HttpBackend(endpoint, token=token) for endpoint in endpoints]
+    backends = [make_backend(endpoint) for endpoint in endpoints]
     try:
-        return await ask(backends)
+        return await ask(backends, endpoints)
     finally:
         for backend in backends:
             await backend.close()
 
 
-def asked_servers(request: CheckRequest | RunRequest, environment: Mapping[str, str]) -> Asked:
+def asked_servers(
+    request: CheckRequest | RunRequest, environment: Mapping[str, str], config: Configuration = NO_CONFIGURATION
+) -> Asked:
     """Ask the servers that a request means, outside of any event loop.
 
     Raises:
@@ -92,10 +103,18 @@ def asked_servers(request: CheckRequest | RunRequest, environment: Mapping[str, 
     """
     import asyncio
 
-    from runner.edges.endpoints import token_from
+    with model_endpoints(request.endpoints, request.simulate, environment, config) as endpoints:
+        return asyncio.run(ask_endpoints(endpoints))
 
-    with model_endpoints(request.endpoints, request.simulate, environment) as endpoints:
-        return asyncio.run(ask_endpoints(endpoints, token_from(environment)))
+
+def setting_of(endpoints: Sequence[Endpoint], config: Configuration) -> Setting:
+    """What a plan has to know of the configuration, when these are the servers to ask."""
+    return Setting(
+        servers=tuple(endpoints),
+        names=config.names,
+        default_model=config.default_model,
+        simulated=any(endpoint.origin == SIMULATED for endpoint in endpoints),
+    )
 
 
 def no_server(failures: Sequence[Failure]) -> OutsideError:
@@ -110,9 +129,12 @@ def no_server(failures: Sequence[Failure]) -> OutsideError:
 
 @contextmanager
 def model_endpoints(
-    given: Sequence[str], simulate: str | None, environment: Mapping[str, str]
-) -> Iterator[tuple[str, ...]]:
-    """The addresses to ask. With ``simulate`` it is that of a simulator which lives as long as the context.
+    given: Sequence[str],
+    simulate: str | None,
+    environment: Mapping[str, str],
+    config: Configuration = NO_CONFIGURATION,
+) -> Iterator[tuple[Endpoint, ...]]:
+    """The servers to ask, with their tokens. With ``simulate`` it is a simulator that lives as long as the context.
 
     Raises:
         UsageError: an address makes no sense, ``--simulate`` stands beside ``--endpoint``, or its script is missing.
@@ -121,7 +143,7 @@ def model_endpoints(
     if simulate is None:
         from runner.edges.endpoints import endpoints_from
 
-        yield endpoints_from(given, environment)
+        yield endpoints_from(given, environment, config)
         return
     if given:
         raise UsageError(
@@ -131,13 +153,13 @@ def model_endpoints(
 
     simulator = start_in_thread(script_file(simulate))
     try:
-        yield (simulator.url,)
+        yield (Endpoint(url=simulator.url, origin=SIMULATED),)
     finally:
         simulator.close()
 
 
-async def _ask_one(backend: Backend) -> EndpointCatalogue | Failure:
+async def _ask_one(backend: Backend, name: str | None) -> EndpointCatalogue | Failure:
     try:
-        return await backend.catalogue()
+        return replace(await backend.catalogue(), name=name)
     except LLMError as error:
         return Failure(endpoint=backend.endpoint, error=error)

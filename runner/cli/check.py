@@ -7,7 +7,7 @@ import os
 import click
 
 from runner.app.request import CheckRequest, Format
-from runner.cli.options import endpoint_option, model_option, no_color_option, simulate_option
+from runner.cli.options import config_option, endpoint_option, model_option, no_color_option, simulate_option
 
 
 @click.command(name="check", short_help="Check workflow files.")
@@ -17,6 +17,7 @@ from runner.cli.options import endpoint_option, model_option, no_color_option, s
 @click.option("--strict", is_flag=True, help="Warnings count as errors.")
 @model_option
 @endpoint_option
+@config_option
 @simulate_option
 @click.option("--format", type=click.Choice(["text", "json"]), default="text", help="Findings for people or machines.")
 @no_color_option
@@ -28,6 +29,7 @@ def command(
     strict: bool,
     models: tuple[str, ...],
     endpoints: tuple[str, ...],
+    config: str | None,
     simulate: str | None,
     format: Format,
     no_color: bool,
@@ -43,6 +45,7 @@ def command(
         paths=paths,
         models=models,
         endpoints=endpoints,
+        config=config,
         simulate=simulate,
         offline=offline,
         tools=tools,

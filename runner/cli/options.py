@@ -12,7 +12,15 @@ model_option = click.option(
     help="Another model for this run: for an alias of the file, or as the default.",
 )
 endpoint_option = click.option(
-    "--endpoint", "endpoints", multiple=True, metavar="URL", help="Where a model server listens.  [127.0.0.1:1234]"
+    "--endpoint",
+    "endpoints",
+    multiple=True,
+    metavar="URL|NAME",
+    help="Where a model server listens, or its name in the configuration; `embedded` is one of our own."
+    "  [127.0.0.1:1234]",
+)
+config_option = click.option(
+    "--config", metavar="FILE", type=click.Path(), help="The configuration to read instead of the `bridge.toml` found."
 )
 simulate_option = click.option(
     "--simulate", metavar="SCRIPT", type=click.Path(), help="Let a built-in simulator answer instead of models."

@@ -7,7 +7,7 @@ import os
 import click
 
 from runner.app.request import Format, RunRequest
-from runner.cli.options import endpoint_option, model_option, no_color_option, simulate_option
+from runner.cli.options import config_option, endpoint_option, model_option, no_color_option, simulate_option
 
 
 @click.command(name="run", short_help="Run a workflow.", context_settings={"allow_extra_args": True})
@@ -19,6 +19,7 @@ from runner.cli.options import endpoint_option, model_option, no_color_option, s
 @click.option("--tools", is_flag=True, help="With --dry-run: start the tool servers and see what they offer.")
 @model_option
 @endpoint_option
+@config_option
 @simulate_option
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="The result on stdout.")
 @click.option("--format", type=click.Choice(["text", "json"]), default="text", help="With --dry-run: the plan.")
@@ -37,6 +38,7 @@ def command(
     tools: bool,
     models: tuple[str, ...],
     endpoints: tuple[str, ...],
+    config: str | None,
     simulate: str | None,
     output: Format,
     format: Format,
@@ -56,6 +58,7 @@ def command(
         inputs_file=inputs_file,
         models=models,
         endpoints=endpoints,
+        config=config,
         simulate=simulate,
         dry_run=dry_run,
         offline=offline,

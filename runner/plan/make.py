@@ -13,6 +13,7 @@ from runner.plan.graph import run_order
 from runner.plan.overrides import NO_OVERRIDES, Overrides
 from runner.plan.plan import ModelChoice, Plan, PlannedStep
 from runner.plan.resolve import Resolution, resolve_model
+from runner.plan.setting import NO_SETTING, Setting
 from runner.plan.wanted import Names, Wanted
 from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
 from runner.words.errors import CannotServeError, ModelNotFoundError
@@ -29,6 +30,7 @@ def make_plan(
     catalogue: Catalogue | None,
     overrides: Overrides = NO_OVERRIDES,
     inputs: Mapping[str, Any] | None = None,
+    setting: Setting = NO_SETTING,
 ) -> Plan:
     """The plan of a run with these ``inputs``; its ``findings`` are warnings only.
 
@@ -47,6 +49,7 @@ def make_plan(
         workflow=workflow,
         steps=tuple(step for step, _ in planned),
         endpoints=tuple(endpoint.endpoint for endpoint in catalogue.endpoints) if catalogue else (),
+        servers=setting.servers,
         offline=catalogue is None,
         findings=findings,
     )

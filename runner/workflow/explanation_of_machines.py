@@ -52,6 +52,26 @@ MACHINE: Mapping[str, Explanation] = {
         title="the token was refused",
         text="The server wants a token, and refuses the one it was given, or got none.",
     ),
+    "BR313": Explanation(
+        title="the server of a model is not known",
+        text="`endpoint` of a model names a server of the configuration (`bridge.toml`), and there is none of this "
+        "name. Without `endpoint` the model is taken from whichever server has it.",
+        wrong="models:\n  coder: {id: qwen/qwen3-coder-30b, endpoint: workstaton}",
+        right="models:\n  coder: {id: qwen/qwen3-coder-30b, endpoint: workstation}",
+    ),
+    "BR314": Explanation(
+        title="the server of a model was not asked, or did not answer",
+        text="The model is bound to a server by `endpoint`. That server is configured, but it cannot be reached, or "
+        "`--endpoint` or a variable of the environment names others for this run.",
+    ),
+    "BR315": Explanation(
+        title="one model is to be loaded in two ways",
+        text="A warning: a model is loaded once and used by all steps that want it, so two `load` settings cannot both "
+        "hold. The larger context wins; of every other setting the one that the first step to run asks for.",
+        wrong="models:\n  quick: {id: qwen/qwen3-8b, load: {context_length: 8192}}\n"
+        "  long: {id: qwen/qwen3-8b, load: {context_length: 32768}}",
+        right="models:\n  qwen: {id: qwen/qwen3-8b, load: {context_length: 32768}}",
+    ),
     "BR401": Explanation(
         title="the command of an MCP server is not found",
         text="The program named by `command` is neither on PATH nor a file. Install it, or give its whole path.",

@@ -1,0 +1,23 @@
+"""What the configuration of this machine says to a plan; the file itself knows nothing of it."""
+
+from __future__ import annotations
+
+from runner.chat.endpoint import Endpoint
+from runner.words.noun import noun
+
+
+@noun
+class Setting:
+    """``servers`` are those that the run asks, whether they answer or not; ``names`` all that are configured.
+
+    ``default_model`` is the id for steps that name no model. ``simulated`` says that one simulator stands in for all
+    servers, whatever their names.
+    """
+
+    servers: tuple[Endpoint, ...] = ()
+    names: tuple[str, ...] = ()
+    default_model: str | None = None
+    simulated: bool = False
+
+
+NO_SETTING = Setting()

@@ -14,8 +14,9 @@ from typing import Any, Final
 
 from runner.chat.catalogue import EndpointCatalogue, ModelEntry, ServerFlavour
 from runner.edges import listing
+from runner.edges.failure_text import error_text
 from runner.edges.http import HttpClient, Reply
-from runner.edges.model_errors import error_text, token_hint
+from runner.edges.model_errors import token_hint
 from runner.edges.ollama import describe
 from runner.words.errors import (
     LLMAuthenticationError,

@@ -14,8 +14,9 @@ from urllib.parse import quote
 
 from runner.chat.catalogue import EndpointCatalogue, Instance, ModelEntry, ServerFlavour
 from runner.edges import listing
+from runner.edges.failure_text import error_text
 from runner.edges.http import HttpClient, Reply
-from runner.edges.model_errors import classify, error_text
+from runner.edges.model_errors import classify
 from runner.words.errors import (
     LLMError,
     LLMResponseError,

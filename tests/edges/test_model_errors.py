@@ -116,7 +116,7 @@ CATALOGUE = [
 ]
 
 CLASSES = {
-    "context": errors.LLMValidationError, "crash": errors.LLMResponseError, "server": errors.LLMResponseError,
+    "context": errors.ContextError, "crash": errors.LLMResponseError, "server": errors.LLMResponseError,
     "overloaded": errors.ModelMemoryError, "connection": errors.LLMConnectionError,
     "model_not_found": errors.ModelNotFoundError, "request": errors.LLMValidationError,
     "auth": errors.LLMAuthenticationError, "rate_limit": errors.LLMRateLimitError, "timeout": errors.LLMTimeoutError,

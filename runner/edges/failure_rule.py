@@ -68,7 +68,10 @@ RULES: Final = (
         make=LLMConnectionError, kind="connection", words="is on a linked machine that was lost",
     ),
     Rule(
-        texts=("model_load_failed", "failed to load model", "failed to load llm", "failed to load embedding", "error loading model"),
+        texts=(
+            "model_load_failed", "failed to load model", "failed to load llm", "failed to load embedding",
+            "error loading model",
+        ),
         make=LLMResponseError, kind="server", words="could not be loaded",
         hint="load it by hand once: the server's own window says more",
     ),

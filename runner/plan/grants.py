@@ -40,6 +40,11 @@ def granted(tools: Sequence[Tool], grant: ToolGrant, server: Server) -> tuple[To
     return tuple(tool for tool in tools if is_granted(tool.name, grant, server))
 
 
+def is_glob(pattern: str) -> bool:
+    """Whether the pattern may stand for several tools."""
+    return any(character in pattern for character in "*?[")
+
+
 def missing_tools(workflow: Workflow, tools: Mapping[str, Sequence[Tool]]) -> tuple[Diagnostic, ...]:
     """What the steps name and no server offers (BR402), when the servers have listed their tools.
 
@@ -78,7 +83,7 @@ def _patterns(server: str, tools: tuple[str, ...] | None, declared: Server) -> t
     if tools is None:
         return EVERYTHING
     mine = [pattern for name, pattern in map(_split, tools) if fnmatchcase(server, name)]
-    return tuple(pattern for pattern in dict.fromkeys(mine) if _is_glob(pattern) or _admits(declared.tools, pattern))
+    return tuple(pattern for pattern in dict.fromkeys(mine) if is_glob(pattern) or _admits(declared.tools, pattern))
 
 
 def _split(pattern: str) -> tuple[str, str]:
@@ -88,10 +93,6 @@ def _split(pattern: str) -> tuple[str, str]:
 
 def _admits(patterns: Iterable[str], tool: str) -> bool:
     return any(fnmatchcase(tool, pattern) for pattern in patterns)
-
-
-def _is_glob(pattern: str) -> bool:
-    return any(character in pattern for character in "*?[")
 
 
 def _named(workflow: Workflow) -> Iterator[tuple[Path, str, str]]:
@@ -115,7 +116,7 @@ def _missing_in_steps(workflow: Workflow, names: Mapping[str, Sequence[str]]) ->
         admitted = [name for name in names[server] if _admits(workflow.servers[server].tools, name)]
         if any(fnmatchcase(name, pattern) for name in admitted):
             continue
-        if _is_glob(pattern):
+        if is_glob(pattern):
             message = f"server `{server}` offers no tool that matches `{pattern}` and its allow-list"
             yield finding(workflow, "BR402", place, message, level="warning", notes=_offers(server, names[server]))
         else:
@@ -127,7 +128,7 @@ def _missing_in_steps(workflow: Workflow, names: Mapping[str, Sequence[str]]) ->
 def _missing_in_allow_lists(workflow: Workflow, names: Mapping[str, Sequence[str]]) -> Iterator[Diagnostic]:
     for server, offered in names.items():
         for index, pattern in enumerate(workflow.servers[server].tools):
-            if _is_glob(pattern) or pattern in offered:
+            if is_glob(pattern) or pattern in offered:
                 continue
             message = f"server `{server}` offers no tool `{pattern}`, which its allow-list names"
             place = ("mcp_servers", server, "tools", index)

@@ -45,7 +45,8 @@ class Needs:
     """What a step asks of its model, derived from the file.
 
     ``reasoning`` is the setting it wants, None = any. ``context`` is an estimate of the tokens that its first request
-    needs, templates aside: prompt, tool schemas, and the reserve for an answer; ``reserve`` is the latter's part of it.
+    needs, templates aside: prompt, tool schemas, one whole tool result, and the reserve for an answer; ``result`` and
+    ``reserve`` are the parts of the last two. Without room for a whole result, results are shortened at once.
     """
 
     tools: bool = False
@@ -54,6 +55,12 @@ class Needs:
     reasoning: str | None = None
     context: int = 0
     reserve: int = 0
+    result: int = 0
+
+    @property
+    def opening(self) -> int:
+        """The tokens without which the step cannot begin: its first request and the answer to it."""
+        return self.context - self.result
 
 
 @noun

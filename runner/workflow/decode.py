@@ -8,6 +8,7 @@ from typing import Any
 from runner.words.diagnostics import Diagnostic, in_file_order
 from runner.words.noun import noun
 from runner.words.spans import Path
+from runner.workflow.allow import read_allows
 from runner.workflow.decode_step import Defaults, Needs, decode_step, read_limits, read_retry
 from runner.workflow.document import Document
 from runner.workflow.model import Input, Retry, RunLimits, Server, Step, StepLimits, Workflow
@@ -36,6 +37,7 @@ def decode(document: Document, read_schema: SchemaReader, *, needs: Needs | None
     models = {alias: read_wish(reading, value, ("models", alias), alias) for alias, value in _map(data, "models")}
     defaults = data.get("defaults", {})
     steps = _steps(reading, data, needs or {})
+    allows, doubtful = read_allows(document)
     default_model = name_model(reading, defaults.get("model"), ("defaults", "model"))
     workflow = Workflow(
         name=data["name"],
@@ -52,8 +54,9 @@ def decode(document: Document, read_schema: SchemaReader, *, needs: Needs | None
         steps=steps,
         outputs=data.get("outputs"),
         spans=Places(document),
+        allows=allows,
     )
-    return Decoded(workflow=workflow, findings=in_file_order(reading.findings))
+    return Decoded(workflow=workflow, findings=in_file_order((*reading.findings, *doubtful)))
 
 
 def _map(data: Mapping[str, Any], key: str) -> list[tuple[str, Any]]:

@@ -198,6 +198,19 @@ class Step:
 
 
 @noun
+class Allow:
+    """A comment that silences findings with these ``codes`` on the lines from ``first`` to ``last``.
+
+    ``span`` is where the comment stands.
+    """
+
+    codes: tuple[str, ...]
+    span: Span
+    first: int
+    last: int
+
+
+@noun
 class Workflow:
     """A checked workflow file. ``file`` is the path as the user gave it, ``folder`` where it lies."""
 
@@ -216,6 +229,7 @@ class Workflow:
     outputs: Mapping[str, Json] | None = None
     spans: Mapping[Path, Span] = field(default_factory=dict)
     """Where the values that later stages complain about stand: models, servers, tool patterns, secrets."""
+    allows: tuple[Allow, ...] = ()
 
     def step(self, step_id: str) -> Step:
         """The step of that id.

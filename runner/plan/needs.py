@@ -1,0 +1,97 @@
+"""What a step asks of its model, read off the file before anything runs. Token counts are estimates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from math import ceil
+from typing import Any, Final
+
+from runner.chat.messages import Message
+from runner.chat.trim import estimate
+from runner.plan.grants import is_glob, is_granted
+from runner.plan.plan import Needs, ToolGrant
+from runner.words.json_text import as_text, write_json
+from runner.words.plain_template import Hole, MissingError, look_up, split_template
+from runner.words.templates import has_template
+from runner.workflow.model import Server, Step, TaskWork, Workflow
+
+RESERVE: Final = 1_024
+"""Tokens kept free for an answer whose length the file does not bound."""
+IMAGE_TOKENS: Final = 800
+"""Tokens of one picture: models spend 256 to 1,300."""
+NAMED_TOOL_TOKENS: Final = 150
+"""Tokens of the schema of one tool that no server has listed yet."""
+EVERY_TOOL_TOKENS: Final = 1_500
+"""The same for all tools behind one ``*``: ten of them, as common servers have."""
+FILES_TOKENS: Final[Mapping[str, int]] = {"edit": 176, "list": 158, "read": 148, "search": 218, "write": 130}
+"""Tokens of the schemas of the built-in files; a test holds them to the real ones, which live on a higher floor."""
+_READING = ("list", "read", "search")
+_CHARACTERS_A_TOKEN = 3.5
+_MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+
+
+def needs_of(
+    step: Step,
+    work: TaskWork,
+    workflow: Workflow,
+    *,
+    grants: Sequence[ToolGrant],
+    sampling: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+) -> Needs:
+    """What the step asks of a model that is asked with this ``sampling``; ``inputs`` are those known so far.
+
+    What steps before it will have answered counts as nothing.
+    """
+    prompt = _prompt_tokens(step, work, inputs)
+    tools = sum(_tools_tokens(grant, workflow.servers[grant.server]) for grant in grants)
+    result = ceil(step.limits.tool_result / _CHARACTERS_A_TOKEN) if grants else 0
+    most = sampling.get("max_tokens")
+    reserve = most if isinstance(most, int) and most > 0 else RESERVE
+    return Needs(
+        tools=bool(grants),
+        vision=bool(work.images),
+        schema=step.output_schema is not None,
+        reasoning=sampling.get("reasoning"),
+        context=prompt + tools + result + reserve,
+        reserve=reserve,
+        result=result,
+    )
+
+
+def _prompt_tokens(step: Step, work: TaskWork, inputs: Mapping[str, Any]) -> int:
+    texts = [known_text(text, inputs) for text in (work.system, work.task) if text]
+    if step.output_schema is not None:  # the prompt shows it
+        texts.append(write_json(step.output_schema))
+    return estimate(Message("user", text) for text in texts) + IMAGE_TOKENS * len(work.images)
+
+
+def known_text(text: str, inputs: Mapping[str, Any]) -> str:
+    """A text with the inputs that are known in their places, and nothing where other templates stand."""
+    if not has_template(text):
+        return text
+    pieces = split_template(text)
+    if pieces is None:
+        return _MARKUP.sub("", text)
+    return "".join(piece if isinstance(piece, str) else _known(piece, inputs) for piece in pieces)
+
+
+def _known(hole: Hole, inputs: Mapping[str, Any]) -> str:
+    try:
+        return as_text(look_up(hole.path, {"inputs": inputs}))
+    except (MissingError, ValueError):
+        return ""
+
+
+def _tools_tokens(grant: ToolGrant, server: Server) -> int:
+    if server.builtin == "files":
+        from_box = FILES_TOKENS if server.write else {name: FILES_TOKENS[name] for name in _READING}
+        return sum(tokens for name, tokens in from_box.items() if is_granted(name, grant, server))
+    patterns = server.tools if "*" in grant.patterns else grant.patterns
+    return min(map(_unlisted, (patterns, server.tools)))
+
+
+def _unlisted(patterns: Iterable[str]) -> int:
+    """The tokens of tools that nobody has listed; the shorter of two lists bounds them both."""
+    return sum(EVERY_TOOL_TOKENS if is_glob(pattern) else NAMED_TOOL_TOKENS for pattern in dict.fromkeys(patterns))

@@ -149,11 +149,12 @@ def model_endpoints(
         raise UsageError(
             "`--simulate` and `--endpoint` exclude each other", hint="the simulator is the only server of its run"
         )
+    from runner.edges.endpoints import token_from
     from runner.rehearse.simulator.serve import start_in_thread
 
     simulator = start_in_thread(script_file(simulate))
     try:
-        yield (Endpoint(url=simulator.url, origin=SIMULATED),)
+        yield (Endpoint(url=simulator.url, origin=SIMULATED, token=token_from(environment)),)
     finally:
         simulator.close()
 

@@ -7,33 +7,48 @@ case; instance ids are taken letter by letter.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
 
-from runner.chat.catalogue import Catalogue, ModelEntry
+from runner.chat.catalogue import Catalogue, EndpointCatalogue, ModelEntry
 from runner.words.noun import noun
 from runner.words.suggest import nearest
+
+_INSTANCE_NUMBER = re.compile(r":\d+$")
+"""What LM Studio puts behind the key of a second copy: ``qwen/qwen3-8b:2``."""
 
 
 @noun
 class Found:
     """A model on a server; ``model`` is the id to send, in the server's own spelling."""
 
-    endpoint: str
+    server: EndpointCatalogue
     entry: ModelEntry
     model: str
+
+    @property
+    def endpoint(self) -> str:
+        """The address of the server."""
+        return self.server.endpoint
 
 
 def look_up(name: str, catalogue: Catalogue) -> Found | None:
     """The model of that name: one that is loaded before one that is not, then in the order of the endpoints.
 
-    Among equals a model that talks goes before one that only embeds.
+    Among equals a model that talks goes before one that only embeds, and an instance that was given the very name
+    before a model of that key: so does LM Studio itself.
     """
     found = [
-        Found(endpoint=endpoint.endpoint, entry=entry, model=model)
-        for endpoint, entry in catalogue
+        Found(server=server, entry=entry, model=model)
+        for server, entry in catalogue
         if (model := _id_to_send(name, entry)) is not None
     ]
-    return min(found, key=lambda one: (one.entry.type == "embedding", not _is_loaded(one.entry)), default=None)
+
+    def rank(one: Found) -> tuple[bool, bool, int, bool]:
+        is_instance = any(instance.id == name for instance in one.entry.instances)
+        at = catalogue.endpoints.index(one.server)
+        return one.entry.type == "embedding", not _is_loaded(one.entry), at, not is_instance
+
+    return min(found, key=rank, default=None)
 
 
 def the_loaded(catalogue: Catalogue) -> tuple[Found, ...]:
@@ -42,10 +57,12 @@ def the_loaded(catalogue: Catalogue) -> tuple[Found, ...]:
     A server that does not say what is loaded (they hold one model as a rule) counts when it has just one.
     """
     found: dict[str, Found] = {}
-    for endpoint, entry in _talking(catalogue):
-        silent = entry.loaded is None and not entry.instances and _talkers(catalogue, endpoint) == 1
+    for server, entry in catalogue:
+        if entry.type == "embedding":
+            continue
+        silent = entry.loaded is None and not entry.instances and _talkers(server) == 1
         if _is_loaded(entry) or silent:
-            found.setdefault(entry.key.casefold(), Found(endpoint=endpoint, entry=entry, model=entry.key))
+            found.setdefault(entry.key.casefold(), Found(server=server, entry=entry, model=entry.key))
     return tuple(found.values())
 
 
@@ -57,12 +74,12 @@ def all_names(catalogue: Catalogue) -> tuple[str, ...]:
 def similar_names(name: str, catalogue: Catalogue) -> tuple[str, ...]:
     """At most three names to offer instead of one that is not there; best first.
 
-    A key that ends in the very name (``qwen3-8b`` for ``qwen/qwen3-8b``) is the best guess; another quantisation of the
-    model that was asked for is the next.
+    A key that ends in the very name (``qwen3-8b`` for ``qwen/qwen3-8b``) is the best guess; another quantisation or
+    copy of the model that was asked for is the next.
     """
     names = all_names(catalogue)
     folded = name.casefold()
-    plain = folded.partition("@")[0]
+    plain = _INSTANCE_NUMBER.sub("", folded).partition("@")[0]
     endings = [other for other in names if other.casefold().endswith("/" + folded)]
     variants = [other for other in names if other.casefold().partition("@")[0] == plain]
     return tuple(dict.fromkeys((*endings, *variants, *nearest(name, names))))[:3]
@@ -85,11 +102,5 @@ def _is_loaded(entry: ModelEntry) -> bool:
     return entry.loaded is True or bool(entry.instances)
 
 
-def _talking(catalogue: Catalogue) -> Iterator[tuple[str, ModelEntry]]:
-    for endpoint, entry in catalogue:
-        if entry.type != "embedding":
-            yield endpoint.endpoint, entry
-
-
-def _talkers(catalogue: Catalogue, endpoint: str) -> int:
-    return sum(1 for other, _ in _talking(catalogue) if other == endpoint)
+def _talkers(server: EndpointCatalogue) -> int:
+    return sum(1 for entry in server.models if entry.type != "embedding")

@@ -10,6 +10,7 @@ from runner.chat.catalogue import Catalogue
 from runner.plan.finding import finding
 from runner.plan.grants import grants_for
 from runner.plan.graph import run_order
+from runner.plan.loading import agree_on_loads
 from runner.plan.overrides import NO_OVERRIDES, Overrides
 from runner.plan.plan import ModelChoice, Plan, PlannedStep
 from runner.plan.resolve import Resolution, resolve_model
@@ -40,14 +41,16 @@ def make_plan(
     Raises:
         CannotServeError: with all findings at once, in file order; its cause is the first ``ModelNotFoundError``.
     """
-    planner = _Planner(workflow, catalogue, Names(workflow=workflow, overrides=overrides, inputs=inputs or {}))
+    names = Names(workflow=workflow, overrides=overrides, inputs=inputs or {}, default_model=setting.default_model)
+    planner = _Planner(workflow, catalogue, names, setting)
     planned = [planner.planned(step) for step in run_order(workflow.steps)]
-    findings = in_file_order(one for _, resolution in planned for one in resolution.findings)
+    steps, disagreements = agree_on_loads([step for step, _ in planned], workflow)
+    findings = in_file_order((*disagreements, *(one for _, resolution in planned for one in resolution.findings)))
     if has_errors(findings):
         raise CannotServeError(findings) from _first_error(resolution for _, resolution in planned)
     return Plan(
         workflow=workflow,
-        steps=tuple(step for step, _ in planned),
+        steps=steps,
         endpoints=tuple(endpoint.endpoint for endpoint in catalogue.endpoints) if catalogue else (),
         servers=setting.servers,
         offline=catalogue is None,
@@ -60,6 +63,7 @@ class _Planner:
     workflow: Workflow
     catalogue: Catalogue | None
     names: Names
+    setting: Setting
 
     def planned(self, step: Step) -> tuple[PlannedStep, Resolution]:
         grants = grants_for(step, self.workflow.servers)
@@ -83,7 +87,9 @@ class _Planner:
         waits_for_input = self._lacks_inputs and any(wish.problem is not None for wish in wanted)
         if self.catalogue is None or waits_for_input:
             return Resolution()
-        return resolve_model(wanted, self.catalogue, self.workflow, step_id=step.id, sampling=work.sampling)
+        return resolve_model(
+            wanted, self.catalogue, self.workflow, self.setting, step_id=step.id, sampling=work.sampling
+        )
 
     @property
     def _lacks_inputs(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from typing import Any
 
 from runner.plan.overrides import Overrides
@@ -11,10 +11,12 @@ from runner.words.errors import TemplateError
 from runner.words.noun import noun
 from runner.words.spans import Path
 from runner.words.templates import has_template, render_text
-from runner.workflow.model import Step, TaskWork, Workflow
+from runner.workflow.model import ModelWish, Step, TaskWork, Workflow
 
 DEFAULT = "default"
 """The name that stands for the configured default model, else for the one loaded model."""
+CONFIGURED = "the configured default_model"
+"""The origin of a model that only the configuration names."""
 
 
 @noun
@@ -22,7 +24,8 @@ class Wanted:
     """One name that would do. ``name`` None means the one loaded model, or a name that could not be made.
 
     ``problem`` says why it could not be made: its template reads what is not there. ``path`` is where the name stands,
-    ``sampling`` what the aliases on the way to it say, ``origin`` as in ``ModelChoice``.
+    ``sampling``, ``load`` and ``ttl`` (seconds) what the aliases on the way to it say, ``origin`` as in
+    ``ModelChoice``. ``endpoint`` is the name of the only server that will do, None = any.
     """
 
     name: str | None
@@ -30,16 +33,23 @@ class Wanted:
     path: Path
     origin: str
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    load: Mapping[str, Any] = field(default_factory=dict)
+    ttl: float | None = None
+    endpoint: str | None = None
     problem: str | None = None
 
 
 @noun
 class Names:
-    """What turns the words of a file into names: the file itself, the swaps of this run, the inputs' values."""
+    """What turns the words of a file into names: the file itself, the swaps of this run, the inputs' values.
+
+    ``default_model`` is the one of the configuration; aliases of the file mean nothing in it.
+    """
 
     workflow: Workflow
     overrides: Overrides
     inputs: Mapping[str, Any]
+    default_model: str | None = None
 
     def wanted_by(self, step: Step, work: TaskWork) -> tuple[Wanted, ...]:
         """The names a step would take, its first wish first; never empty."""
@@ -49,6 +59,9 @@ class Names:
 
     def _default(self, place: Path, seen: frozenset[str]) -> Iterator[Wanted]:
         written = ("defaults", "model")
+        if DEFAULT in seen:  # `default` is what the default itself names
+            yield self._configured(place)
+            return
         seen |= {DEFAULT}
         if self.overrides.default is not None:
             origin = f"--model {self.overrides.default}"
@@ -56,7 +69,12 @@ class Names:
         elif self.workflow.default_model is not None and self.workflow.default_model not in seen:
             yield from self._expand_all(self.workflow.default_model, written, "defaults.model", seen)
         else:
-            yield Wanted(name=None, text=DEFAULT, path=place, origin="the one loaded model")
+            yield self._configured(place)
+
+    def _configured(self, place: Path) -> Wanted:
+        if self.default_model is not None:
+            return Wanted(name=self.default_model, text=self.default_model, path=place, origin=CONFIGURED)
+        return Wanted(name=None, text=DEFAULT, path=place, origin="the one loaded model")
 
     @property
     def _writes_default(self) -> bool:
@@ -79,10 +97,8 @@ class Names:
             return
         if name in self.workflow.models and name not in seen:
             yield from self._alias(name, origin, seen | {name})
-        elif name == DEFAULT and name not in seen:
-            yield from self._default(path, seen)
         elif name == DEFAULT:
-            yield Wanted(name=None, text=text, path=path, origin="the one loaded model")
+            yield from self._default(path, seen)
         else:
             yield Wanted(name=name, text=text, path=path, origin=origin)
 
@@ -90,22 +106,45 @@ class Names:
         wish = self.workflow.models[alias]
         swap = self.overrides.aliases.get(alias)
         if swap is not None:
-            inner = self._expand(swap, wish.path, f"--model {alias}={swap}", seen)
+            swapped = self._expand(swap, wish.path, f"--model {alias}={swap}", seen)
+            inner: Iterator[tuple[Wanted, bool]] = ((wanted, False) for wanted in swapped)
         else:
             place = f"models.{alias}" if origin == "step" else f"{origin}, models.{alias}"
             inner = self._expand_wish(alias, place, seen)
-        for wanted in inner:
-            yield Wanted(
-                name=wanted.name,
-                text=wanted.text,
-                path=wanted.path,
-                origin=wanted.origin,
-                sampling={**wanted.sampling, **wish.sampling},
-                problem=wanted.problem,
-            )
+        for wanted, is_fallback in inner:
+            yield _standing_in(wanted, wish) if is_fallback else _narrowed(wanted, wish)
 
-    def _expand_wish(self, alias: str, origin: str, seen: frozenset[str]) -> Iterator[Wanted]:
+    def _expand_wish(self, alias: str, origin: str, seen: frozenset[str]) -> Iterator[tuple[Wanted, bool]]:
+        """What an alias comes to, and whether it is only a fallback of it."""
         wish = self.workflow.models[alias]
-        yield from self._expand(wish.id, wish.path, origin, seen)
+        for wanted in self._expand(wish.id, wish.path, origin, seen):
+            yield wanted, False
+        place = wish.path[:-1]  # of the mapping, or of the list whose first element is the id
         for index, name in enumerate(wish.fallback):
-            yield from self._expand(name, ("models", alias, "fallback", index), origin, seen)
+            at = (*place, index + 1) if wish.path[-1] == 0 else (*place, "fallback", index)
+            for wanted in self._expand(name, at, origin, seen):
+                yield wanted, True
+
+
+def _narrowed(wanted: Wanted, wish: ModelWish) -> Wanted:
+    """What the id of an alias comes to: the alias itself has the last word."""
+    return replace(
+        wanted,
+        sampling={**wanted.sampling, **wish.sampling},
+        load={**wanted.load, **wish.load},
+        ttl=wanted.ttl if wish.ttl is None else wish.ttl,
+        endpoint=wish.endpoint or wanted.endpoint,
+    )
+
+
+def _standing_in(wanted: Wanted, wish: ModelWish) -> Wanted:
+    """A fallback of an alias: what the alias says holds where the fallback, as an alias of its own, says nothing.
+
+    It is not bound to the server of the alias: it may have to stand in for just that server.
+    """
+    return replace(
+        wanted,
+        sampling={**wish.sampling, **wanted.sampling},
+        load={**wish.load, **wanted.load},
+        ttl=wish.ttl if wanted.ttl is None else wanted.ttl,
+    )

@@ -22,21 +22,10 @@ def _other_than(*built: Any) -> Callable[[Any], bool]:
     return lambda value: value not in built
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
-
-
 _FOR_EACH = "write one step for each item"
-_ONE_MODEL = "name one model; `--model` swaps it for a run"
 
 TOP: tuple[Unbuilt, ...] = (
     Unbuilt("workspace", "leave it out: steps work in the folder itself; commit before you start", _other_than("here")),
-)
-MODEL: tuple[Unbuilt, ...] = (
-    Unbuilt("load", "load the model with these settings in LM Studio"),
-    Unbuilt("ttl", "set the idle time in LM Studio"),
-    Unbuilt("fallback", _ONE_MODEL),
-    Unbuilt("endpoint", "pass the server by `--endpoint`"),
 )
 SERVER: tuple[Unbuilt, ...] = (Unbuilt("isolate", "leave it out: one process serves the whole run", bool),)
 STEP: tuple[Unbuilt, ...] = (
@@ -52,12 +41,8 @@ STEP: tuple[Unbuilt, ...] = (
     Unbuilt("order", "leave it out"),
     Unbuilt("artifacts", "let the step write the files where you want them"),
     Unbuilt("reads_only", "give the step only tools that read"),
-    Unbuilt("images", "describe the picture in the prompt"),
     Unbuilt("with", "copy the steps of that file into this one"),
-    Unbuilt("context", "leave it out: old tool results are shortened first", _other_than("trim")),
-    Unbuilt("model", _ONE_MODEL, _is_list),
 )
-DEFAULTS: tuple[Unbuilt, ...] = (Unbuilt("model", _ONE_MODEL, _is_list),)
 
 
 def br221_not_built_yet(view: View) -> Iterable[Diagnostic]:
@@ -66,36 +51,18 @@ def br221_not_built_yet(view: View) -> Iterable[Diagnostic]:
         for unbuilt in table:
             if unbuilt.key in holder and unbuilt.is_unbuilt(holder[unbuilt.key]):
                 yield _finding(view, (*path, unbuilt.key), _shown(unbuilt.key, holder[unbuilt.key]), unbuilt.way_out)
-    for alias, model in view.section("models").items():
-        if isinstance(model, list):
-            yield _finding(view, ("models", alias), "a list of models", _ONE_MODEL)
 
 
 def _holders(view: View) -> Iterator[tuple[tuple[Unbuilt, ...], Mapping[str, Any], Path]]:
     yield TOP, view.document.data, ()
-    yield DEFAULTS, view.section("defaults"), ("defaults",)
-    for model, path in _models(view):
-        if isinstance(model, Mapping):
-            yield MODEL, model, path
     for name, server in view.section("mcp_servers").items():
         yield SERVER, server, ("mcp_servers", name)
     for step in view.steps:
         yield STEP, step.data, step.path
 
 
-def _models(view: View) -> Iterator[tuple[Any, Path]]:
-    """Models written out, whether under a name or where they are used."""
-    for alias, model in view.section("models").items():
-        yield model, ("models", alias)
-    yield view.section("defaults").get("model"), ("defaults", "model")
-    for step in view.steps:
-        yield step.data.get("model"), (*step.path, "model")
-
-
 def _shown(key: str, value: Any) -> str:
-    if key == "model":
-        return "a list of models"
-    if key in {"join", "context", "workspace", "isolate"}:
+    if key in {"join", "workspace", "isolate"}:
         return f"`{key}: {str(value).lower()}`"
     return f"`{key}`"
 

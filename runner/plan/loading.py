@@ -1,0 +1,77 @@
+"""One model is loaded once: what several aliases say of how to load it becomes one setting for all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from runner.plan.finding import finding
+from runner.plan.plan import ModelChoice, PlannedStep
+from runner.words.diagnostics import Diagnostic
+from runner.workflow.model import Workflow
+
+_Model = tuple[str, str]
+"""Address and key."""
+
+
+def agree_on_loads(
+    steps: Sequence[PlannedStep], workflow: Workflow
+) -> tuple[tuple[PlannedStep, ...], tuple[Diagnostic, ...]]:
+    """The steps, each model of theirs with the load settings that it has for all of them; warnings where they differ.
+
+    The largest ``context_length`` counts, so that every step has its room; of every other setting the one that the
+    first step to run asks for. A step whose alias says nothing takes what the others say.
+    """
+    asked: dict[_Model, list[ModelChoice]] = {}
+    for choice in _choices(steps):
+        asked.setdefault(_model(choice), []).append(choice)
+    agreed = {model: _agreed(choices) for model, choices in asked.items()}
+    warnings = [warning for model, choices in asked.items() for warning in _differing(choices, agreed[model], workflow)]
+    return tuple(_with_loads(step, agreed) for step in steps), tuple(warnings)
+
+
+def _choices(steps: Sequence[PlannedStep]) -> Iterator[ModelChoice]:
+    for step in steps:
+        if step.model is not None:
+            yield step.model
+            yield from step.model.fallbacks
+
+
+def _model(choice: ModelChoice) -> _Model:
+    return choice.endpoint, choice.entry.key
+
+
+def _agreed(choices: Sequence[ModelChoice]) -> dict[str, Any]:
+    agreed: dict[str, Any] = {}
+    for choice in choices:
+        agreed = {**choice.load, **agreed}
+    lengths = [choice.load["context_length"] for choice in choices if "context_length" in choice.load]
+    return agreed | {"context_length": max(lengths)} if lengths else agreed
+
+
+def _differing(choices: Sequence[ModelChoice], agreed: Mapping[str, Any], workflow: Workflow) -> Iterator[Diagnostic]:
+    """A warning for each alias that does not get what it asks for."""
+    overruled = {choice.origin: choice for choice in choices if not choice.load.items() <= agreed.items()}
+    for origin, choice in overruled.items():
+        gets = ", ".join(f"{key} {_value(agreed[key])}" for key, value in choice.load.items() if agreed[key] != value)
+        message = f"`{choice.entry.key}` is loaded once for all steps, and not as `{origin}` asks: with {gets}"
+        ways = "give all aliases of one model the same `load`"
+        yield finding(workflow, "BR315", _place(origin), message, level="warning", help=ways)
+
+
+def _value(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _place(origin: str) -> tuple[str, ...]:
+    """Where the alias stands that an origin names last: `defaults.model, models.coder`."""
+    alias = origin.rpartition("models.")[2]
+    return ("models", alias, "load")
+
+
+def _with_loads(step: PlannedStep, agreed: Mapping[_Model, Mapping[str, Any]]) -> PlannedStep:
+    if step.model is None:
+        return step
+    fallbacks = tuple(replace(one, load=agreed[_model(one)]) for one in step.model.fallbacks)
+    return replace(step, model=replace(step.model, load=agreed[_model(step.model)], fallbacks=fallbacks))

@@ -17,7 +17,8 @@ class RunRequest:
     ``inputs`` are ``name=value``, ``models`` are ``ALIAS=ID`` or ``ID``, ``endpoints`` addresses or names; ``config``
     is the one file of configuration to read instead of those that are found, ``simulate`` the file of a simulator's
     script that stands in for all model servers. ``output`` is about the result of a run, ``format`` about the plan of
-    ``--dry-run``. ``colour`` False means never; True means where the terminal and the environment allow it.
+    ``--dry-run``. ``keep_loaded``: models that the run loads stay loaded. ``colour`` False means never; True means
+    where the terminal and the environment allow it.
     """
 
     file: str
@@ -33,6 +34,7 @@ class RunRequest:
     output: Format = "text"
     format: Format = "text"
     quiet: bool = False
+    keep_loaded: bool = False
     run_dir: str = ".bridge/runs"
     colour: bool = True
 

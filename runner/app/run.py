@@ -22,12 +22,13 @@ from runner.app.tool_start import ToolStart, servers_used
 from runner.chat.backend import Backend
 from runner.chat.catalogue import Catalogue
 from runner.chat.endpoint import Endpoint
-from runner.chat.messages import Delta
+from runner.chat.messages import Delta, Image
 from runner.edges.clock import Clock
 from runner.edges.command import CommandRunner
 from runner.edges.endpoints import tokens_of
 from runner.edges.process_group import Offspring
 from runner.edges.run_folder import new_run_id
+from runner.execute.models import Models
 from runner.execute.outputs import workflow_outputs
 from runner.execute.scheduler import Scheduler
 from runner.execute.tool_servers import ToolServers
@@ -147,7 +148,7 @@ class _Run:
     async def _steps(self, plan: Plan, history: History, display: Display) -> dict[str, Any]:
         """The facts of ``RunFinished``."""
         self._warn(await self._tools.confirm(history.journal.append))
-        world = self._world(history, display)
+        world = self._world(plan, history, display)
         finished = await Scheduler(world, plan).run()
         status, code = _verdict(finished)
         facts: dict[str, Any] = {"status": status, "exit_code": int(code), "outputs": {}}
@@ -158,14 +159,14 @@ class _Run:
             facts["error"] = {"kind": error.kind, "message": error.message}
         return facts
 
-    def _world(self, history: History, display: Display) -> World:
+    def _world(self, plan: Plan, history: History, display: Display) -> World:
         limits, journal = self._workflow.limits, history.journal
         inherited = {k: v for k, v in self._environment.items() if k not in self._workflow.secrets}
         return World(
             run_id=self._run_id,
             inputs=self._prepared.inputs,
             secrets=self._secrets,
-            backends=self._backends,
+            models=Models(plan, self._backends, journal, self._clock, keep_loaded=self._request.keep_loaded),
             tools=ToolServers(self._tools.boxes, journal),
             servers=self._prepared.surroundings.servers,
             commands=CommandRunner(inherited, self._offspring),
@@ -174,6 +175,7 @@ class _Run:
             clock=self._clock,
             random=random.random,
             on_delta=display.delta if self._redactor.empty else _without_words(display),
+            read_image=_read_image,
             limits=limits,
             deadline=None if limits.time is None else self._clock.monotonic() + limits.time,
         )
@@ -252,6 +254,12 @@ def _backends(endpoints: Sequence[Endpoint]) -> dict[str, Backend]:
     from runner.edges.backends import make_backend
 
     return {endpoint.url: make_backend(endpoint) for endpoint in endpoints}
+
+
+def _read_image(path: str) -> Image:
+    from runner.edges.image import read_image  # few runs show pictures
+
+    return read_image(path, Path.cwd())
 
 
 def _without_words(display: Display) -> Callable[[str, Delta], None]:

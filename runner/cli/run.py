@@ -23,6 +23,7 @@ from runner.cli.options import config_option, endpoint_option, model_option, no_
 @simulate_option
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="The result on stdout.")
 @click.option("--format", type=click.Choice(["text", "json"]), default="text", help="With --dry-run: the plan.")
+@click.option("--keep-loaded", is_flag=True, help="Leave the models loaded that the run loads.")
 @click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
 @click.option("--run-dir", metavar="DIR", default=".bridge/runs", help="Where runs are kept.  [.bridge/runs]")
 @no_color_option

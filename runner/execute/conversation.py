@@ -10,10 +10,11 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from runner.chat.backend import Backend
-from runner.chat.messages import ChatAnswer, ChatRequest, Delta, Message, ToolSpec, Usage
+from runner.chat.messages import ChatAnswer, Delta, Image, Message, ToolSpec, Usage
 from runner.chat.tool_schema import offered_schema
-from runner.execute.refusal import CUT_CALL, NO_TOOLS, Refusal, not_expected, not_fitting, read_answer
+from runner.execute.lease import Lease
+from runner.execute.model_turn import ModelTurns, Turn
+from runner.execute.refusal import CUT_CALL, LOOPED, NO_TOOLS, Refusal, not_expected, not_fitting, read_answer
 from runner.execute.tool_round import CallMemory, OfferedTool, ToolRound
 from runner.execute.world import World
 from runner.plan.plan import ModelChoice
@@ -37,6 +38,7 @@ class Prompt:
 
     task: str
     system: str | None = None
+    images: tuple[Image, ...] = ()
 
 
 class Conversation:
@@ -49,7 +51,6 @@ class Conversation:
         self._world = world
         self._step = step
         self._choice = choice
-        self._backend: Backend = world.backends[choice.endpoint]
         self._offered = offered
         self._specs = tuple(
             ToolSpec(o.name, o.tool.description, offered_schema(o.tool.input_schema)) for o in offered.values()
@@ -58,6 +59,7 @@ class Conversation:
         self._tool_round = ToolRound(world, step, offered, self._memory)
         self._opening = _opening(prompt, step.output_schema)
         self._history = list(self._opening)
+        self._turns = ModelTurns(step, choice, world.journal, self._history)
         self._told = 0
         self._rounds = 0
         self._repairs_left = step.repair
@@ -83,11 +85,19 @@ class Conversation:
         self._rounds = 0
         self._memory.start_over()
         if self.effect == "none":
-            self._history = list(self._opening)
+            self._history[:] = self._opening
             self._told = 0
 
-    async def run(self, attempt: int, check: Check) -> Any:
+    def switch(self, choice: ModelChoice) -> None:
+        """Go on with another model, which is given the whole talk: what was done is not done again."""
+        self._choice = choice
+        self._turns.switch(choice)
+        self._memory.start_over()
+
+    async def run(self, attempt: int, check: Check, lease: Lease) -> Any:
         """The accepted answer: text, or the JSON value that fits the step's ``output``.
+
+        ``lease`` is a hold on the model that the conversation goes on with.
 
         Raises:
             StepError: kinds ``invalid_output``, ``expectation``, ``limit``, ``tool_server``.
@@ -96,7 +106,7 @@ class Conversation:
         while True:
             last = self._is_last_turn()
             tools = () if last else self._specs
-            answer = await self._ask(attempt, tools)
+            answer = await self._ask(attempt, tools, lease)
             if answer.tool_calls and tools:
                 await self._use_tools(answer, attempt)
                 continue
@@ -115,20 +125,15 @@ class Conversation:
         out_of_rounds = self._rounds + 1 >= self._step.limits.rounds
         return out_of_rounds or self._tool_round.exhausted or self._memory.repeats >= CIRCLING
 
-    async def _ask(self, attempt: int, tools: tuple[ToolSpec, ...]) -> ChatAnswer:
+    async def _ask(self, attempt: int, tools: tuple[ToolSpec, ...], lease: Lease) -> ChatAnswer:
         self._refuse_without_tokens()
-        request = ChatRequest(
-            model=self._choice.model,
-            messages=tuple(self._history),
-            answers_as=self._choice.answers_as,
-            tools=tools,
-            schema=None if tools else self._step.output_schema,
-            sampling=self._choice.sampling,
-        )
         number = self._rounds + 1
         self._journal_question(attempt, number, tools)
         started = self._world.clock.monotonic()
-        answer = await self._backend.chat(request, self._on_delta)
+        schema = None if tools else self._step.output_schema
+        answer = await self._turns.ask(
+            lease, Turn(attempt=attempt, round=number), self._on_delta, tools=tools, schema=schema
+        )
         self._rounds = number
         self._journal_answer(answer, attempt, number, self._world.clock.monotonic() - started)
         self._count(answer)
@@ -158,7 +163,7 @@ class Conversation:
                 step=self._step.id, attempt=attempt, round=number, model=answer.model, content=answer.content,
                 reasoning=answer.reasoning, finish_reason=answer.finish_reason, usage=answer.usage, seconds=seconds,
                 tool_calls=tuple({"id": c.id, "name": c.name, "arguments": c.arguments} for c in answer.tool_calls),
-                first_token_seconds=answer.first_token_seconds,
+                first_token_seconds=answer.first_token_seconds, recovered=answer.recovered, looped=answer.looped,
             )
         )  # fmt: skip
 
@@ -203,6 +208,8 @@ class Conversation:
 
     async def _judge(self, answer: ChatAnswer, check: Check) -> tuple[Any, Refusal | None]:
         """The output, or why the answer is not accepted."""
+        if answer.looped:
+            return None, LOOPED
         if answer.cut_call:
             return None, CUT_CALL
         if answer.tool_calls:
@@ -248,11 +255,15 @@ class Conversation:
 
 
 def _opening(prompt: Prompt, schema: Mapping[str, Any] | None) -> tuple[Message, ...]:
+    """What is the same for all items of a step stands first: a server that knows the beginning reads only the rest."""
     task = prompt.task
     if schema is not None:
         shape = json.dumps(schema, ensure_ascii=False)
-        task = f"{task.rstrip()}\n\nAnswer with one JSON value and nothing else. It must fit this JSON Schema:\n{shape}"
-    user = Message("user", task)
+        task = (
+            f"Your answer will be one JSON value that fits this JSON Schema:\n{shape}\n\n{task.rstrip()}\n\n"
+            "Answer with that JSON value and nothing else."
+        )
+    user = Message("user", task, images=prompt.images)
     return (user,) if not prompt.system else (Message("system", prompt.system), user)
 
 
@@ -263,7 +274,14 @@ def _wire(message: Message) -> dict[str, Any]:
         kept["tool_calls"] = [{"id": c.id, "name": c.name, "arguments": c.arguments} for c in message.tool_calls]
     if message.tool_call_id is not None:
         kept["tool_call_id"] = message.tool_call_id
+    if message.images:
+        kept["images"] = [_image_facts(image) for image in message.images]
     return kept
+
+
+def _image_facts(image: Image) -> dict[str, Any]:
+    """What the journal keeps of a picture: enough to know it by, not the picture."""
+    return {"path": image.path, "media_type": image.media_type, "size": image.size, "sha256": image.sha256}
 
 
 def _estimate(history: list[Message], answer: ChatAnswer) -> Usage:

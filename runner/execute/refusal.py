@@ -30,6 +30,11 @@ CUT_CALL = Refusal(
         "Make the call again with shorter arguments, in several smaller calls if need be."
     ),
 )
+LOOPED = Refusal(
+    kind="invalid_output",
+    reason="the answer repeated itself without end and was stopped",
+    words="Your last answer repeated the same words over and over and was stopped. Answer again, briefly, and end.",
+)
 NO_TOOLS = Refusal(
     kind="invalid_output",
     reason="it called tools that were not offered",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from runner.execute.world import Clock
-from runner.words.errors import RETRIED_BY_DEFAULT, BridgeError, LLMRateLimitError
+from runner.execute.clock import Clock
+from runner.words.errors import RETRIED_BY_DEFAULT, BridgeError, CircuitOpenError, LLMRateLimitError
 from runner.words.noun import noun
 from runner.workflow.model import Retry
 
@@ -17,20 +17,20 @@ Result = TypeVar("Result")
 class Attempts:
     """A retry policy at work in one step.
 
-    ``deadline`` is the monotonic second after which nothing is tried any more. ``repeatable`` has the last word on an
+    ``deadline`` says the monotonic second after which nothing is tried any more. ``repeatable`` has the last word on an
     error whose kind would be repeated: a call that may have changed something is not. ``on_retry`` hears of each failed
     attempt (counted from 1), its error and the wait in seconds before the next.
     """
 
     policy: Retry
     clock: Clock
-    deadline: float
+    deadline: Callable[[], float]
     random: Callable[[], float]
     repeatable: Callable[[BridgeError], bool]
     on_retry: Callable[[int, BridgeError, float], None]
 
     async def run(self, work: Callable[[int], Awaitable[Result]]) -> Result:
-        """What ``work(attempt)`` returns, tried up to ``policy.attempts`` times.
+        """What ``work(attempt)`` returns, tried up to ``policy.attempts`` times, counted from 1.
 
         Raises:
             BridgeError: the last failure, or the first that is not worth repeating.
@@ -77,13 +77,13 @@ class Attempts:
 
     def _is_last(self, state: Any) -> bool:
         """No attempts left, or the wait before the next would end after the deadline."""
-        out_of_time = self.clock.monotonic() + float(state.upcoming_sleep) >= self.deadline
+        out_of_time = self.clock.monotonic() + float(state.upcoming_sleep) >= self.deadline()
         return bool(state.attempt_number >= self.policy.attempts or out_of_time)
 
     def _wait(self, state: Any) -> float:
-        """Retry-After if the server named one; else exponential, half of it jitter."""
+        """Retry-After if the server named one, or the rest of a circuit; else exponential, half of it jitter."""
         error = state.outcome.exception()
-        if isinstance(error, LLMRateLimitError) and error.retry_after is not None:
+        if isinstance(error, LLMRateLimitError | CircuitOpenError) and error.retry_after is not None:
             return error.retry_after
         doublings = min(state.attempt_number - 1, 60)  # more would not fit into a float, nor into a life
         full = min(self.policy.max_wait, self.policy.wait * 2**doublings)

@@ -28,6 +28,7 @@ class RunWorker:
     """One run step at work."""
 
     usage = Usage()
+    model = None
 
     def __init__(self, world: World, step: Step) -> None:
         assert isinstance(step.work, RunWork)
@@ -77,6 +78,10 @@ class RunWorker:
         One that the file calls unsafe is not, once it was started.
         """
         return error.kind in self._step.retry.on and not (self._started and self._step.effects == "unsafe")
+
+    def fall_back(self, error: BridgeError) -> bool:  # noqa: ARG002 - the protocol of workers
+        """There is nothing else that could do it."""
+        return False
 
     def _shown(self) -> str:
         return self._work.shell if self._work.shell is not None else " ".join(self._argv)

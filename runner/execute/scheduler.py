@@ -48,7 +48,7 @@ class Scheduler:
             HistoryError: the journal cannot be written.
         """
         try:
-            async with anyio.create_task_group() as group:
+            async with self._world.models.open(), anyio.create_task_group() as group:
                 await self._start_ready(group)
         except BaseExceptionGroup as failures:
             raise root_cause(failures) from failures

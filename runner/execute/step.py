@@ -10,6 +10,7 @@ import anyio
 from runner.chat.messages import Usage
 from runner.execute.retry import Attempts
 from runner.execute.run_step import RunWorker
+from runner.execute.step_time import StepTime
 from runner.execute.task_step import TaskWorker
 from runner.execute.tool_step import ToolWorker
 from runner.execute.worker import Outcome, Worker
@@ -18,7 +19,6 @@ from runner.plan.plan import PlannedStep
 from runner.record.events import StepFinished, StepRetried, StepStarted
 from runner.words.errors import BridgeError, HistoryError, StepError
 from runner.words.templates import render, truth
-from runner.words.units import show_seconds
 from runner.workflow.model import RunWork, ToolWork
 
 
@@ -63,20 +63,15 @@ async def _in_time(world: World, planned: PlannedStep, tally: _Tally) -> Outcome
     Raises:
         BridgeError: it failed, kind ``timeout`` if the time was over.
     """
-    step = planned.step
-    deadline, whose = tally.started + step.timeout, f"the step's timeout of {show_seconds(step.timeout)}"
-    ways = None if planned.model else "give the step a longer `timeout`"
-    if world.deadline is not None and world.deadline < deadline:
-        deadline, whose = world.deadline, f"the run's time limit of {show_seconds(world.limits.time or 0)}"
-        ways = "raise `time` in the `limits` of the workflow, if the work needs more"
-    left = deadline - world.clock.monotonic()
-    if left > 0:  # else not even begun: a command would be started before its cancellation is noticed
-        with anyio.move_on_after(left):
-            return await _attempts(world, planned, tally, deadline)
-    raise StepError("timeout", f"{whose} is over", hint=ways)
+    time = StepTime(world, planned)
+    if time.left > 0:  # else not even begun: a command would be started before its cancellation is noticed
+        with time.bounded():
+            return await _attempts(world, planned, tally, time)
+    raise time.over()
 
 
-async def _attempts(world: World, planned: PlannedStep, tally: _Tally, deadline: float) -> Outcome:
+async def _attempts(world: World, planned: PlannedStep, tally: _Tally, time: StepTime) -> Outcome:
+    """The outcome of the first attempt that succeeds, of the first model that can."""
     step = planned.step
     choice = planned.model
     world.journal.append(
@@ -87,21 +82,32 @@ async def _attempts(world: World, planned: PlannedStep, tally: _Tally, deadline:
             endpoint=choice.endpoint if choice else None,
         )
     )
-    worker = tally.worker = _worker(world, planned)
+    worker = tally.worker = _worker(world, planned, time)
+    while True:
+        try:
+            return await _policy(world, planned, tally, time, worker)
+        except BridgeError as error:
+            if not worker.fall_back(error):
+                raise
+
+
+async def _policy(world: World, planned: PlannedStep, tally: _Tally, time: StepTime, worker: Worker) -> Outcome:
+    """The step's policy of retries; attempts are counted through all models."""
+    step, before = planned.step, tally.attempts
 
     async def attempt(number: int) -> Outcome:
-        tally.attempts = number
-        return await worker.attempt(number)
+        tally.attempts = before + number
+        return await worker.attempt(tally.attempts)
 
     def on_retry(number: int, error: BridgeError, wait: float) -> None:
         world.journal.append(
-            StepRetried(step=step.id, attempt=number, kind=error.kind, message=error.message, wait=wait)
+            StepRetried(step=step.id, attempt=before + number, kind=error.kind, message=error.message, wait=wait)
         )
 
     attempts = Attempts(
         policy=step.retry,
         clock=world.clock,
-        deadline=deadline,
+        deadline=time.deadline,
         random=world.random,
         repeatable=worker.repeatable,
         on_retry=on_retry,
@@ -109,14 +115,14 @@ async def _attempts(world: World, planned: PlannedStep, tally: _Tally, deadline:
     return await attempts.run(attempt)
 
 
-def _worker(world: World, planned: PlannedStep) -> Worker:
+def _worker(world: World, planned: PlannedStep, time: StepTime) -> Worker:
     """The one place that knows which kinds there are."""
     if isinstance(planned.step.work, ToolWork):
         return ToolWorker(world, planned.step)
     if isinstance(planned.step.work, RunWork):
         return RunWorker(world, planned.step)
     assert planned.model is not None, "a plan ties every task to a model"
-    return TaskWorker(world, planned, planned.model)
+    return TaskWorker(world, planned, planned.model, time.standing_still)
 
 
 def _bug(world: World, planned: PlannedStep, error: Exception) -> StepError:
@@ -155,6 +161,6 @@ def _finished(world: World, planned: PlannedStep, tally: _Tally, **facts: Any) -
         attempts=tally.attempts,
         usage=worker.usage if worker else Usage(),
         seconds=world.clock.monotonic() - tally.started,
-        model=planned.model.model if planned.model else None,
+        model=worker.model if worker else planned.model.model if planned.model else None,
         **facts,
     )

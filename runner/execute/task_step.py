@@ -8,17 +8,23 @@ from typing import Any
 from runner.chat.messages import Usage
 from runner.execute.conversation import Conversation, Prompt
 from runner.execute.expectation import missed
+from runner.execute.models import Waiting
 from runner.execute.tool_round import OfferedTool
 from runner.execute.worker import Outcome
 from runner.execute.world import World
 from runner.plan.grants import granted, offer_names
 from runner.plan.plan import ModelChoice, PlannedStep
-from runner.words.errors import BridgeError, ToolServerError
+from runner.record.events import ModelFellBack
+from runner.words.errors import BridgeError, CircuitOpenError, LLMError, ModelMemoryError, ToolServerError
 from runner.words.templates import render_text
 from runner.workflow.model import TaskWork
 
 _ANOTHER_ANSWER = ("invalid_output", "expectation", "limit")
 """Kinds that judge an answer: repeating them means asking anew, not going on."""
+_NO_FALLBACK = ("auth", "limit")
+"""A refused token is for a person to mend, and a limit is the file's own."""
+CRASHES = 2
+"""How often a prompt whose model crashed is tried again."""
 
 
 class TaskWorker:
@@ -26,9 +32,14 @@ class TaskWorker:
 
     extras: Mapping[str, Any] = {}
 
-    def __init__(self, world: World, planned: PlannedStep, choice: ModelChoice) -> None:
+    def __init__(self, world: World, planned: PlannedStep, choice: ModelChoice, waiting: Waiting) -> None:
         self._world = world
         self._step = planned.step
+        self._choice = choice
+        self._fallbacks = list(choice.fallbacks)
+        self._waiting = waiting
+        self._crashes = 0
+        self._attempt = 0
         self._conversation = Conversation(
             world, planned.step, choice, render_prompt(planned, world), offered_tools(planned, world)
         )
@@ -39,8 +50,14 @@ class TaskWorker:
         """Tokens of the whole conversation."""
         return self._conversation.usage
 
+    @property
+    def model(self) -> str:
+        """The model that the conversation is with."""
+        return self._choice.model
+
     async def attempt(self, number: int) -> Outcome:
         """Go on with the conversation; after a refused answer, begin it anew."""
+        self._attempt = number
         if self._refused:
             self._conversation.start_over()
             self._refused = False
@@ -49,18 +66,43 @@ class TaskWorker:
             return await missed(self._world, self._step.id, number, self._step.expect, output)
 
         try:
-            return Outcome(output=await self._conversation.run(number, check))
+            async with self._world.models.lease(self._choice, self._waiting) as lease:
+                return Outcome(output=await self._conversation.run(number, check, lease))
         except BridgeError as error:
             self._refused = error.kind in _ANOTHER_ANSWER
+            self._crashes += error.kind == "crash"
             raise
 
     def repeatable(self, error: BridgeError) -> bool:
         """A broken request always, because the history goes on.
 
         What is used up for good comes back by no repetition: tokens, and a tool server whose first death the model was
-        told of and whose second one ended the talk.
+        told of and whose second one ended the talk. A prompt that crashes its model does so again; and while a fallback
+        is there, nobody waits for a model that has no memory or is left alone.
         """
-        return not isinstance(error, ToolServerError) and not self._conversation.out_of_tokens
+        if isinstance(error, ToolServerError) or self._conversation.out_of_tokens:
+            return False
+        if error.kind == "crash":
+            return self._crashes <= CRASHES
+        if isinstance(error, ModelMemoryError | CircuitOpenError):
+            return not self._fallbacks
+        return True
+
+    def fall_back(self, error: BridgeError) -> bool:
+        """Go on with the next model, after an error that more attempts would not mend; False if there is none."""
+        worth = isinstance(error, LLMError) or error.kind in self._step.retry.on
+        if not self._fallbacks or not worth or error.kind in _NO_FALLBACK or self._conversation.out_of_tokens:
+            return False
+        old, self._choice = self._choice, self._fallbacks.pop(0)
+        self._crashes = 0
+        self._conversation.switch(self._choice)
+        self._world.journal.append(
+            ModelFellBack(
+                step=self._step.id, attempt=self._attempt, model=old.model, endpoint=old.endpoint,
+                to_model=self._choice.model, to_endpoint=self._choice.endpoint, kind=error.kind, message=error.message,
+            )
+        )  # fmt: skip
+        return True
 
 
 def render_prompt(planned: PlannedStep, world: World) -> Prompt:
@@ -68,12 +110,14 @@ def render_prompt(planned: PlannedStep, world: World) -> Prompt:
 
     Raises:
         TemplateError: a template met data that it cannot render.
+        StepError: a picture cannot be read.
     """
     work = planned.step.work
     assert isinstance(work, TaskWork)
     names = world.names()
     system = None if work.system is None else render_text(work.system, names)
-    return Prompt(task=render_text(work.task, names), system=system)
+    images = tuple(world.read_image(render_text(path, names)) for path in work.images)
+    return Prompt(task=render_text(work.task, names), system=system, images=images)
 
 
 def offered_tools(planned: PlannedStep, world: World) -> dict[str, OfferedTool]:

@@ -31,6 +31,7 @@ class ToolWorker:
 
     extras: Mapping[str, Any] = {}
     usage = Usage()
+    model = None
 
     def __init__(self, world: World, step: Step) -> None:
         assert isinstance(step.work, ToolWork)
@@ -61,6 +62,10 @@ class ToolWorker:
         if isinstance(error, ToolServerError) and not self._world.tools.revived(error.server):
             return False
         return not self._called or (self._step.effects or self._effect) != "unsafe"
+
+    def fall_back(self, error: BridgeError) -> bool:  # noqa: ARG002 - the protocol of workers
+        """There is nothing else that could do it."""
+        return False
 
     def _tool(self) -> Tool:
         for tool in self._world.tools.tools(self._work.server):

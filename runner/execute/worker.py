@@ -30,6 +30,10 @@ class Worker(Protocol):
     def extras(self) -> Mapping[str, Any]:
         """What templates may read of the step even if it failed: ``exit_code`` and ``stderr`` of a command."""
 
+    @property
+    def model(self) -> str | None:
+        """The model at work; None where there is none."""
+
     async def attempt(self, number: int) -> Outcome:
         """Do the work; ``number`` counts from 1.
 
@@ -39,3 +43,6 @@ class Worker(Protocol):
 
     def repeatable(self, error: BridgeError) -> bool:
         """Whether repeating after this error can do no harm."""
+
+    def fall_back(self, error: BridgeError) -> bool:
+        """Go on with what else there is, now that no attempt helps any more; False if there is nothing."""

@@ -6,22 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from runner.chat.backend import Backend
-from runner.chat.messages import Delta
+from runner.chat.messages import Delta, Image
+from runner.execute.clock import Clock
+from runner.execute.models import Models
 from runner.execute.tool_servers import ToolServers
 from runner.record.journal import Journal
 from runner.words.noun import noun
 from runner.workflow.model import RunLimits, Server
-
-
-class Clock(Protocol):
-    """Time. ``monotonic`` in seconds."""
-
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
 
 
 @noun
@@ -70,13 +61,14 @@ class World:
     """Everything a step may touch.
 
     ``deadline`` is the monotonic second at which the run's time is over, or None. ``results`` maps the ids of finished
-    steps to what templates may read of them. ``random`` yields numbers in [0, 1).
+    steps to what templates may read of them. ``random`` yields numbers in [0, 1). ``read_image`` reads a picture, or
+    raises a ``StepError`` that says why not.
     """
 
     run_id: str
     inputs: Mapping[str, Any]
     secrets: Mapping[str, str]
-    backends: Mapping[str, Backend]
+    models: Models
     tools: ToolServers
     servers: Mapping[str, Server]
     commands: Commands
@@ -85,6 +77,7 @@ class World:
     clock: Clock
     random: Callable[[], float]
     on_delta: Callable[[str, Delta], None]
+    read_image: Callable[[str], Image]
     limits: RunLimits
     deadline: float | None
     spent: Spent = field(default_factory=Spent)

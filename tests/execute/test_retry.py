@@ -29,7 +29,7 @@ class Trial:
         self.attempts = Attempts(
             policy=Retry(**policy),
             clock=self.clock,
-            deadline=self.clock.monotonic() + deadline,
+            deadline=lambda end=self.clock.monotonic() + deadline: end,
             random=lambda: chance,
             repeatable=lambda error: repeatable,
             on_retry=lambda number, error, wait: self.told.append((number, error.kind, wait)),

@@ -17,14 +17,16 @@ from typing import Any
 from runner.app.server_text import rendered_server
 from runner.app.tool_start import servers_used
 from runner.chat.backend import Backend
-from runner.chat.catalogue import Catalogue, EndpointCatalogue, ModelEntry
+from runner.chat.catalogue import Catalogue, EndpointCatalogue, Instance, ModelEntry
 from runner.chat.messages import ChatAnswer, ChatRequest, Delta, OnDelta
 from runner.chat.toolbox import ServerFacts, Tool, ToolBox, ToolResult
 from runner.edges.clock import Clock
 from runner.edges.command import CommandRunner
+from runner.edges.image import read_image
 from runner.edges.process_group import Offspring
 from runner.edges.run_folder import RunFolder
 from runner.edges.toolbox import make_toolbox
+from runner.execute.models import Models
 from runner.execute.outputs import workflow_outputs
 from runner.execute.scheduler import Scheduler
 from runner.execute.tool_servers import ToolServers
@@ -34,6 +36,7 @@ from runner.plan.plan import Plan
 from runner.record.events import Event, RunFinished, RunStarted, StepFinished
 from runner.record.journal import Entry, Journal, Sink, masking
 from runner.record.state import RunState, result
+from runner.words.errors import LLMValidationError
 from runner.words.redact import Redactor
 from runner.workflow.load import load
 
@@ -85,6 +88,12 @@ class PaintedBackend:
         if on_delta is not None:
             on_delta(Delta("content", answer.content))
         return answer
+
+    async def load(self, model: str, settings: Mapping[str, Any]) -> Instance:
+        raise LLMValidationError("a painted server cannot be told to load")
+
+    async def unload(self, instance: str) -> None:
+        raise LLMValidationError("a painted server cannot be told to unload")
 
     async def close(self) -> None:
         """There is nothing to close."""
@@ -227,7 +236,7 @@ class Bench:
             run_id=journal.run,
             inputs=inputs,
             secrets=secrets,
-            backends={self.backend.endpoint: self.backend} if self.backend else {},
+            models=Models(plan, {self.backend.endpoint: self.backend} if self.backend else {}, journal, self.clock),
             tools=ToolServers(boxes, journal),
             servers=workflow.servers,
             commands=CommandRunner(inherited, self.offspring),
@@ -236,6 +245,7 @@ class Bench:
             clock=self.clock,
             random=self.chance,
             on_delta=self.on_delta,
+            read_image=lambda path: read_image(path, self.folder),
             limits=limits,
             deadline=None if limits.time is None else self.clock.monotonic() + limits.time,
         )

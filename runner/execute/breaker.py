@@ -1,0 +1,90 @@
+"""A circuit breaker: a model that keeps failing is left alone for a while, then tried once."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Literal
+
+from runner.words.errors import BridgeError, CircuitOpenError, FailureKind
+
+FAILURES = 5
+WINDOW_SECONDS = 60.0
+"""So many failures within so long, and no success between, open the circuit; it stays open for as long again."""
+PROBE_SECONDS = 5.0
+"""How long those wait who come while the one probe is under way."""
+COUNTED: frozenset[FailureKind] = frozenset(("connection", "timeout", "server", "crash"))
+"""Kinds that say something about the server. A refused request, a full context or a silent model do not."""
+
+State = Literal["closed", "open", "half_open"]
+
+
+class Breaker:
+    """The circuit of one model on one server.
+
+    ``who`` is named in messages, ``now`` gives monotonic seconds, ``on_change`` hears of each new state and of the
+    failures that led to it.
+    """
+
+    __slots__ = ("_failures", "_now", "_on_change", "_opened", "_who", "state")
+
+    def __init__(self, who: str, now: Callable[[], float], on_change: Callable[[State, int], None]) -> None:
+        self._who = who
+        self._now = now
+        self._on_change = on_change
+        self._failures: deque[float] = deque(maxlen=FAILURES)
+        self._opened = 0.0
+        self.state: State = "closed"
+
+    def admit(self) -> None:
+        """Let a call through; the first one after the rest is the probe.
+
+        Raises:
+            CircuitOpenError: not now.
+        """
+        if self.state == "closed":
+            return
+        left = self._opened + WINDOW_SECONDS - self._now()
+        if self.state == "half_open" or left > 0:
+            raise CircuitOpenError(
+                f"{self._who} failed {FAILURES} times in a row; it is left alone for a while",
+                retry_after=left if self.state == "open" else PROBE_SECONDS,
+                hint="look into the log of the server; another model as `fallback` would go on meanwhile",
+            )
+        self._become("half_open")
+
+    def refuse_if_open(self) -> None:
+        """As ``admit``, for what only leads up to a call.
+
+        Raises:
+            CircuitOpenError: not now.
+        """
+        if self.state == "open" and self._now() < self._opened + WINDOW_SECONDS:
+            self.admit()
+
+    def succeeded(self) -> None:
+        """A call came back: the circuit closes, and old failures are forgotten."""
+        self._failures.clear()
+        if self.state != "closed":
+            self._become("closed")
+
+    def failed(self, error: BridgeError) -> None:
+        """A call failed. A failed probe opens the circuit again; so does one failure too many."""
+        if error.kind not in COUNTED:
+            self.gave_up()
+            return
+        now = self._now()
+        self._failures.append(now)
+        full = len(self._failures) == FAILURES and now - self._failures[0] <= WINDOW_SECONDS
+        if self.state == "half_open" or (self.state == "closed" and full):
+            self._opened = now
+            self._become("open")
+
+    def gave_up(self) -> None:
+        """A call ended and says nothing about the server (it was cancelled, or refused): the next may probe."""
+        if self.state == "half_open":
+            self.state = "open"
+
+    def _become(self, state: State) -> None:
+        self.state = state
+        self._on_change(state, len(self._failures))

@@ -1,0 +1,151 @@
+"""A model held by a step: the one way to ask it, through its circuit breaker, its slots and its time limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, Protocol
+
+from runner.chat.backend import Backend
+from runner.chat.messages import ChatAnswer, ChatRequest, Delta, OnDelta
+from runner.execute.breaker import Breaker
+from runner.execute.clock import Clock
+from runner.execute.patience import Patience
+from runner.execute.resident import Resident
+from runner.plan.plan import ModelChoice
+from runner.words.errors import FailureKind, LLMConnectionError, LLMError
+
+VANISHED: frozenset[FailureKind] = frozenset(("model_not_found", "wrong_model"))
+"""Kinds after which the model may not be where it was."""
+_NOT_THERE = ("is not loaded", "could not be loaded")
+"""What ``edges.model_errors`` says when the server has unloaded it; such an error has the kind ``server``."""
+
+
+class Spoil(Protocol):
+    """Says that a model is not what it was."""
+
+    def __call__(self, resident: Resident, *, crashed: bool) -> None:
+        """``crashed``: it must be loaded anew even if the server still lists it."""
+
+
+class Lease:
+    """One step's hold on one model; only ``Models.lease`` makes one."""
+
+    def __init__(
+        self,
+        choice: ModelChoice,
+        resident: Resident,
+        backend: Backend,
+        *,
+        breaker: Breaker,
+        patience: Patience,
+        clock: Clock,
+        spoil: Spoil,
+        warmed: Callable[[Resident], None],
+    ) -> None:
+        self.choice = choice
+        self._resident = resident
+        self._backend = backend
+        self._breaker = breaker
+        self._patience = patience
+        self._clock = clock
+        self._spoil = spoil
+        self._warmed = warmed
+
+    @property
+    def context_length(self) -> int | None:
+        """What one request may use, in tokens: prompt and answer together; None if nobody knows."""
+        return self._resident.context_length
+
+    @property
+    def shares_context(self) -> bool:
+        """Whether other requests use the same context at the same time."""
+        return self._resident.shared_context
+
+    @property
+    def busy(self) -> int:
+        """Requests that the model works on for this run right now."""
+        return self._resident.slots.busy
+
+    def learned_context(self, tokens: int) -> None:
+        """The server named the context itself: believe it, if it is smaller than what was thought."""
+        known = self._resident.context_length
+        self._resident.context_length = tokens if known is None else min(known, tokens)
+
+    async def ask(
+        self, request: ChatRequest, on_delta: OnDelta, *, prompt_tokens: int, reserve: int, alone: bool = False
+    ) -> ChatAnswer:
+        """Ask, when a slot is free; ``prompt_tokens`` and ``reserve`` (for the answer) are estimates.
+
+        Raises:
+            CircuitOpenError: the model failed too often of late.
+            LLMError: the request failed, by class.
+        """
+        resident = self._resident
+        async with resident.slots.hold(prompt_tokens + reserve, alone=alone):
+            self._breaker.admit()
+            watch = _Watch(on_delta, self._clock)
+            try:
+                answer = await self._backend.chat(self._addressed(request, prompt_tokens), watch)
+            except LLMError as error:
+                self._failed(error)
+                raise
+            except BaseException:
+                self._breaker.gave_up()
+                raise
+        self._breaker.succeeded()
+        self._warmed(resident)
+        self._learn(answer, watch, prompt_tokens)
+        return answer
+
+    def _addressed(self, request: ChatRequest, prompt_tokens: int) -> ChatRequest:
+        """The request to the very instance, with the limits that were learned."""
+        limits = self._patience.limits(prompt_tokens)
+        loads = self.choice.loads_on_demand and self._resident.instance is None
+        return replace(
+            request,
+            model=self._resident.address,
+            answers_as=self.choice.answers_as | self._resident.names,
+            ttl=self.choice.ttl if loads else None,
+            first_byte_timeout=None if loads else limits.first,
+            idle_timeout=limits.idle,
+        )
+
+    def _failed(self, error: LLMError) -> None:
+        self._breaker.failed(error)
+        if error.kind == "timeout":
+            self._patience.timed_out()
+        crashed = error.kind == "crash"
+        if crashed or error.kind in VANISHED or isinstance(error, LLMConnectionError) or _is_gone(error):
+            self._spoil(self._resident, crashed=crashed)
+
+    def _learn(self, answer: ChatAnswer, watch: _Watch, prompt_tokens: int) -> None:
+        if watch.first is not None:
+            tokens = answer.usage.prompt_tokens or prompt_tokens
+            self._patience.answered(first=watch.first, gap=watch.gap, prompt_tokens=tokens)
+
+
+class _Watch:
+    """Hands pieces on, and measures the wait for the first and the longest silence after it."""
+
+    __slots__ = ("_clock", "_last", "_on_delta", "first", "gap")
+
+    def __init__(self, on_delta: OnDelta, clock: Clock) -> None:
+        self._on_delta = on_delta
+        self._clock = clock
+        self._last = clock.monotonic()
+        self.first: float | None = None
+        self.gap = 0.0
+
+    def __call__(self, delta: Delta) -> Any:
+        now = self._clock.monotonic()
+        if self.first is None:
+            self.first = now - self._last
+        elif now - self._last > self.gap:
+            self.gap = now - self._last
+        self._last = now
+        self._on_delta(delta)
+
+
+def _is_gone(error: LLMError) -> bool:
+    return error.kind == "server" and any(words in error.message for words in _NOT_THERE)

@@ -1,0 +1,188 @@
+"""Loading and unloading on one server, each written down: what was asked, what came of it, why one was passed over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import anyio
+
+from runner.chat.backend import Backend
+from runner.chat.catalogue import EndpointCatalogue, Instance, ModelEntry
+from runner.chat.endpoint import Endpoint
+from runner.execute.clock import Clock
+from runner.execute.demand import ROUND, Demand
+from runner.execute.resident import Resident, make_resident
+from runner.record.events import ModelLoaded, ModelLoadFailed, ModelLoadStarted, ModelUnloaded
+from runner.record.journal import Journal
+from runner.words.errors import LLMError, ModelMemoryError, ModelNotFoundError
+from runner.words.units import show_bytes
+
+CLEAN_UP_SECONDS = 5.0
+"""For unloading what a load that was cancelled has left."""
+
+
+class Loading:
+    """The loads of one server. ``stale`` are the models of which the list that the plan saw is not true any more."""
+
+    def __init__(self, spec: Endpoint, backend: Backend, journal: Journal, clock: Clock) -> None:
+        self._spec = spec
+        self._backend = backend
+        self._journal = journal
+        self._clock = clock
+        self._ours: dict[str, str] = {}
+        self.stale: set[str] = set()
+
+    async def fetch(self, demand: Demand) -> Resident:
+        """Ask what is loaded, take what is good enough, else load it.
+
+        Raises:
+            ModelNotFoundError: the server has it no more.
+            ModelMemoryError: it does not fit.
+            LLMError: it cannot be loaded.
+        """
+        listing = await self._backend.catalogue()
+        demand = replace(demand, entry=_entry(listing, demand))
+        instance = demand.best(demand.entry.instances)
+        if instance is None and demand.pinned:
+            raise ModelNotFoundError(
+                demand.name, _names(listing), hint="it was loaded when the run began; it has been unloaded since"
+            )
+        if instance is not None or not demand.manages:
+            ours = instance is not None and instance.id in self._ours
+            if not ours:
+                self.reused(demand, instance)
+            return make_resident(demand, instance, self._spec, ours=ours, now=self._clock.monotonic())
+        self._check_memory(demand, listing)
+        return await self._load(demand)
+
+    async def unload(self, instance: str, reason: str) -> None:
+        """Unload what this run loaded, and nothing else; a failure is written down and hurts nobody."""
+        name = self._ours.pop(instance, None)
+        if name is None:
+            return
+        self.stale.add(name)
+        try:
+            await self._backend.unload(instance)
+        except LLMError as error:
+            reason = f"{reason}; but the server says: {error.message}"
+        server = self._backend.endpoint
+        self._journal.append(ModelUnloaded(endpoint=server, model=name, instance=instance, reason=reason))
+
+    async def unload_all(self, reason: str) -> None:
+        """Unload all that this run loaded and has not unloaded yet."""
+        for instance in tuple(self._ours):
+            await self.unload(instance, reason)
+
+    def reused(self, demand: Demand, instance: Instance | None) -> None:
+        """Write down that a model is used as it is found."""
+        self.stale.discard(demand.name)
+        if instance is None or not demand.manages:
+            return
+        self._journal.append(
+            ModelLoaded(
+                endpoint=self._backend.endpoint,
+                model=demand.name,
+                instance=instance.id,
+                context_length=instance.context_length,
+                parallel=instance.parallel,
+                reused=True,
+            )
+        )
+
+    def failed(self, demand: Demand, error: LLMError, then: str | None = None) -> None:
+        """Write down that a load failed, and what is done about it."""
+        self._journal.append(
+            ModelLoadFailed(
+                endpoint=self._backend.endpoint, model=demand.name, kind=error.kind, message=error.message, then=then
+            )
+        )
+
+    async def _load(self, demand: Demand) -> Resident:
+        server, before = self._backend.endpoint, {one.id for one in demand.entry.instances}
+        self._journal.append(
+            ModelLoadStarted(
+                endpoint=server, model=demand.name, settings=demand.settings, size_bytes=demand.entry.size_bytes
+            )
+        )
+        started = self._clock.monotonic()
+        try:
+            instance = await self._backend.load(demand.name, demand.settings)
+        except anyio.get_cancelled_exc_class():
+            await self._clean_up(demand, before)
+            raise
+        self._ours[instance.id] = demand.name
+        self.stale.discard(demand.name)
+        self._journal.append(
+            ModelLoaded(
+                endpoint=server,
+                model=demand.name,
+                instance=instance.id,
+                seconds=self._clock.monotonic() - started,
+                context_length=instance.context_length,
+                parallel=instance.parallel,
+                note=_note(demand, instance),
+            )
+        )
+        return make_resident(demand, instance, self._spec, ours=True, now=self._clock.monotonic())
+
+    async def _clean_up(self, demand: Demand, before: Iterable[str]) -> None:
+        """A load that was cancelled may have come through all the same: nobody else would unload it."""
+        with anyio.move_on_after(CLEAN_UP_SECONDS, shield=True):
+            try:
+                entry = _entry(await self._backend.catalogue(), demand)
+                for instance in entry.instances:
+                    if instance.id not in before:
+                        await self._backend.unload(instance.id)
+            except LLMError:
+                return
+
+    def _check_memory(self, demand: Demand, listing: EndpointCatalogue) -> None:
+        """Raises: ModelMemoryError: it would go over the ``memory`` that the configuration gives this server."""
+        size, most = demand.entry.size_bytes, self._spec.memory
+        if size is None or most is None:
+            return
+        used = sum((model.size_bytes or 0) * len(model.instances) for model in listing.models)
+        if used + size <= most:
+            return
+        there = ", ".join(f"`{m.key}` {show_bytes(m.size_bytes or 0)}" for m in listing.models if m.instances)
+        raise ModelMemoryError(
+            f"`{demand.name}` on {self._backend.endpoint} needs {show_bytes(size)}, and of its `memory` of "
+            f"{show_bytes(most)} only {show_bytes(max(most - used, 0))} are free"
+            + (f" (loaded: {there})" if there else ""),
+            hint="unload what is not needed (`bridge-run models unload ID`), or raise `memory` in the configuration",
+            required_bytes=size,
+            available_bytes=max(most - used, 0),
+        )
+
+
+def smaller(demand: Demand) -> Demand | None:
+    """The demand with half of the context, as long as the file does not name one and the steps can begin with it."""
+    if demand.explicit:
+        return None
+    half = demand.settings["context_length"] // 2 // ROUND * ROUND
+    if half < max(demand.context, ROUND):
+        return None
+    return replace(demand, settings={**demand.settings, "context_length": half})
+
+
+def _entry(listing: EndpointCatalogue, demand: Demand) -> ModelEntry:
+    """Raises: ModelNotFoundError."""
+    wanted = demand.entry.key.casefold()
+    for entry in listing.models:
+        if entry.key.casefold() == wanted:
+            return entry
+    raise ModelNotFoundError(demand.name, _names(listing), hint="the server had it when the run began")
+
+
+def _names(listing: EndpointCatalogue) -> tuple[str, ...]:
+    return tuple(entry.key for entry in listing.models)
+
+
+def _note(demand: Demand, instance: Instance) -> str | None:
+    """What is worth saying about a load that worked."""
+    passed = [f"`{one.id}` is loaded, but {why}" for one in demand.entry.instances if (why := demand.lacks(one))]
+    got = demand.lacks(instance)
+    if got is not None:
+        passed.append(f"the server loaded it with other settings than asked: {got}")
+    return "; ".join(passed) or None

@@ -1,0 +1,123 @@
+"""The models of a run: who asks one, asks here."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
+from functools import partial
+
+import anyio
+
+from runner.chat.backend import Backend
+from runner.chat.endpoint import Endpoint
+from runner.execute.breaker import Breaker, State
+from runner.execute.clock import Clock
+from runner.execute.demand import Demand, Key, demands_of, key_of
+from runner.execute.lease import Lease
+from runner.execute.loading import Loading
+from runner.execute.patience import Patience
+from runner.execute.residency import Residency
+from runner.execute.resident import Resident
+from runner.plan.plan import ModelChoice, Plan
+from runner.record.events import CircuitChanged
+from runner.record.journal import Journal
+from runner.words.errors import LLMError
+
+Waiting = Callable[[], AbstractContextManager[object]]
+"""Entered while a step waits for its model: its own time stands still."""
+
+
+class Models:
+    """One lease for each step at work, one load for each model, one breaker for each model on each server."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        backends: Mapping[str, Backend],
+        journal: Journal,
+        clock: Clock,
+        *,
+        keep_loaded: bool = False,
+    ) -> None:
+        self._backends = backends
+        self._journal = journal
+        self._clock = clock
+        self._keep_loaded = keep_loaded
+        self._demands = demands_of(plan.steps)
+        specs = {spec.url: spec for spec in plan.servers}
+        self._servers = {
+            url: self._residency(specs.get(url) or Endpoint(url=url), backend) for url, backend in backends.items()
+        }
+        self._breakers: dict[Key, Breaker] = {}
+        self._patience: dict[Key, Patience] = {}
+        self._counted: LLMError | None = None
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[None]:
+        """Loads and unloads happen in here; at the end what the run has loaded is unloaded."""
+        async with anyio.create_task_group() as group:
+            for server in self._servers.values():
+                server.open(group)
+            try:
+                yield
+            finally:
+                group.cancel_scope.cancel()
+                await self._close(self._servers.values())
+
+    @asynccontextmanager
+    async def lease(self, choice: ModelChoice, waiting: Waiting) -> AsyncIterator[Lease]:
+        """Hold the model: loaded by now, addressed by its instance, and not unloaded before this ends.
+
+        Raises:
+            LLMError: it cannot be loaded.
+        """
+        key = key_of(choice)
+        server, demand = self._servers[choice.endpoint], self._demands[key]
+        breaker = self._breaker(key)
+        resident = await self._acquired(server, demand, choice, breaker, waiting)
+        try:
+            yield Lease(
+                choice,
+                resident,
+                self._backends[choice.endpoint],
+                breaker=breaker,
+                patience=self._patience.setdefault(key, Patience()),
+                clock=self._clock,
+                spoil=server.spoil,
+                warmed=server.warmed,
+            )
+        finally:
+            server.release(resident)
+
+    async def _acquired(
+        self, server: Residency, demand: Demand, choice: ModelChoice, breaker: Breaker, waiting: Waiting
+    ) -> Resident:
+        resident = server.at_hand(demand)
+        if resident is not None:
+            return resident
+        breaker.refuse_if_open()
+        with waiting():
+            try:
+                return await server.acquire(demand, has_fallback=bool(choice.fallbacks))
+            except LLMError as error:
+                if error is not self._counted:  # all who waited for one load hear of one failure
+                    self._counted = error
+                    breaker.failed(error)
+                raise
+
+    async def _close(self, servers: Iterable[Residency]) -> None:
+        for server in servers:
+            await server.close(keep=self._keep_loaded)
+
+    def _residency(self, spec: Endpoint, backend: Backend) -> Residency:
+        return Residency(spec, Loading(spec, backend, self._journal, self._clock), self._clock)
+
+    def _breaker(self, key: Key) -> Breaker:
+        if key not in self._breakers:
+            self._breakers[key] = Breaker(
+                f"`{key[1]}` on {key[0]}", self._clock.monotonic, partial(self._circuit_changed, key)
+            )
+        return self._breakers[key]
+
+    def _circuit_changed(self, key: Key, state: State, failures: int) -> None:
+        self._journal.append(CircuitChanged(endpoint=key[0], model=key[1], state=state, failures=failures))

@@ -1,0 +1,252 @@
+"""What is in the memory of one server: loaded once, shared by who needs it, never pushed out while it is used.
+
+Nobody but this object loads or unloads. Steps ask for a model and wait; the loading itself runs beside them, so that a
+step that gives up does not end a load that others wait for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import anyio
+from anyio.abc import TaskGroup
+
+from runner.chat.endpoint import Endpoint
+from runner.execute.clock import Clock
+from runner.execute.demand import Demand
+from runner.execute.loading import Loading, smaller
+from runner.execute.resident import Resident, make_resident, parallel_of
+from runner.words.errors import LLMError, ModelMemoryError
+from runner.words.units import show_seconds
+
+PATIENCE_SECONDS = 300.0
+"""After waiting so long for another model, nobody new joins the one that is in use: it runs dry and makes room."""
+GOODBYE_SECONDS = 20.0
+"""For unloading everything at the end."""
+
+
+@dataclass(slots=True, eq=False)
+class _Ticket:
+    """Somebody waiting for a model."""
+
+    name: str
+    since: float
+    has_fallback: bool
+    error: LLMError | None = None
+
+
+class Residency:
+    """The models of one server. ``spec`` bounds how many of ours are loaded there at once."""
+
+    def __init__(self, spec: Endpoint, loading: Loading, clock: Clock) -> None:
+        self._spec = spec
+        self._loading = loading
+        self._clock = clock
+        self._there: dict[str, Resident] = {}
+        self._crashed: list[str] = []
+        self._coming: set[str] = set()
+        self._queue: list[_Ticket] = []
+        self._pulse = anyio.Event()
+        self._group: TaskGroup | None = None
+
+    def open(self, group: TaskGroup) -> None:
+        """Loads run in ``group`` from now on."""
+        self._group = group
+
+    async def acquire(self, demand: Demand, *, has_fallback: bool) -> Resident:
+        """The model, in memory and with one user more; waits for its load, or for room.
+
+        Raises:
+            LLMError: it cannot be loaded.
+        """
+        ticket = _Ticket(demand.name, self._clock.monotonic(), has_fallback)
+        self._queue.append(ticket)
+        try:
+            while True:
+                resident = self._there.get(demand.name)
+                if resident is None and demand.name not in self._coming:
+                    resident = self._at_once(demand)
+                if resident is not None and self._may_join(resident, ticket):
+                    resident.users += 1
+                    return resident
+                if resident is None and demand.name not in self._coming:
+                    self._begin(demand)
+                await self._change()
+                if ticket.error is not None:
+                    raise ticket.error
+        finally:
+            self._queue.remove(ticket)
+
+    def at_hand(self, demand: Demand) -> Resident | None:
+        """The model with one user more, if that takes no waiting; most do not."""
+        if self._queue:
+            return None
+        resident = self._there.get(demand.name)
+        if resident is None and demand.name not in self._coming:
+            resident = self._at_once(demand)
+        if resident is not None:
+            resident.users += 1
+        return resident
+
+    def release(self, resident: Resident) -> None:
+        """A user is done with it."""
+        resident.users -= 1
+        resident.last_used = self._clock.monotonic()
+        ttl = resident.demand.ttl
+        if resident.ours and not resident.users and ttl is not None and not resident.timed and self._group is not None:
+            resident.timed = True
+            self._group.start_soon(self._when_idle, resident, ttl)
+        self._tell()
+
+    def spoil(self, resident: Resident, *, crashed: bool) -> None:
+        """It crashed, or may not be there any more: who comes next looks anew. What crashed is loaded anew, too."""
+        if self._there.get(resident.demand.name) is resident:
+            del self._there[resident.demand.name]
+            if resident.ours and crashed:
+                self._crashed.append(resident.address)
+        resident.spoiled = True
+        self._loading.stale.add(resident.demand.name)
+        self._tell()
+
+    def warmed(self, resident: Resident) -> None:
+        """A model that its server loaded for the first request has answered: more may come at once."""
+        if resident.instance is None:
+            resident.slots.widen(parallel_of(resident.demand, None, self._spec))
+
+    async def close(self, *, keep: bool) -> None:
+        """Unload what is ours, unless it is to be kept; never raises, and takes a bounded time."""
+        self._group = None
+        self._there.clear()
+        if not keep:
+            with anyio.move_on_after(GOODBYE_SECONDS, shield=True):
+                await self._loading.unload_all("the run is over")
+
+    def _at_once(self, demand: Demand) -> Resident | None:
+        """Whoever needs no loading: an instance that the server listed, or a server that keeps order itself."""
+        if demand.name in self._loading.stale:
+            return None
+        instance = demand.best(demand.entry.instances)
+        if demand.manages and instance is None:
+            return None
+        if demand.limited and instance is None:
+            if not self._has_room():
+                return None
+            self._take_victims()
+        self._loading.reused(demand, instance)
+        resident = make_resident(demand, instance, self._spec, ours=False, now=self._clock.monotonic())
+        self._there[demand.name] = resident
+        return resident
+
+    def _may_join(self, resident: Resident, ticket: _Ticket) -> bool:
+        """Not if somebody has waited for another model for too long, and this one is in its way."""
+        if not resident.users or not self._in_the_way(resident):
+            return True
+        now = self._clock.monotonic()
+        return not any(
+            other.name != ticket.name and other.since < ticket.since and now - other.since > PATIENCE_SECONDS
+            for other in self._queue
+        )
+
+    def _in_the_way(self, resident: Resident) -> bool:
+        return resident.ours or (resident.instance is None and resident.demand.limited)
+
+    def _begin(self, demand: Demand) -> None:
+        """Start the load, if there is room or room can be made."""
+        if demand.limited and not self._has_room():
+            return
+        victims = self._take_victims() if demand.limited else []
+        self._coming.add(demand.name)
+        assert self._group is not None, "models are leased only while they are open"
+        self._group.start_soon(self._bring, demand, victims)
+
+    def _has_room(self) -> bool:
+        return self._surplus() <= len(self._idle())
+
+    def _surplus(self) -> int:
+        """How many of ours must go before one more may come; 0 or less: none."""
+        most = self._spec.max_loaded
+        if most is None:
+            most = 1 if self._spec.memory is None else 1_000
+        return self._count() + 1 - most
+
+    def _count(self) -> int:
+        return sum(map(self._in_the_way, self._there.values())) + len(self._coming)
+
+    def _idle(self) -> list[Resident]:
+        """Ours that nobody uses, the one unused for longest first."""
+        idle = [r for r in self._there.values() if self._in_the_way(r) and not r.users]
+        return sorted(idle, key=lambda r: r.last_used)
+
+    def _take_victims(self) -> list[Resident]:
+        """Those that must go before one more may come; nobody finds them any more."""
+        victims = self._idle()[: max(self._surplus(), 0)]
+        for victim in victims:
+            del self._there[victim.demand.name]
+        return victims
+
+    async def _bring(self, demand: Demand, victims: Sequence[Resident]) -> None:
+        try:
+            while self._crashed:
+                await self._loading.unload(self._crashed.pop(), "it crashed")
+            for victim in victims:
+                await self._loading.unload(victim.address, f"`{demand.name}` needs its place")
+            self._there[demand.name] = await self._fetched(demand)
+        except LLMError as error:
+            self._loading.failed(demand, error)
+            for ticket in self._queue:
+                if ticket.name == demand.name:
+                    ticket.error = error
+        finally:
+            self._coming.discard(demand.name)
+            self._tell()
+
+    async def _fetched(self, demand: Demand) -> Resident:
+        """The model loaded, whatever room has to be made for it.
+
+        Raises:
+            LLMError: it cannot be loaded, or does not fit even when all of ours is gone.
+        """
+        while True:
+            try:
+                return await self._loading.fetch(demand)
+            except ModelMemoryError as error:
+                less = smaller(demand)
+                idle = [r for r in self._idle() if r.ours]
+                if idle:
+                    self._loading.failed(demand, error, then=f"`{idle[0].demand.name}`, which is idle, is unloaded")
+                    del self._there[idle[0].demand.name]
+                    await self._loading.unload(idle[0].address, f"`{demand.name}` needs its memory")
+                elif less is not None:
+                    demand = less
+                    context = demand.settings["context_length"]
+                    self._loading.failed(demand, error, then=f"it is tried with a context of {context:,} tokens")
+                elif any(r.ours for r in self._there.values()) and not self._somebody_falls_back(demand):
+                    self._loading.failed(demand, error, then="it waits until another model is not used any more")
+                    await self._change()
+                else:
+                    raise
+
+    def _somebody_falls_back(self, demand: Demand) -> bool:
+        return any(ticket.name == demand.name and ticket.has_fallback for ticket in self._queue)
+
+    async def _when_idle(self, resident: Resident, ttl: float) -> None:
+        """Unload it once it was idle for its time. While it is used nobody watches: its release begins anew."""
+        left = ttl
+        while left > 0 and not resident.users:
+            await self._clock.sleep(left)
+            left = resident.last_used + ttl - self._clock.monotonic()
+        resident.timed = False
+        name = resident.demand.name
+        if resident.users or self._there.get(name) is not resident:
+            return
+        del self._there[name]
+        await self._loading.unload(resident.address, f"idle for its `ttl` of {show_seconds(ttl)}")
+        self._tell()
+
+    async def _change(self) -> None:
+        await self._pulse.wait()
+
+    def _tell(self) -> None:
+        self._pulse.set()
+        self._pulse = anyio.Event()

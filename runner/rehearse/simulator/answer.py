@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from hashlib import blake2b
+from itertools import zip_longest
 from typing import Any, Literal
 
 from runner.rehearse.simulator.match import Picked
@@ -36,6 +37,26 @@ class Piece:
 
 
 @noun
+class Manner:
+    """How a stream tells of tool calls, and what it leaves out; all False = as LM Studio 0.4 does it.
+
+    ``whole``: a call with all its arguments in one delta. ``interleaved``: the calls piece by piece in turns.
+    ``one_index``: every call has the index 0. ``repeats_name``: ``"name": ""`` stands on the later deltas.
+    ``object_arguments``: arguments as an object, not as a text (then whole as well). ``no_counts``: usage is all zero.
+    """
+
+    whole: bool = False
+    interleaved: bool = False
+    one_index: bool = False
+    repeats_name: bool = False
+    object_arguments: bool = False
+    no_counts: bool = False
+
+
+PLAIN = Manner()
+
+
+@noun
 class Answer:
     """What a model says. ``model`` is the instance that answers; ``serial`` shapes every id of the answer."""
 
@@ -44,9 +65,10 @@ class Answer:
     content: str = ""
     reasoning: str = ""
     calls: tuple[SaidCall, ...] = ()
-    finish: str = "stop"
+    finish: str | None = "stop"
     prompt_tokens: int = 0
     chunk: int = 12
+    manner: Manner = PLAIN
 
     @property
     def reasoning_tokens(self) -> int:
@@ -59,14 +81,25 @@ class Answer:
         calls = sum(count_tokens(call.name + call.arguments) for call in self.calls)
         return self.reasoning_tokens + count_tokens(self.content) + calls
 
+    def by(self, model: str) -> Answer:
+        """The same answer under the name of another model."""
+        return replace(self, model=model)
+
     def pieces(self) -> Iterator[Piece]:
         """The answer as it is streamed: reasoning, then text, then the calls one after the other."""
         for piece in _cut(self.reasoning, self.chunk):
             yield Piece("reasoning", piece)
         for piece in _cut(self.content, self.chunk):
             yield Piece("content", piece)
-        for index, call in enumerate(self.calls):
-            yield Piece("call", call.name, index)
+        told = [tuple(self._told(index, call)) for index, call in enumerate(self.calls)]
+        if self.manner.interleaved:
+            yield from (piece for round_ in zip_longest(*told) for piece in round_ if piece is not None)
+        else:
+            yield from (piece for pieces in told for piece in pieces)
+
+    def _told(self, index: int, call: SaidCall) -> Iterator[Piece]:
+        yield Piece("call", call.name, index)
+        if not self.manner.whole:
             for piece in _cut(call.arguments, self.chunk):
                 yield Piece("arguments", piece, index)
 
@@ -79,8 +112,6 @@ def count_tokens(text: str) -> int:
 def compose(picked: Picked, *, model: str, serial: str, prompt_tokens: int, max_tokens: int | None = None) -> Answer:
     """The answer of a turn. ``max_tokens`` None = as long as it is; a longer one is cut and ends with ``length``."""
     turn = picked.turn
-    if turn.fault is not None and turn.fault.kind == "empty":
-        return Answer(serial=serial, model=model, prompt_tokens=prompt_tokens)
     answer = Answer(
         serial=serial,
         model=model,
@@ -91,7 +122,7 @@ def compose(picked: Picked, *, model: str, serial: str, prompt_tokens: int, max_
         prompt_tokens=prompt_tokens,
         chunk=turn.chunk,
     )
-    return answer if max_tokens is None or answer.completion_tokens <= max_tokens else _shortened(answer, max_tokens)
+    return shortened(answer, max_tokens)
 
 
 def serial_of(seed: int, model: str, index: int, count: int) -> str:
@@ -130,8 +161,10 @@ def _said_calls(picked: Picked, serial: str) -> Iterator[SaidCall]:
         yield SaidCall(call_id(serial, index), echo(call.tool, picked.groups), arguments)
 
 
-def _shortened(answer: Answer, max_tokens: int) -> Answer:
+def shortened(answer: Answer, max_tokens: int | None) -> Answer:
     """Cut where the tokens run out, in the order of the stream; a call of which nothing is left is not made."""
+    if max_tokens is None or answer.completion_tokens <= max_tokens:
+        return answer
     left = max_tokens * 4
     reasoning = answer.reasoning[:left]
     left -= count_tokens(reasoning) * 4
@@ -151,6 +184,17 @@ def _cut(text: str, size: int) -> Iterator[str]:
         yield text[start : start + size]
 
 
-def as_dict(call: SaidCall) -> Mapping[str, Any]:
+def said_arguments(call: SaidCall, manner: Manner) -> Any:
+    """The arguments as the wire carries them: a text, or the object that the text means."""
+    if not manner.object_arguments:
+        return call.arguments
+    try:
+        return json.loads(call.arguments)
+    except ValueError:
+        return call.arguments
+
+
+def as_dict(call: SaidCall, manner: Manner = PLAIN) -> Mapping[str, Any]:
     """A call as a whole answer carries it."""
-    return {"type": "function", "id": call.id, "function": {"name": call.name, "arguments": call.arguments}}
+    function = {"name": call.name, "arguments": said_arguments(call, manner)}
+    return {"type": "function", "id": call.id, "function": function}

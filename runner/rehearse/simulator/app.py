@@ -25,6 +25,7 @@ from runner.words.noun import noun
 Body = dict[str, Any]
 OnRequest = Callable[["Served"], None]
 Endpoint = Callable[["Call"], Awaitable[None]]
+_DOWNLOAD_STATUS = "/api/v1/models/download/status/"
 
 
 @noun
@@ -101,6 +102,8 @@ class App:
             await endpoint(call)
         elif call.method == "GET" and self._settings.has_v0 and call.path.startswith("/api/v0/models/"):
             await self._v0_model(call)
+        elif call.method == "GET" and self._settings.has_native and call.path.startswith(_DOWNLOAD_STATUS):
+            await self._download_status(call)
         else:
             raise refusal.unexpected(call.method, call.path)
 
@@ -135,6 +138,7 @@ class App:
                 ("GET", "/api/v1/models"): self._native_models,
                 ("POST", "/api/v1/models/load"): self._load,
                 ("POST", "/api/v1/models/unload"): self._unload,
+                ("POST", "/api/v1/models/download"): self._download,
                 ("POST", "/api/v1/chat"): self._plays("native", self._read_native_chat),
             }
         return table
@@ -149,20 +153,21 @@ class App:
         await call.answer({"lmstudio": True})
 
     async def _models(self, call: Call) -> None:
-        await call.answer(listing.openai_models(self._engine.script, self._engine.instances()))
+        instances = self._engine.instances()
+        await call.answer(listing.openai_models(self._engine.models(), instances, jit=self._settings.jit))
 
     async def _v0_models(self, call: Call) -> None:
-        await call.answer(listing.v0_models(self._engine.script, self._engine.instances()))
+        await call.answer(listing.v0_models(self._engine.models(), self._engine.instances()))
 
     async def _v0_model(self, call: Call) -> None:
         name = call.path.removeprefix("/api/v0/models/")
-        row = listing.v0_model(self._engine.script, self._engine.instances(), name)
+        row = listing.v0_model(self._engine.models(), self._engine.instances(), name)
         if row is None:
             raise refusal.plain(f"Model with key '{name}' not found", status=404)
         await call.answer(row)
 
     async def _native_models(self, call: Call) -> None:
-        await call.answer(listing.native_models(self._engine.script, self._engine.instances()))
+        await call.answer(listing.native_models(self._engine.models(), self._engine.instances()))
 
     async def _embeddings(self, call: Call) -> None:
         texts = ask.read_embedding(call.said)
@@ -171,10 +176,10 @@ class App:
             await call.answer(embeddings(seat.instance.id, texts, seat.instance.model.dimensions))
 
     async def _load(self, call: Call) -> None:
-        name, context_length, echo = ask.read_load(call.said)
-        model = self._known(name)
+        wish = ask.read_load(call.said)
+        model = self._known(wish.model)
         began = self._engine.clock()
-        instance = await self._engine.load(model, context_length)
+        instance = await self._engine.load(model, wish.context_length, wish.config)
         call.outcome.model = instance.id
         answer: Body = {
             "type": domain_of(model),
@@ -182,13 +187,21 @@ class App:
             "load_time_seconds": round(self._engine.clock() - began, 3),
             "status": "loaded",
         }
-        await call.answer({**answer, "load_config": listing.load_config(instance)} if echo else answer)
+        await call.answer({**answer, "load_config": listing.load_config(instance)} if wish.echo else answer)
 
     async def _unload(self, call: Call) -> None:
         instance_id = ask.read_unload(call.said)
         if not self._engine.memory.unload(instance_id):
             raise refusal.native_unknown_model(instance_id)
         await call.answer({"instance_id": instance_id})
+
+    async def _download(self, call: Call) -> None:
+        name = ask.read_download(call.said)
+        await call.answer(self._engine.downloads.begin(name, self._engine.models(), self._engine.moment()))
+
+    async def _download_status(self, call: Call) -> None:
+        job = call.path.removeprefix(_DOWNLOAD_STATUS)
+        await call.answer(self._engine.downloads.status(job, self._engine.moment()))
 
     def _read_native_chat(self, body: Body) -> ask.Ask:
         asked = ask.read_native_chat(body)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import field
 from typing import Any
 
 from runner.rehearse.simulator import refusal
@@ -13,15 +14,16 @@ _NATIVE_CHAT = (
     "model", "input", "system_prompt", "integrations", "stream", "temperature", "top_p", "top_k", "min_p",
     "repeat_penalty", "max_output_tokens", "reasoning", "context_length", "store", "previous_response_id",
 )  # fmt: skip
-_NATIVE_LOAD = (
-    "model", "context_length", "eval_batch_size", "flash_attention", "num_experts", "offload_kv_cache_to_gpu",
-    "echo_load_config",
-)  # fmt: skip
+_NATIVE_CONFIG = ("eval_batch_size", "flash_attention", "num_experts", "offload_kv_cache_to_gpu")
+_NATIVE_LOAD = ("model", "context_length", *_NATIVE_CONFIG, "echo_load_config")
 
 
 @noun
 class Ask:
-    """A prompt. ``ttl`` in seconds counts only if the request loads the model; ``max_tokens`` None = no limit."""
+    """A prompt. ``ttl`` in seconds counts only if the request loads the model; ``max_tokens`` None = no limit.
+
+    ``shape``: the tools and the response format as they were sent.
+    """
 
     model: str | None
     conversation: Conversation
@@ -33,6 +35,7 @@ class Ask:
     images: bool = False
     reasoning: str | None = None
     store: bool = True
+    shape: tuple[Any, Any] = (None, None)
 
 
 def read_chat(body: Mapping[str, Any]) -> Ask:
@@ -53,6 +56,7 @@ def read_chat(body: Mapping[str, Any]) -> Ask:
         model=model_name(body),
         conversation=read_conversation(body),
         images=any(part["type"] == "image_url" for part in parts),
+        shape=(body.get("tools"), body.get("response_format")),
         **_common(body),
     )
 
@@ -108,14 +112,42 @@ def read_native_chat(body: Mapping[str, Any]) -> Ask:
     )
 
 
-def read_load(body: Mapping[str, Any]) -> tuple[str, int | None, bool]:
-    """The body of ``/api/v1/models/load``: the model, the context length in tokens, whether to echo the settings.
+@noun
+class LoadAsk:
+    """A wish for a loaded model: its context in tokens (None = the server's choice), and what else it names.
+
+    ``echo``: the answer is to tell the settings.
+    """
+
+    model: str
+    context_length: int | None = None
+    config: Mapping[str, Any] = field(default_factory=dict)
+    echo: bool = False
+
+
+def read_load(body: Mapping[str, Any]) -> LoadAsk:
+    """The body of ``/api/v1/models/load``.
 
     Raises:
         Refusal: an unknown key (``ttl`` is one), no ``model``.
     """
     check_native(body, _NATIVE_LOAD, required=("model",))
-    return str(body["model"]), _count(body.get("context_length")), body.get("echo_load_config") is True
+    return LoadAsk(
+        model=str(body["model"]),
+        context_length=_count(body.get("context_length")),
+        config={key: body[key] for key in _NATIVE_CONFIG if body.get(key) is not None},
+        echo=body.get("echo_load_config") is True,
+    )
+
+
+def read_download(body: Mapping[str, Any]) -> str:
+    """The body of ``/api/v1/models/download``: a key, or an address of Hugging Face.
+
+    Raises:
+        Refusal: an unknown key, no ``model``.
+    """
+    check_native(body, ("model", "quantization"), required=("model",))
+    return str(body["model"])
 
 
 def read_unload(body: Mapping[str, Any]) -> str:
@@ -148,9 +180,9 @@ def check_native(body: Mapping[str, Any], known: Iterable[str], *, required: Ite
     unknown = [key for key in body if key not in known]
     if unknown:
         raise refusal.native_unknown_keys(unknown)
-    for field in required:
-        if body.get(field) is None:
-            raise refusal.native_missing(field)
+    for name in required:
+        if body.get(name) is None:
+            raise refusal.native_missing(name)
 
 
 def _common(body: Mapping[str, Any]) -> dict[str, Any]:

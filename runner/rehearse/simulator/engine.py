@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
 
 from runner.rehearse.simulator import refusal
-from runner.rehearse.simulator.answer import Answer, compose, serial_of
+from runner.rehearse.simulator.answer import Answer, compose, serial_of, shortened
 from runner.rehearse.simulator.ask import Ask
-from runner.rehearse.simulator.match import DEFAULT_INDEX, Picked, no_turn, pick
+from runner.rehearse.simulator.download import Downloads, Moment
+from runner.rehearse.simulator.effect import NONE, Effect, worded
+from runner.rehearse.simulator.fault import fault_named
+from runner.rehearse.simulator.match import DEFAULT_INDEX, no_turn, pick
+from runner.rehearse.simulator.overflow import overflowing
 from runner.rehearse.simulator.script import Script, ScriptedModel, Turn
 from runner.rehearse.simulator.state import Domain, Instance, Memory, OnDemand, domain_of
+from runner.rehearse.simulator.striking import Striking, staged
 from runner.words.noun import noun
 
 
@@ -27,11 +34,16 @@ class Seat:
 
 @noun
 class Part:
-    """What an instance is to say, and the turn that it comes from; ``index`` as in ``match.Picked``."""
+    """What an instance is to say, and the turn that it comes from; ``index`` as in ``match.Picked``.
+
+    ``effect``: what goes wrong with it; ``fault``: its name, None if nothing does.
+    """
 
     answer: Answer
     turn: Turn
     index: int
+    effect: Effect = NONE
+    fault: str | None = None
 
     @property
     def label(self) -> str:
@@ -43,11 +55,23 @@ class Engine:
     """One running server's memory and slots. All of it lives on one event loop."""
 
     def __init__(self, script: Script, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self.script = script
+        self.script = script = staged(script)
         self.clock = clock
         self.memory = Memory(script, clock())
+        self.downloads = Downloads(script.settings)
+        self.striking = Striking(script.faults)
         self._played: defaultdict[str, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
         self._slots: dict[Instance, asyncio.Semaphore] = {}
+
+    def moment(self) -> Moment:
+        """Now, by both clocks."""
+        return Moment(self.clock(), datetime.now(UTC))
+
+    def models(self) -> Mapping[str, ScriptedModel]:
+        """What is downloaded now, by key."""
+        for job in self.downloads.finished(self.clock()):
+            self.memory.shelve(job.key, job.size)
+        return self.memory.models
 
     def instances(self) -> tuple[Instance, ...]:
         """What is loaded now; what is still loading is not shown."""
@@ -63,13 +87,16 @@ class Engine:
         Raises:
             Refusal: nothing answers to the name, or the instance was unloaded while the request waited.
         """
+        self.models()
         asked = self.clock()
         found = self.memory.resolve(name, domain, asked)
         if isinstance(found, OnDemand):
-            if found.model.load_error is not None:
+            effect = self._load_effect(found.model)
+            if found.model.load_error is not None or effect.refuse is not None:
                 await asyncio.sleep(found.model.pace.load)
                 raise refusal.load_on_demand_failed(found.model.key)
             found = self.memory.load(found.model, asked, jit=True, ttl=ttl, context_length=context_length)
+            found.ready_at += effect.silence
         self.memory.enter(found)
         try:
             await self.until_ready(found)
@@ -80,16 +107,21 @@ class Engine:
         finally:
             self._leave(found)
 
-    async def load(self, model: ScriptedModel, context_length: int | None) -> Instance:
+    async def load(
+        self, model: ScriptedModel, context_length: int | None, config: Mapping[str, Any] | None = None
+    ) -> Instance:
         """Load another copy, as a person asks for it: it stays until somebody unloads it.
 
         Raises:
-            Refusal: the script says that it cannot be loaded.
+            Refusal: the script says that it cannot be loaded, or it does not fit into memory.
         """
-        if model.load_error is not None:
+        effect = self._load_effect(model)
+        reason = model.load_error if effect.refuse is None else effect.refuse(model.key).text
+        if reason is not None:
             await asyncio.sleep(model.pace.load)
-            raise refusal.load_failed(model.key, domain_of(model), model.load_error)
-        instance = self.memory.load(model, self.clock(), context_length=context_length)
+            raise refusal.load_failed(model.key, domain_of(model), reason)
+        instance = self.memory.load(model, self.clock(), context_length=context_length, config=config)
+        instance.ready_at += effect.silence
         await self.until_ready(instance)
         return instance
 
@@ -119,14 +151,41 @@ class Engine:
             raise refusal.plain(no_turn(model, ask.conversation))
         serial = serial_of(self.script.settings.seed, model.key, picked.index, played[picked.index])
         played[picked.index] += 1
+        prompt = -(-ask.conversation.characters // 4)
         answer = compose(
             picked,
-            model=_answering_as(picked, instance),
+            model=instance.id,
             serial=serial,
-            prompt_tokens=min(-(-ask.conversation.characters // 4), instance.context_length),
-            max_tokens=ask.max_tokens,
+            prompt_tokens=min(prompt, instance.context_length),
+            max_tokens=_room(ask, instance, prompt),
         )
-        return Part(answer=answer, turn=picked.turn, index=picked.index)
+        name, effect = self._effect(picked.turn, ask, model, answer)
+        effect = overflowing(effect, instance, prompt)
+        if effect.duplicates:
+            answer = answer.by(self.memory.load(model, self.clock()).id)
+        if effect.rewrite is not None:
+            answer = shortened(effect.rewrite(answer), _room(ask, instance, prompt))
+        return Part(answer=answer, turn=picked.turn, index=picked.index, effect=effect, fault=name)
+
+    def strike_down(self, instance: Instance, effect: Effect) -> None:
+        """Take the instance away, if the effect says so."""
+        if effect.crashes:
+            self.memory.crash(instance)
+        elif effect.unloads:
+            self.memory.unload(instance.id)
+
+    def _effect(self, turn: Turn, ask: Ask, model: ScriptedModel, answer: Answer) -> tuple[str | None, Effect]:
+        """What goes wrong: by the turn, else by the faults of the script, else nothing."""
+        if turn.fault is not None:
+            effect = worded(turn.fault)
+            kind = fault_named(turn.fault.name)
+            return turn.fault.name, effect or (kind.effect if kind is not None else NONE)
+        kind = self.striking.answer(ask, model, answer)
+        return (None, NONE) if kind is None else (kind.name, kind.effect)
+
+    def _load_effect(self, model: ScriptedModel) -> Effect:
+        kind = self.striking.load(model)
+        return NONE if kind is None else kind.effect
 
     def _leave(self, instance: Instance) -> None:
         self.memory.leave(instance, self.clock())
@@ -144,6 +203,8 @@ def still_there(instance: Instance) -> None:
         raise refusal.plain(refusal.MODEL_UNLOADED)
 
 
-def _answering_as(picked: Picked, instance: Instance) -> str:
-    fault = picked.turn.fault
-    return fault.text if fault is not None and fault.kind == "wrong_model" else instance.id
+def _room(ask: Ask, instance: Instance, prompt: int) -> int | None:
+    """The most that may be said, in tokens: what was asked for, and what the prompt leaves of the context."""
+    left = max(instance.context_length - prompt, 1) if prompt < instance.context_length else None
+    limits = [limit for limit in (ask.max_tokens, left) if limit is not None]
+    return min(limits, default=None)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from runner.rehearse.simulator.fault import FAULTS, fault_named, of_answers
 from runner.rehearse.simulator.pattern import TEXTS, echoed, make_when
 from runner.rehearse.simulator.script import ScriptedModel
 from runner.words.complaint import quoted
@@ -22,6 +23,7 @@ _MEASURES = {
     "GB": ("a size", SIZE_HINT),
     "\\.": ("a version", "write three numbers: 0.4.25"),
 }
+_SIZES = ("size", "token_size", "memory", "download_speed")
 _SAYS = ("say", "json", "call", "reasoning")
 
 
@@ -90,23 +92,58 @@ def _value(document: Document, path: Path) -> Any:
 def meaning_findings(document: Document) -> Iterator[Diagnostic]:
     """What the schema cannot see: zero durations, patterns that are none, echoes of groups that no pattern has."""
     settings = document.data.get("settings", {})
-    yield from _measures(document, ("settings",), settings, ("jit_ttl",))
+    yield from _measures(document, ("settings",), settings, ("jit_ttl", "memory", "download_speed"))
+    coming = settings.get("downloadable", {})
+    yield from _measures(document, ("settings", "downloadable"), coming, tuple(coming), size=True)
+    yield from _strike_findings(document, ("faults",), document.data.get("faults", ()))
     for key, model in document.data["models"].items():
         path: Path = ("models", key)
-        yield from _measures(document, path, model, ("load_time", "first_token", "size"))
+        yield from _measures(document, path, model, ("load_time", "first_token", "size", "token_size"))
         yield from _contexts(document, path, model)
+        yield from _strike_findings(document, (*path, "faults"), model.get("faults", ()))
         for index, turn in enumerate(model.get("turns", ())):
             yield from _turn_findings(document, (*path, "turns", index), turn)
         yield from _turn_findings(document, (*path, "default"), model.get("default", {}))
 
 
-def _measures(document: Document, path: Path, given: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Diagnostic]:
+def _measures(
+    document: Document, path: Path, given: Mapping[str, Any], keys: tuple[str, ...], *, size: bool = False
+) -> Iterator[Diagnostic]:
     for key in keys:
+        is_size = size or key in _SIZES
         try:
-            (parse_size if key == "size" else parse_duration)(given.get(key, "1B" if key == "size" else "1s"))
+            (parse_size if is_size else parse_duration)(given.get(key, "1B" if is_size else "1s"))
         except ValueError as error:
-            hint = SIZE_HINT if key == "size" else f"{DURATION_HINT}; leave it out for no time"
+            hint = SIZE_HINT if is_size else f"{DURATION_HINT}; leave it out for no time"
             yield _wrong(document, (*path, key), str(error), code="BR215", hint=hint)
+
+
+def _strike_findings(document: Document, path: Path, strikes: Iterable[Any]) -> Iterator[Diagnostic]:
+    for index, given in enumerate(strikes):
+        place = (*path, index) if isinstance(given, str) else (*path, index, "name")
+        name = given if isinstance(given, str) else given["name"]
+        if name not in FAULTS:
+            yield _unknown_fault(document, place, name, FAULTS)
+        elif len(path) > 1 and FAULTS[name].needs == "server":
+            message = f"`{name}` strikes the whole server, not one model"
+            yield _wrong(document, place, message, hint="write it under the `faults` of the script")
+
+
+def _fault_finding(document: Document, path: Path, name: Any) -> Iterator[Diagnostic]:
+    """What is wrong with the fault of a turn that is a name."""
+    if not isinstance(name, str):
+        return
+    kind = fault_named(name)
+    if kind is None:
+        yield _unknown_fault(document, path, name, (n for n, kind in FAULTS.items() if of_answers(kind)))
+    elif not of_answers(kind):
+        message = f"`{name}` strikes a load or the whole server, not one answer"
+        yield _wrong(document, path, message, hint="write it under the `faults` of the script")
+
+
+def _unknown_fault(document: Document, path: Path, name: str, known: Iterable[str]) -> Diagnostic:
+    hint = did_you_mean(name, known) or "`bridge-run simulate --faults list` prints them all"
+    return _wrong(document, path, f"there is no fault `{name}`", hint=hint)
 
 
 def _contexts(document: Document, path: Path, model: Mapping[str, Any]) -> Iterator[Diagnostic]:
@@ -132,6 +169,7 @@ def _turn_findings(document: Document, path: Path, turn: Mapping[str, Any]) -> I
         yield _wrong(
             document, path, "says nothing", hint='add `say`, `json`, `call` or `fault`; `say: ""` says nothing too'
         )
+    yield from _fault_finding(document, (*path, "fault"), turn.get("fault"))
     if not broken:
         yield from _echo_findings(document, path, turn)
 

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from runner.rehearse.simulator.script import Script, ScriptedModel
+from runner.rehearse.simulator.script import ScriptedModel
 from runner.rehearse.simulator.state import Instance
 
+Models = Mapping[str, ScriptedModel]
+"""What is downloaded, by key."""
 
-def openai_models(script: Script, instances: Iterable[Instance]) -> dict[str, Any]:
+
+def openai_models(models: Models, instances: Iterable[Instance], *, jit: bool) -> dict[str, Any]:
     """``GET /v1/models``: everything downloaded while models are loaded on demand, else only what is loaded."""
-    ids = list(script.models) if script.settings.jit else [instance.id for instance in instances]
+    ids = list(models) if jit else [instance.id for instance in instances]
     return {
         "data": [{"id": name, "object": "model", "owned_by": "organization_owner"} for name in ids],
         "object": "list",
     }
 
 
-def v0_models(script: Script, instances: Sequence[Instance]) -> dict[str, Any]:
+def v0_models(models: Models, instances: Sequence[Instance]) -> dict[str, Any]:
     """``GET /api/v0/models``: one row for each model, one more for each further instance."""
     rows: list[dict[str, Any]] = []
-    for model in script.models.values():
+    for model in models.values():
         loaded = [instance for instance in instances if instance.model is model]
         if not any(instance.id == model.key for instance in loaded):
             rows.append(_v0_row(model, None))
@@ -30,16 +33,14 @@ def v0_models(script: Script, instances: Sequence[Instance]) -> dict[str, Any]:
     return {"data": rows, "object": "list"}
 
 
-def v0_model(script: Script, instances: Sequence[Instance], name: str) -> dict[str, Any] | None:
+def v0_model(models: Models, instances: Sequence[Instance], name: str) -> dict[str, Any] | None:
     """``GET /api/v0/models/{id}``: its row, None if there is none of that name."""
-    return next((row for row in v0_models(script, instances)["data"] if row["id"] == name), None)
+    return next((row for row in v0_models(models, instances)["data"] if row["id"] == name), None)
 
 
-def native_models(script: Script, instances: Sequence[Instance]) -> dict[str, Any]:
+def native_models(models: Models, instances: Sequence[Instance]) -> dict[str, Any]:
     """``GET /api/v1/models``: every model with its loaded instances."""
-    return {
-        "models": [_native_row(model, [i for i in instances if i.model is model]) for model in script.models.values()]
-    }
+    return {"models": [_native_row(model, [i for i in instances if i.model is model]) for model in models.values()]}
 
 
 def load_config(instance: Instance) -> dict[str, Any]:
@@ -48,7 +49,7 @@ def load_config(instance: Instance) -> dict[str, Any]:
         return {"context_length": instance.context_length}
     config: dict[str, Any] = {"context_length": instance.context_length, "parallel": instance.parallel}
     if instance.model.format == "gguf":
-        config |= {"eval_batch_size": 512, "flash_attention": True, "offload_kv_cache_to_gpu": True}
+        config |= {"eval_batch_size": 512, "flash_attention": True, "offload_kv_cache_to_gpu": True, **instance.config}
     return config
 
 

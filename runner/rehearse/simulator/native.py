@@ -35,7 +35,7 @@ def native_chat(answer: Answer, spent: Spent, *, stored: bool) -> dict[str, Any]
 
 def native_reel(answer: Answer, body: Mapping[str, Any], load_seconds: float) -> Reel:
     """A streamed ``/api/v1/chat``; ``body`` is the whole answer, which ends it."""
-    return Reel(deltas=tuple(_native_deltas(answer, load_seconds)), ending=_native("chat.end", result=body))
+    return Reel(deltas=tuple(_native_deltas(answer, load_seconds)), finish=_native("chat.end", result=body), done=b"")
 
 
 def _native_deltas(answer: Answer, load_seconds: float) -> Iterator[tuple[int, bytes]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,8 +18,10 @@ from runner.rehearse.simulator.script import (
     Script,
     ScriptedModel,
     Settings,
+    Strike,
     Turn,
 )
+from runner.rehearse.simulator.striking import strike
 from runner.words.diagnostics import Diagnostic, in_file_order
 from runner.words.errors import WorkflowError
 from runner.words.units import parse_duration, parse_size
@@ -55,7 +57,29 @@ def _script(read: Callable[[], Document]) -> Script:
     if findings:
         raise WorkflowError(in_file_order(findings))
     models = {key: _model(key, given or {}) for key, given in document.data["models"].items()}
-    return Script(file=document.file, settings=_settings(document.data.get("settings", {})), models=models)
+    return Script(
+        file=document.file,
+        settings=_settings(document.data.get("settings", {})),
+        models=models,
+        faults=tuple(_strikes(document.data)),
+    )
+
+
+def _strikes(data: Mapping[str, Any]) -> Iterator[Strike]:
+    yield from (_strike(given, None) for given in data.get("faults", ()))
+    for key, model in data["models"].items():
+        yield from (_strike(given, key) for given in (model or {}).get("faults", ()))
+
+
+def _strike(given: Any, model: str | None) -> Strike:
+    """A fault strikes once, or as long as it means; with a probability every time, unless ``on`` says otherwise."""
+    words = {"name": given} if isinstance(given, str) else given
+    usual = replace(strike(words["name"]), model=model)
+    usual = replace(usual, on=None) if "probability" in words else usual
+    named: dict[str, Any] = {key: words[key] for key in ("probability", "seed") if key in words}
+    if "on" in words:
+        named["on"] = None if words["on"] == "every" else words["on"]
+    return replace(usual, **named)
 
 
 def _about_scripts(finding: Diagnostic) -> Diagnostic:
@@ -65,18 +89,20 @@ def _about_scripts(finding: Diagnostic) -> Diagnostic:
 
 
 def _settings(given: Mapping[str, Any]) -> Settings:
-    measured = {"jit_ttl": parse_duration(given["jit_ttl"])} if "jit_ttl" in given else {}
+    measured: dict[str, Any] = {"jit_ttl": parse_duration(given["jit_ttl"])} if "jit_ttl" in given else {}
+    measured |= {key: parse_size(given[key]) for key in ("memory", "download_speed") if key in given}
+    if "downloadable" in given:
+        measured["downloadable"] = {key: parse_size(size) for key, size in given["downloadable"].items()}
     return Settings(**{**given, **measured})
 
 
 def _model(key: str, given: Mapping[str, Any]) -> ScriptedModel:
     same = (
         "type", "quantization", "params", "architecture", "format", "max_context_length", "tool_use", "vision",
-        "load_error", "parallel", "dimensions",
+        "load_error", "parallel", "dimensions", "overflow", "fitted_context",
     )  # fmt: skip
     made: dict[str, Any] = {name: given[name] for name in same if name in given}
-    if "size" in given:
-        made["size"] = parse_size(given["size"])
+    made |= {name: parse_size(given[name]) for name in ("size", "token_size") if name in given}
     if "reasoning" in given:
         options = tuple(given["reasoning"]["allowed_options"])
         made["reasoning"] = Reasoning(allowed_options=options, default=given["reasoning"].get("default", options[0]))
@@ -118,9 +144,9 @@ def _call(given: Mapping[str, Any]) -> Call:
 
 def _fault(given: Any) -> Fault:
     if isinstance(given, str):
-        return Fault(kind=given)  # type: ignore[arg-type]  # the schema names the kinds
-    [(kind, words)] = given.items()
-    if kind == "error":
+        return Fault(name=given)
+    [(name, words)] = given.items()
+    if name == "error":
         status = words.get("status", 500)
-        return Fault(kind="error", status=status, body=words.get("body", {"error": f"status {status} by the script"}))
-    return Fault(kind=kind, text=words)
+        return Fault(name="error", status=status, body=words.get("body", {"error": f"status {status} by the script"}))
+    return Fault(name=name, text=words)

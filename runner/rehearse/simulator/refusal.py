@@ -1,17 +1,35 @@
 """What the server refuses, word for word as LM Studio 0.4 says it.
 
 The texts are those of captures and issue reports (jmgirard/rlmstudio's recorded fixtures, LM Studio's bug tracker
-numbers 670, 1217, 1323, 1631, 1730, 2057) and of LM Studio's documentation; where nobody has published one, the
-nearest shape is used, and the function says so.
+numbers 670, 1057, 1217, 1323, 1342, 1628, 1631, 1730, 2057, 2182, 2220, 2322) and of LM Studio's documentation; where
+nobody has published one, the nearest shape is used, and the function says so.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
 DOCS = "https://lmstudio.ai/docs/developer/core/authentication"
 MODEL_UNLOADED = "Model unloaded."
+CRASHED = "The model has crashed without additional information. (Exit code: 6)"
+POOL_FULL = (
+    "Engine protocol predict stream returned an error: "
+    '{"code":500,"message":"Context size has been exceeded.","type":"server_error"}'
+)
+TEMPLATE = (
+    'Error rendering prompt with jinja template: "Conversation roles must alternate user/assistant/user/assistant/...".'
+    "\n\nThis is usually an issue with the model's prompt template. If you are using a popular model, you can try to "
+    "search the model under lmstudio-community, which will have fixed prompt templates."
+)
+GRAMMAR = "Failed to initialize samplers: failed to parse grammar"
+NOT_PARSED = "The model produced output that does not match the expected peg-native format"
+PEER_LOST = "peer_keepalive_timeout"
+HTML_PAGE = (
+    "<html>\r\n<head><title>502 Bad Gateway</title></head>\r\n<body>\r\n<center><h1>502 Bad Gateway</h1></center>\r\n"
+    "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+)
 
 
 class Refusal(Exception):  # noqa: N818 - it never leaves the simulator: it is an answer of the server
@@ -119,6 +137,50 @@ def load_failed(name: str, kind: str, reason: str) -> Refusal:
     return Refusal(
         500, {"error": {"type": "model_load_failed", "message": f"Failed to load {label} '{name}': Error: {reason}"}}
     )
+
+
+def memory_full(needed: int) -> str:
+    """Why a model that does not fit is not loaded; ``needed`` in bytes. The words after "GB of memory" are a guess."""
+    return (
+        "Model loading was stopped due to insufficient system resources. Under the current settings, this model "
+        f"requires approximately {needed / 1024**3:.2f} GB of memory. Continuing to load the model would likely "
+        "overload your system and cause it to freeze. If you believe this is a mistake, you can try to change the "
+        "model loading guardrails in the settings."
+    )
+
+
+def context_exceeded(prompt: int, context: int) -> Refusal:
+    """A prompt far beyond the context, on llama.cpp: the engine's own JSON inside the text (recorded on 0.4.21)."""
+    engine = {
+        "error": {
+            "code": 400,
+            "message": f"request ({prompt} tokens) exceeds the available context size ({context} tokens), "
+            "try increasing it",
+            "type": "exceed_context_size_error",
+            "n_prompt_tokens": prompt,
+            "n_ctx": context,
+        }
+    }
+    nested = json.dumps(engine, separators=(",", ":"))
+    return plain(f"Engine protocol predict request returned 400: {nested}")
+
+
+def does_not_fit(prompt: int, context: int) -> str:
+    """A prompt beyond the context, on MLX: an error event after status 200 (LM Studio's bug tracker number 2322)."""
+    return (
+        f"Input does not fit in context length. The input has {prompt} tokens, but the context length only supports "
+        f"{context} tokens."
+    )
+
+
+def unknown_job(job: str) -> Refusal:
+    """A download that nobody began; the code is documented, the words and the status are a guess."""
+    return native(f"Download job '{job}' not found.", code="job_not_found", status=404)
+
+
+def unknown_download(name: str) -> Refusal:
+    """A model that cannot be downloaded; a guess in the shape of the others."""
+    return native(f"Model '{name}' not found.", param="model", code="model_not_found", status=404)
 
 
 def no_images(name: str) -> Refusal:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from runner.rehearse.simulator.answer import Answer, Piece, as_dict, count_tokens
+from runner.rehearse.simulator.answer import Answer, Piece, as_dict, count_tokens, said_arguments
 from runner.rehearse.simulator.state import Instance
 from runner.words.noun import noun
 
@@ -36,7 +36,7 @@ def whole_chat(answer: Answer, created: int) -> dict[str, Any]:
         "role": "assistant",
         "content": answer.content,
         "reasoning_content": answer.reasoning,
-        "tool_calls": [as_dict(call) for call in answer.calls],
+        "tool_calls": [as_dict(call, answer.manner) for call in answer.calls],
     }
     return {
         "id": f"chatcmpl-{answer.serial[:22]}",
@@ -53,7 +53,7 @@ def whole_chat(answer: Answer, created: int) -> dict[str, Any]:
 def whole_text(answer: Answer, created: int) -> dict[str, Any]:
     """The body of an unstreamed ``/v1/completions``."""
     counts = usage(answer)
-    del counts["completion_tokens_details"]
+    counts.pop("completion_tokens_details", None)
     choice = {"index": 0, "text": answer.content, "logprobs": None, "finish_reason": answer.finish}
     return {
         "id": f"cmpl-{answer.serial[:22]}",
@@ -67,6 +67,8 @@ def whole_text(answer: Answer, created: int) -> dict[str, Any]:
 
 def usage(answer: Answer) -> dict[str, Any]:
     """What was counted."""
+    if answer.manner.no_counts:
+        return {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
     return {
         "prompt_tokens": answer.prompt_tokens,
         "completion_tokens": answer.completion_tokens,
@@ -84,7 +86,7 @@ def v0_extras(answer: Answer, instance: Instance, spent: Spent) -> dict[str, Any
             "tokens_per_second": spent.speed(answer.completion_tokens),
             "time_to_first_token": round(spent.first_token, 3),
             "generation_time": round(spent.generation, 3),
-            "stop_reason": reasons.get(answer.finish, "eosFound"),
+            "stop_reason": reasons.get(answer.finish or "", "eosFound"),
         },
         "model_info": {
             "arch": model.architecture,
@@ -98,10 +100,20 @@ def v0_extras(answer: Answer, instance: Instance, spent: Spent) -> dict[str, Any
 
 @noun
 class Reel:
-    """A streamed answer: its deltas, each with the tokens that saying it takes, and what ends it properly."""
+    """A streamed answer: its deltas, each with the tokens that saying it takes, and what ends it properly.
+
+    ``finish`` is the part of the end that says why; after it come ``counts``, where asked for, and ``[DONE]``.
+    """
 
     deltas: tuple[tuple[int, bytes], ...]
-    ending: bytes
+    finish: bytes
+    counts: bytes = b""
+    done: bytes = DONE
+
+    @property
+    def ending(self) -> bytes:
+        """The whole end."""
+        return self.finish + self.counts + self.done
 
 
 def chat_reel(answer: Answer, created: int, *, include_usage: bool) -> Reel:
@@ -122,7 +134,8 @@ def chat_reel(answer: Answer, created: int, *, include_usage: bool) -> Reel:
     counts = f'{start}"choices":[],"usage":{compact(usage(answer))}}}\n\n'.encode() if include_usage else b""
     return Reel(
         deltas=tuple((count_tokens(piece.text), choice(delta)) for piece, delta in _chat_deltas(answer)),
-        ending=choice("{}", compact(answer.finish)) + counts + DONE,
+        finish=choice("{}", compact(answer.finish)),
+        counts=counts,
     )
 
 
@@ -142,7 +155,8 @@ def text_reel(answer: Answer, created: int, *, include_usage: bool) -> Reel:
     said = [piece.text for piece in answer.pieces() if piece.kind == "content"]
     return Reel(
         deltas=tuple((count_tokens(text), choice(text)) for text in said),
-        ending=choice("", answer.finish) + counts + DONE,
+        finish=choice("", answer.finish),
+        counts=counts,
     )
 
 
@@ -168,12 +182,19 @@ def _delta(answer: Answer, piece: Piece, *, first: bool) -> str:
         return f'{{{role}"reasoning_content":{compact(piece.text)}}}'
     if piece.kind == "content":
         return f'{{{role}"content":{compact(piece.text)}}}'
-    if piece.kind == "call":
-        function = f'{{"name":{compact(piece.text)},"arguments":""}}'
-        call = f'{{"index":{piece.call},"id":"{answer.calls[piece.call].id}","type":"function","function":{function}}}'
-    else:
-        call = f'{{"index":{piece.call},"type":"function","function":{{"arguments":{compact(piece.text)}}}}}'
-    return f'{{{role}"tool_calls":[{call}]}}'
+    return f'{{{role}"tool_calls":[{_call_delta(answer, piece)}]}}'
+
+
+def _call_delta(answer: Answer, piece: Piece) -> str:
+    """The first delta of a call has its id and name, the later ones have a part of its arguments each."""
+    manner, said = answer.manner, answer.calls[piece.call]
+    index = 0 if manner.one_index else piece.call
+    if piece.kind == "arguments":
+        name = '"name":"",' if manner.repeats_name else ""
+        return f'{{"index":{index},"type":"function","function":{{{name}"arguments":{compact(piece.text)}}}}}'
+    arguments = '""' if not manner.whole else compact(said_arguments(said, manner))
+    function = f'{{"name":{compact(piece.text)},"arguments":{arguments}}}'
+    return f'{{"index":{index},"id":{compact(said.id)},"type":"function","function":{function}}}'
 
 
 def _data(value: Any) -> bytes:

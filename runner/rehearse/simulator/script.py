@@ -16,7 +16,9 @@ Json = Any
 """A plain JSON value: None, bool, int, float, str, list, dict."""
 
 ModelKind = Literal["llm", "vlm", "embedding"]
-FaultKind = Literal["stall", "cut", "no_finish", "error", "error_event", "empty", "wrong_model"]
+Overflow = Literal["cut", "error", "pool", "event"]
+"""A prompt beyond the context is silently cut, refused, refused as if a pool were full, or told by an error event."""
+
 Finish = Literal["stop", "length"]
 
 DEFAULT_CHUNK = 12
@@ -29,6 +31,8 @@ class Settings:
 
     ``jit_race``: first requests that come while a model loads on demand each load their own copy, as LM Studio is
     reported to do; otherwise they wait for the one load. ``seed`` shapes the ids of answers and tool calls.
+    ``memory`` is what all loaded models share, in bytes, None = without end. ``downloadable`` are keys with their sizes
+    in bytes: such a model is there once it has been downloaded, at ``download_speed`` bytes a second.
     """
 
     jit: bool = True
@@ -39,6 +43,9 @@ class Settings:
     version: str = "0.4.25"
     token: str | None = None
     seed: int = 0
+    memory: int | None = None
+    downloadable: Mapping[str, int] = field(default_factory=dict)
+    download_speed: int = 100 * 1024**2
 
     @property
     def has_v0(self) -> bool:
@@ -62,12 +69,29 @@ class Call:
 
 @noun
 class Fault:
-    """What goes wrong. ``status`` and ``body`` belong to ``error``, ``text`` to ``error_event`` and ``wrong_model``."""
+    """What goes wrong with a turn, by a name of ``faults`` or one of three that carry words of their own.
 
-    kind: FaultKind
+    ``status`` and ``body`` belong to ``error``, ``text`` to ``error_event`` and ``wrong_model``.
+    """
+
+    name: str
     status: int = 500
     body: Json = None
     text: str = ""
+
+
+@noun
+class Strike:
+    """When a fault of ``faults`` strikes: at the ``on``-th request that it can strike (None = every one).
+
+    ``probability`` is drawn anew for each of those, always alike for the same ``seed``; ``model`` None = any model.
+    """
+
+    name: str
+    on: int | None = None
+    probability: float = 1.0
+    seed: int = 0
+    model: str | None = None
 
 
 @noun
@@ -122,7 +146,11 @@ class LoadedAs:
 
 @noun
 class ScriptedModel:
-    """A downloaded model; ``size`` in bytes, ``params`` as people write it, ``load_error`` = it cannot be loaded."""
+    """A downloaded model; ``size`` in bytes, ``params`` as people write it, ``load_error`` = it cannot be loaded.
+
+    ``overflow`` None = by the format, as measured. ``fitted_context``: the context that the engine gives, whatever was
+    asked. ``token_size``: bytes that one token of context takes in memory.
+    """
 
     key: str
     type: ModelKind = "llm"
@@ -141,6 +169,9 @@ class ScriptedModel:
     pace: Pace = Pace()
     parallel: int = 4
     dimensions: int = 8
+    overflow: Overflow | None = None
+    fitted_context: int | None = None
+    token_size: int = 0
     turns: tuple[Turn, ...] = ()
     default: Turn | None = None
 
@@ -162,6 +193,7 @@ class Script:
     file: str
     settings: Settings = Settings()
     models: Mapping[str, ScriptedModel] = field(default_factory=dict)
+    faults: tuple[Strike, ...] = ()
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -33,13 +33,17 @@ class Simulator:
     """
 
     def __init__(self, script: Script, *, host: str = "127.0.0.1", port: int = 0, log: str | None = None) -> None:
-        self._script = script
         self._host = host
         self._port = port
         self._log_path = log
         self._log: IO[str] | None = None
         self._server: Server | None = None
         self.url = ""
+        self._engine = Engine(script)
+
+    def struck(self) -> dict[str, int]:
+        """How often each of the script's ``faults`` has struck so far; those that have not are left out."""
+        return dict(+self._engine.striking.struck)
 
     async def __aenter__(self) -> Self:
         """Start to listen.
@@ -54,7 +58,7 @@ class Simulator:
         except UsageError:
             listener.close()
             raise
-        app = App(Engine(self._script), self._write_log if self._log is not None else None)
+        app = App(self._engine, self._write_log if self._log is not None else None)
         # A broken stream is what some scripts ask for: uvicorn's complaints about those are no news.
         config = Config(
             app, http="h11", ws="none", lifespan="off", log_config=None, log_level="critical", access_log=False,
@@ -96,6 +100,7 @@ class Simulator:
             "status": served.outcome.status,
             "model": served.outcome.model,
             "turn": served.outcome.turn,
+            "fault": served.outcome.fault,
             "seconds": round(served.seconds, 4),
             "request": served.body,
         }
@@ -104,10 +109,11 @@ class Simulator:
 
 
 class Handle:
-    """A simulator in a thread of its own; ``url`` is its address."""
+    """A simulator in a thread of its own; ``url`` is its address, ``struck`` as that of ``Simulator``."""
 
-    def __init__(self, url: str, end: Callable[[], None]) -> None:
+    def __init__(self, url: str, end: Callable[[], None], struck: Callable[[], dict[str, int]]) -> None:
         self.url = url
+        self.struck = struck
         self._end = end
 
     def close(self) -> None:
@@ -144,7 +150,7 @@ class _Thread:
         if self._failure is not None:
             self._thread.join()
             raise self._failure
-        return Handle(self._simulator.url, self._end)
+        return Handle(self._simulator.url, self._end, self._simulator.struck)
 
     def _run(self) -> None:
         asyncio.run(self._serve())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from typing import Any, Literal
 from runner.rehearse.simulator import native, refusal, say
 from runner.rehearse.simulator.answer import Answer
 from runner.rehearse.simulator.ask import Ask
+from runner.rehearse.simulator.effect import Effect, Strip, struck
 from runner.rehearse.simulator.engine import Engine, Part, Seat, still_there
-from runner.rehearse.simulator.fault import Strip, struck
-from runner.rehearse.simulator.script import Fault
+from runner.rehearse.simulator.pool import Claim
+from runner.words.noun import noun
 
 Form = Literal["chat", "text", "v0_chat", "v0_text", "native"]
 Event = MutableMapping[str, Any]
@@ -32,6 +34,37 @@ class Outcome:
     status: int = 0
     model: str | None = None
     turn: str | None = None
+    fault: str | None = None
+
+
+@noun
+class _Played:
+    """A request that has its slot: what is said to it, and what it holds of the shared context."""
+
+    seat: Seat
+    part: Part
+    claim: Claim
+
+    def take(self, tokens: int) -> None:
+        """Take so much more of the shared context.
+
+        Raises:
+            Refusal: it is full.
+        """
+        self.seat.instance.pool.take(self.claim, tokens)
+
+    async def pause(self, seconds: float) -> None:
+        """Let time pass.
+
+        Raises:
+            Refusal: the instance was unloaded meanwhile, or its context was full.
+        """
+        if seconds == math.inf:
+            await asyncio.Event().wait()
+        if seconds > 0:
+            await asyncio.sleep(seconds)
+        still_there(self.seat.instance)
+        self.claim.check()
 
 
 class Stage:
@@ -53,43 +86,64 @@ class Stage:
             async with self._engine.seat(ask.model, "llm", ttl=ask.ttl, context_length=ask.context_length) as seat:
                 part = self._engine.part(ask, seat.instance)
                 self._outcome.model, self._outcome.turn = seat.instance.id, part.label
-                await self._perform(form, ask, seat, part)
+                self._outcome.fault = part.fault
+                claim = seat.instance.pool.enter()
+                try:
+                    await self._perform(form, ask, _Played(seat=seat, part=part, claim=claim))
+                finally:
+                    seat.instance.pool.leave(claim)
         except refusal.Refusal as refused:
             if not self._begun:
                 raise
             await self._write(say.error_event(refused.text), last=True)
 
-    async def _perform(self, form: Form, ask: Ask, seat: Seat, part: Part) -> None:
+    async def _perform(self, form: Form, ask: Ask, played: _Played) -> None:
+        seat, part, effect = played.seat, played.part, played.part.effect
         pace = seat.instance.model.pace
-        await _pause(seat, pace.first_token)
-        _refuse_by_script(part.turn.fault, stream=ask.stream)
+        played.take(part.answer.prompt_tokens)
+        await played.pause(pace.first_token + effect.silence)
+        self._refuse(ask, played)
         seconds = pace.seconds(part.answer.completion_tokens)
         spent = say.Spent(first_token=pace.first_token, generation=seconds, load=seat.load_seconds)
         if ask.stream:
-            await self._roll(seat, struck(_reel(form, ask, part.answer, spent), part.turn.fault))
+            await self._roll(played, struck(_reel(form, ask, part.answer, spent), effect))
         else:
-            await _pause(seat, seconds)
-            await self._whole(_body(form, ask, part.answer, seat, spent), part.turn.fault)
+            played.take(part.answer.completion_tokens)
+            await played.pause(seconds)
+            await self._whole(_body(form, ask, part.answer, seat, spent), effect)
 
-    async def _whole(self, body: dict[str, Any], fault: Fault | None) -> None:
-        if fault is not None and fault.kind == "stall":
+    def _refuse(self, ask: Ask, played: _Played) -> None:
+        """What is refused before anything is sent; unstreamed, an error event becomes a refusal as well."""
+        effect, instance = played.part.effect, played.seat.instance
+        if effect.refuse is not None:
+            self._engine.strike_down(instance, effect)
+            raise effect.refuse(instance.model.key)
+        if effect.message is not None and not ask.stream:
+            self._engine.strike_down(instance, effect)
+            raise refusal.plain(effect.message)
+
+    async def _whole(self, body: dict[str, Any], effect: Effect) -> None:
+        if effect.then == "stall":
             await asyncio.Event().wait()
-        if fault is not None and fault.kind == "no_finish" and "choices" in body:
+        if effect.breaks == "finish" and "choices" in body:
             body["choices"][0]["finish_reason"] = None
         self._outcome.status = 200
-        await send_json(self._send, 200, body, cut=fault is not None and fault.kind == "cut")
+        await send_json(self._send, 200, body, cut=effect.then == "cut")
 
-    async def _roll(self, seat: Seat, strip: Strip) -> None:
-        pace = seat.instance.model.pace
+    async def _roll(self, played: _Played, strip: Strip) -> None:
+        pace, drag = played.seat.instance.model.pace, played.part.effect.drag
         pending = b""
-        if pace.tokens_per_second is None:
+        if pace.tokens_per_second is None and not drag:
             pending = b"".join(data for _, data in strip.deltas)
+            played.take(played.part.answer.completion_tokens)
         else:
             due = self._engine.clock()
             for tokens, data in strip.deltas:
-                due += pace.seconds(tokens)
-                await _pause(seat, due - self._engine.clock())
+                due += pace.seconds(tokens) + drag
+                played.take(tokens)
+                await played.pause(due - self._engine.clock())
                 await self._write(data)
+        self._engine.strike_down(played.seat.instance, played.part.effect)
         await self._write(pending + strip.tail, last=strip.ending == "end")
         if strip.ending == "stall":
             await asyncio.Event().wait()
@@ -115,19 +169,6 @@ async def send_json(send: Send, status: int, body: Any, *, cut: bool = False) ->
     await send({"type": "http.response.start", "status": status, "headers": headers})
     sent = data[: len(data) // 2] if cut else data
     await send({"type": "http.response.body", "body": sent, "more_body": cut})
-
-
-def _refuse_by_script(fault: Fault | None, *, stream: bool) -> None:
-    if fault is not None and fault.kind == "error":
-        raise refusal.Refusal(fault.status, fault.body)
-    if fault is not None and fault.kind == "error_event" and not stream:
-        raise refusal.plain(fault.text)
-
-
-async def _pause(seat: Seat, seconds: float) -> None:
-    if seconds > 0:
-        await asyncio.sleep(seconds)
-    still_there(seat.instance)
 
 
 def _reel(form: Form, ask: Ask, answer: Answer, spent: say.Spent) -> say.Reel:

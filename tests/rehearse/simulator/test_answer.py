@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.rehearse.simulator.answer import Answer, Piece, compose
 from runner.rehearse.simulator.match import Picked
-from runner.rehearse.simulator.script import Call, Fault, Turn
+from runner.rehearse.simulator.script import Call, Turn
 
 TURN = Turn(
     say="I will write it.", reasoning="Hm, well.", calls=(Call(tool="write", arguments={"path": "a.py"}),), chunk=8
@@ -43,11 +43,6 @@ def test_ids_of_calls_are_nine_digits_and_differ() -> None:
     assert all(len(name) == 9 and name.isdigit() for name in ids)
     assert len(set(ids)) == 4
     assert [call.id for call in answer(two).calls] == ids[:2]
-
-
-def test_an_empty_answer_has_nothing() -> None:
-    empty = answer(Turn(say="text", calls=(Call(tool="a"),), fault=Fault(kind="empty")))
-    assert (empty.content, empty.calls, empty.finish) == ("", (), "stop")
 
 
 def test_raw_arguments_stay_as_they_are() -> None:

@@ -614,6 +614,7 @@ def test_the_log_has_a_line_for_each_request(tmp_path: Path) -> None:
         "status": 200,
         "model": "m",
         "turn": "turns[0]",
+        "fault": None,
         "request": {"model": "m", "messages": HELLO},
     }
     assert (second["status"], second["path"], second["request"]) == (200, "/nowhere", None)

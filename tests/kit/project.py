@@ -53,6 +53,7 @@ class Project:
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
             "NO_COLOR": "1",
             "BRIDGE_RUN_ENDPOINT": "http://127.0.0.1:9",
+            "XDG_CONFIG_HOME": str(folder / ".config"),  # not the settings of whoever runs the tests
         }
         self.environment.pop("CI", None)
 

@@ -10,7 +10,7 @@ from kit.project import Project
 from kit.schema_keys import SchemaKey, schema_keys, with_key
 from syrupy.assertion import SnapshotAssertion
 
-from runner.workflow.rules.unbuilt import DEFAULTS, MODEL, SERVER, STEP, TOP
+from runner.workflow.rules.unbuilt import SERVER, STEP, TOP
 
 pytestmark = pytest.mark.unmeasured  # many processes, and the rooms that they visit are measured in their own tests
 HEAD = "version: 1\nname: bad\n"
@@ -421,23 +421,16 @@ UNBUILT = """\
 version: 1
 name: future
 workspace: copy
-models:
-  listed: [one, two]
-  written: {id: one, fallback: [two], load: {context_length: 4096}, ttl: 10m, endpoint: desk}
 mcp_servers:
   files: {builtin: files, isolate: true}
-defaults: {model: [listed, written]}
 steps:
   - id: a
-    model: [listed, written]
     mcp_servers: [files]
     for_each: [1, 2]
     as: spot
     max_parallel: 1
     fail_fast: true
     order: items
-    images: [a.png]
-    context: fail
     join: all_finished
     artifacts: [a.txt]
     reads_only: true
@@ -461,4 +454,4 @@ def test_every_key_that_is_not_built_yet(project: Project, snapshot: SnapshotAss
     ended = project.run("check", "--offline", "--format", "json", "future.yaml")
     unbuilt = [one for one in json.loads(ended.out)["findings"] if one["code"] == "BR221"]
     asked = {words_at(project, one) for one in unbuilt}
-    assert asked >= {unbuilt.key for table in (TOP, MODEL, SERVER, STEP, DEFAULTS) for unbuilt in table}
+    assert asked >= {unbuilt.key for table in (TOP, SERVER, STEP) for unbuilt in table}

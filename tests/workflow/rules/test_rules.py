@@ -117,11 +117,6 @@ def test_duplicate_ids(tmp_path: Path) -> None:
             " | a model's name may use only `inputs`: every model is found before anything starts",
         ),
         (
-            "task: x\nmodel: [one, two]",
-            "BR221 6:5 a list of models is part of the format, but this version of bridge-run cannot carry it out yet"
-            " | name one model; `--model` swaps it for a run",
-        ),
-        (
             "task: x\njoin: all_finished",
             "BR221 6:5 `join: all_finished` is part of the format, but this version of bridge-run"
             " cannot carry it out yet"

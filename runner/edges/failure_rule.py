@@ -146,7 +146,8 @@ RULES: Final = (
         texts=(
             "failed to parse grammar", "failed to initialize samplers", "invalid grammar", "failed to parse schema",
             "json schema conversion failed", "unrecognized schema", "error resolving ref", "grammar error",
-            "json schema contains features not supported", "response_format",
+            "json schema contains features not supported", "json schema error", "automatic parser generation failed",
+            "response_format",
         ),
         make=LLMValidationError, kind="request", words="cannot be held to this schema of an output or a tool",
         hint="simplify the schema: no `pattern`, no long `maxLength`, no `$ref`",

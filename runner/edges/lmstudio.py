@@ -22,6 +22,8 @@ from runner.edges.wire import encode_chat
 from runner.words.errors import LLMConnectionError, LLMError, LLMTimeoutError
 
 CHAT: Final = "/v1/chat/completions"
+COMPLAINT_SECONDS: Final = 5.0
+"""How long to wait for the words of a refusal whose status has come."""
 
 
 class HttpBackend:
@@ -86,11 +88,12 @@ class HttpBackend:
             idle_timeout=idle,
         )
         first_byte = _tighter(request.first_byte_timeout, self._first_byte_timeout)
+        complaint: LLMError | None = None
         try:
             async with asyncio.timeout(first_byte) as deadline:
                 opened = await self._http.post(CHAT, self._body(request))
                 try:
-                    await self._read(request, opened, reader, deadline)
+                    complaint = await self._read(request, opened, reader, deadline)
                 finally:
                     await opened.close()
         except TimeoutError as error:
@@ -99,6 +102,8 @@ class HttpBackend:
         except LLMConnectionError:
             if not reader.begun:
                 raise  # else the answer is either complete, or says itself how far it came
+        if complaint is not None:
+            raise complaint
         return reader.answer()
 
     async def load(self, model: str, settings: Mapping[str, Any]) -> Instance:
@@ -169,15 +174,13 @@ class HttpBackend:
 
     async def _read(
         self, request: ChatRequest, opened: Opened, reader: AnswerReader, deadline: asyncio.Timeout
-    ) -> None:
-        """Read the body of the answer, or raise what the server complains of."""
+    ) -> LLMError | None:
+        """Read the body of the answer; gives what the server complains of."""
         if opened.status != 200:
-            body = await opened.read()
             wait = retry_seconds(opened.headers.get("retry-after"), time.time())
-            raise self._complaint(request, opened.status, body, wait)
+            return self._complaint(request, opened.status, await _words_of(opened), wait)
         complaint = await reader.read(opened, deadline)
-        if complaint is not None:
-            raise self._complaint(request, 200, complaint)
+        return None if complaint is None else self._complaint(request, 200, complaint)
 
     def _complaint(
         self, request: ChatRequest, status: int, body: bytes | str | Mapping[str, Any], wait: float | None = None
@@ -193,6 +196,15 @@ class HttpBackend:
         if silent is not None:
             return LLMTimeoutError(f"{name} fell silent in its answer for {silent:g} s")
         return LLMTimeoutError(f"{name} sent nothing for {first_byte:g} s", hint="it may still be loading, or be busy")
+
+
+async def _words_of(refusal: Opened) -> bytes:
+    """The body of a refusal; empty if it does not come, for the status has said the worst already."""
+    try:
+        async with asyncio.timeout(COMPLAINT_SECONDS):
+            return await refusal.read()
+    except (TimeoutError, LLMConnectionError):
+        return b""
 
 
 @overload

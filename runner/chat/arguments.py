@@ -33,6 +33,11 @@ def read_arguments(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return coerced
 
 
+def typed(value: str, schema: Mapping[str, Any], name: str) -> Any:
+    """A value that was written without a type, as the tool's schema wants the argument of that name."""
+    return _coerce(value, _property(schema, name))
+
+
 def _parse(text: str) -> dict[str, Any]:
     if not text.strip():
         return {}

@@ -6,15 +6,26 @@ of what the OpenAI interface promises may be missing, null, empty or repeated.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from runner.chat.extract import extract_json
+from runner.chat.harmony import split_channels
+from runner.chat.markup import Recovered, recover
 from runner.chat.messages import ChatAnswer, ChatRequest, Delta, FinishReason, OnDelta, Usage
+from runner.chat.repetition import RepetitionWatch
 from runner.chat.thinking import ThinkingSplitter, split_lone_end
 from runner.chat.tool_calls import ToolCallAssembler, is_json
+from runner.chat.usage import read_timings, read_usage
 from runner.words.errors import LLMResponseError
+from runner.words.json_text import write_json
+from runner.words.schemas import is_valid
 
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a character, which JSON may name (``\\ud83d``) and no text may hold."""
 _SUFFIX = re.compile(r"(?:@[^/]*|:\d+|:latest)$")
 
 
@@ -27,7 +38,7 @@ class AnswerAssembler:
 
     __slots__ = (
         "_accepted", "_calls", "_content", "_model", "_on_delta", "_reasoning", "_request", "_splitter", "_usage",
-        "_where", "finish", "started",
+        "_watches", "_where", "finish", "looped", "started",
     )  # fmt: skip
 
     def __init__(
@@ -45,6 +56,10 @@ class AnswerAssembler:
         self._usage = Usage()
         self.finish: str | None = None
         """The server's ``finish_reason``; None while it has not said that the answer is complete."""
+        self._watches = {kind: RepetitionWatch() for kind in ("content", "reasoning", "tool")}
+        self.looped: str | None = None
+        """What of the answer repeats itself without end, so that no more of it need be read: ``content``,
+        ``reasoning`` or ``tool``."""
         self.started = False
         """Whether any text, thinking or tool call has come."""
 
@@ -57,14 +72,12 @@ class AnswerAssembler:
         model = chunk.get("model")
         if model and not self._model:
             self._meet(str(model))
-        usage = chunk.get("usage")
-        if isinstance(usage, Mapping):
-            self._usage = read_usage(usage)
+        self._count(chunk)
         choice = _first_choice(chunk)
         if choice is None:
             return
         delta = choice.get("delta") or choice.get("message")
-        if isinstance(delta, Mapping):
+        if isinstance(delta, Mapping) and self.looped is None:
             self._take(delta)
         reason = choice.get("finish_reason") or ("stop" if whole else None)
         if reason:
@@ -74,20 +87,29 @@ class AnswerAssembler:
         """The whole answer, after the last chunk.
 
         ``finish_reason`` is ``tool_calls`` whenever there are complete calls, except that an answer cut by a limit
-        of tokens always says ``length``. A call that was cut with it and whose arguments are no JSON is left out:
-        it must neither be executed nor stay in the history, where some servers choke on it.
+        of tokens, or stopped because it repeated itself, always says ``length``. A call that was cut with it and
+        whose arguments are no JSON is left out: it must neither be executed nor stay in the history, where some
+        servers choke on it. Calls that stand as text are found there.
 
         Raises:
             LLMResponseError: the stream broke off (kind ``connection``); nothing was said (``empty``); the limit of
                 tokens was reached before the answer began (``limit``).
         """
-        if self.finish is None:
+        if self.finish is None and not self.looped:
             raise self._broke_off()
         self._say(*self._splitter.close())
         content, reasoning = self._texts()
-        cut = self.finish == "length"
+        cut = self.finish == "length" or self.looped is not None
+        found = self._recovered(content, reasoning, cut=cut)
+        if found is not None:
+            content = found.content
         calls, dropped = self._calls.finish(cut=cut)
-        if not content.strip() and not calls and not dropped:
+        if found is None or found.content:
+            thought, content = split_channels(content)
+            reasoning = "\n".join(filter(None, (reasoning, thought)))
+        content = content if content.strip() else self._answer_in(reasoning)
+        cut_call = dropped or bool(found and found.cut)
+        if not (content.strip() or calls or cut_call or self.looped):
             raise self._empty(reasoning)
         finish: FinishReason = "length" if cut else "tool_calls" if calls else "stop"
         return ChatAnswer(
@@ -96,10 +118,31 @@ class AnswerAssembler:
             reasoning=reasoning,
             tool_calls=calls,
             finish_reason=finish,
-            cut_call=dropped,
+            cut_call=cut_call,
+            recovered=found.family if found and found.calls else None,
+            looped=self.looped is not None,
             usage=self._usage,
             first_token_seconds=first_token_seconds,
         )
+
+    def _count(self, chunk: Mapping[str, Any]) -> None:
+        usage, timings = read_usage(chunk.get("usage")), read_timings(chunk.get("timings"))
+        if usage.total:
+            self._usage = usage
+        if timings.total and not self._usage.total:
+            self._usage = timings
+        elif timings.cached_tokens:
+            self._usage = replace(self._usage, cached_tokens=timings.cached_tokens)
+
+    def _recovered(self, content: str, reasoning: str, *, cut: bool) -> Recovered | None:
+        """The calls that stand as text, if the server found none; they are added to the calls."""
+        tools = self._request.tools or self._request.written_tools
+        if not tools or self._calls.begun:
+            return None
+        found = recover(content, reasoning, tools, cut=cut)
+        for call in found.calls if found else ():
+            self._calls.add(call.name, _as_json(call.arguments))
+        return found
 
     def _meet(self, model: str) -> None:
         self._model = model
@@ -132,17 +175,32 @@ class AnswerAssembler:
 
     def _tell(self, delta: Delta) -> None:
         self.started = True
+        if self.looped is None and self._watches[delta.kind].feed(delta.text):
+            self.looped = delta.kind
         if self._on_delta is not None:
             self._on_delta(delta)
 
     def _texts(self) -> tuple[str, str]:
-        """``(content, reasoning)``, with the thinking that still stands in the content moved where it belongs."""
-        content, reasoning = "".join(self._content), "".join(self._reasoning)
+        """``(content, reasoning)``, with the thinking that still stands in the content moved where it belongs, and
+        without endless repetition."""
+        content = self._watches["content"].cut("".join(self._content))
+        reasoning = self._watches["reasoning"].cut("".join(self._reasoning))
         if not reasoning:
             reasoning, content = split_lone_end(content)
         if self._request.schema is not None and not content.strip() and is_json(reasoning):
             return reasoning, ""  # known fault of reasoning models under a grammar: the JSON lands in the thinking
         return content, reasoning
+
+    def _answer_in(self, reasoning: str) -> str:
+        """The JSON that was asked for, where it stands among the thinking and nothing was answered; else nothing."""
+        schema = self._request.schema
+        if schema is None or self.finish != "stop" or not reasoning.strip():
+            return ""
+        try:
+            value = extract_json(reasoning, lambda candidate: is_valid(schema, candidate))
+        except ValueError:
+            return ""
+        return write_json(value) if is_valid(schema, value) else ""
 
     def _broke_off(self) -> LLMResponseError:
         came = sum(map(len, self._content)) + sum(map(len, self._reasoning))
@@ -173,15 +231,9 @@ def bare_name(model: str) -> str:
     return _SUFFIX.sub("", _SUFFIX.sub("", model.strip().casefold()))
 
 
-def read_usage(usage: Mapping[str, Any]) -> Usage:
-    """The ``usage`` of a chunk; what is missing or no number counts as zero."""
-    details = usage.get("completion_tokens_details")
-    reasoning = details.get("reasoning_tokens") if isinstance(details, Mapping) else None
-    return Usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), _count(reasoning))
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+def _as_json(arguments: Mapping[str, Any]) -> str:
+    text = write_json(arguments)
+    return json.dumps(arguments) if _HALF.search(text) else text
 
 
 def _first_choice(chunk: Mapping[str, Any]) -> Mapping[str, Any] | None:

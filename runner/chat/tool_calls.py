@@ -49,6 +49,15 @@ class ToolCallAssembler:
                 if text:
                     yield text
 
+    @property
+    def begun(self) -> bool:
+        """Whether any call with a name has come."""
+        return any(call.name for call in self._calls)
+
+    def add(self, name: str, arguments: str) -> None:
+        """Add a whole call that came by another way."""
+        self._calls.append(_Growing(name=name, pieces=[arguments]))
+
     def finish(self, *, cut: bool) -> tuple[tuple[ToolCall, ...], bool]:
         """The calls in the order in which they began, and whether one was left out.
 
@@ -101,10 +110,15 @@ class ToolCallAssembler:
 
 
 def _is_another(known: _Growing, call_id: str, name: str, arguments: str) -> bool:
-    """Whether a piece at a known index begins another call: it has another id, or none and a whole call precedes."""
+    """Whether a piece at a known index begins another call: it has another id, or none and
+    a whole call precedes, or none and another name."""
     if call_id and known.id:
         return call_id != known.id
-    return bool(name and known.name and arguments.startswith("{") and is_json(known.arguments))
+    if not name or not known.name:
+        return False
+    if name != known.name:
+        return not known.pieces or is_json(known.arguments)
+    return arguments.startswith("{") and is_json(known.arguments)
 
 
 def _word(value: object) -> str:

@@ -59,7 +59,7 @@ class AnswerReader:
         """Read to the end, or to the first complaint, which is returned; ``deadline`` is moved with every chunk.
 
         The stream is read on after its ``[DONE]``: only a body that was read to its end leaves a connection that can
-        be used again.
+        be used again. One that repeats itself without end is left where that is noticed.
 
         Raises:
             LLMResponseError: another model answers than the one asked; something in the stream cannot be read.
@@ -68,7 +68,7 @@ class AnswerReader:
         async for chunk in chunks:
             deadline.reschedule(now() + (TAIL_SECONDS if self._assembler.finish else self._idle_timeout))
             complaint = self._take(chunk if self.begun else self._begin(chunk))
-            if complaint is not None:
+            if complaint is not None or self._assembler.looped:
                 return complaint
         if self._plain is not None:
             return self._whole(bytes(self._plain))

@@ -225,6 +225,89 @@ def test_ollama():
     )  # fmt: skip
 
 
+SHOWN = {
+    "capabilities": ["completion", "tools", "thinking"],
+    "model_info": {"general.architecture": "qwen3", "qwen3.context_length": 40960},
+}
+
+
+def ollama(shown, tags=TAGS, running=("qwen3:4b",), **settings):
+    """The models of an Ollama that shows ``shown``, and those of which it was asked to."""
+    pages = {
+        "/api/version": {"version": "0.12.3"},
+        "/api/tags": tags,
+        "/api/ps": {"models": [{"name": name, "context_length": 4096} for name in running]},
+        "/api/show": shown,
+    }
+    asked = []
+
+    def script(heard):
+        if heard.path == "/api/show":
+            asked.append(heard.json["model"])
+        page = pages.get(heard.path)
+        return missing(heard) if page is None else page if isinstance(page, tuple) else reply(page)
+
+    async def run():
+        async with raw_server(script) as server:
+            backend = HttpBackend(server.url, **settings)
+            try:
+                return await backend.catalogue()
+            finally:
+                await backend.close()
+
+    found = asyncio.run(run())
+    return {model.key: model for model in found.models}, sorted(asked), found
+
+
+def test_ollama_is_asked_what_a_model_can_do_only_of_those_that_are_loaded_or_named():
+    models, asked, found = ollama(SHOWN)
+    assert asked == ["qwen3:4b"]
+    qwen = models["qwen3:4b"]
+    assert (qwen.tool_use, qwen.vision, qwen.reasoning_options) == (True, False, ("off", "on"))
+    assert (qwen.max_context_length, qwen.instances[0].context_length) == (40960, 4096)
+    assert models["llama3:latest"].tool_use is None
+    assert (found.manages, found.loads_on_demand) == (False, True)
+    assert found.notes == (
+        "Ollama cuts a prompt that exceeds a model's `num_ctx` without a word, and takes no `top_k` or `min_p`",
+    )
+    assert ollama(SHOWN, named=("LLAMA3",))[1] == ["llama3:latest", "qwen3:4b"]
+    assert ollama(SHOWN, running=())[1] == []
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "architecture", "type_", "options"),
+    [
+        (["embedding"], "bert", "embedding", ()),
+        (["completion", "vision"], "gemma3", "llm", ()),
+        (["completion", "thinking"], "gptoss", "llm", ("low", "medium", "high")),
+    ],
+)
+def test_what_ollama_says_a_model_can_do(capabilities, architecture, type_, options):
+    tags = {"models": [{"name": "m", "details": {"family": architecture}}]}
+    models, _, _ = ollama({"capabilities": capabilities}, tags, running=("m",))
+    assert (models["m"].type, models["m"].vision, models["m"].reasoning_options) == (
+        type_, "vision" in capabilities, options,
+    )  # fmt: skip
+    assert models["m"].max_context_length is None
+
+
+@pytest.mark.parametrize("shown", [None, {}, reply("no JSON"), reply("", status=500), (CUT,), {"model_info": []}])
+def test_an_ollama_that_shows_nothing_still_has_its_models(shown):
+    models, _, _ = ollama(shown)
+    assert (models["qwen3:4b"].tool_use, models["qwen3:4b"].loaded) == (None, True)
+
+
+@pytest.mark.parametrize("lost", [reply("", status=500), reply({"error": "busy"}, status=503), (CUT,)])
+def test_an_lm_studio_whose_newer_list_does_not_come_is_not_called_old(lost):
+    pages = {"/lmstudio-greeting": GREETING, "/api/v1/models": lost, "/api/v0/models": V0, "/v1/models": NAMES}
+    found, _ = catalogue(pages)
+    assert (found.flavour, found.manages) == ("lmstudio-v0", False)
+    assert found.notes == (
+        "this LM Studio did not give its list of models: an older one is used, which does not say which reasoning "
+        "settings or how many slots a model has, and nothing can be loaded",
+    )
+
+
 def test_vllm():
     row = {"id": "Qwen/Qwen3-8B", "object": "model", "created": 1, "owned_by": "vllm", "max_model_len": 40960}
     found, _ = catalogue({"/version": {"version": "0.11.0"}, "/v1/models": {"data": [row]}}, missing)

@@ -7,14 +7,18 @@ from types import MappingProxyType
 
 import pytest
 
-from runner.chat.messages import ChatRequest, Message, ToolCall, ToolSpec
+from runner.chat.messages import ChatRequest, Image, Message, ToolCall, ToolSpec
 from runner.edges.wire import encode_chat, reasoning_effort, valid_arguments
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}}
 
 
-def encoded(**settings):
-    return json.loads(encode_chat(ChatRequest(**{"model": "m", "messages": (), **settings})))
+PICTURE = Image(path="a.png", media_type="image/png", data="iVBORw==", size=6, sha256="0" * 64)
+
+
+def encoded(flavour=None, options=(), **settings):
+    request = ChatRequest(**{"model": "m", "messages": (), **settings})
+    return json.loads(encode_chat(request, flavour=flavour, reasoning_options=options))
 
 
 def test_a_whole_conversation():
@@ -96,3 +100,88 @@ def test_sampling():
 )
 def test_reasoning(wanted, options, sent):
     assert reasoning_effort(wanted, options) == sent
+
+
+def test_pictures_stand_in_the_request_itself_after_the_text():
+    url = {"type": "image_url", "image_url": {"url": "data:image/png;base64,iVBORw=="}}
+    messages = (
+        Message("user", "What is this?", images=(PICTURE, PICTURE)),
+        Message("user", "", images=(PICTURE,)),
+        Message("user", "plain"),
+    )
+    assert [message["content"] for message in encoded(messages=messages)["messages"]] == [
+        [{"type": "text", "text": "What is this?"}, url, url],
+        [url],
+        "plain",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flavour", "sent"),
+    [
+        ("lmstudio-v1", {"ttl": 600}),
+        ("lmstudio-v0", {"ttl": 600}),
+        ("lmstudio", {"ttl": 600}),
+        ("llama.cpp", {}),
+        ("ollama", {}),
+        ("vllm", {}),
+        ("openai", {}),
+        (None, {}),
+    ],
+)
+def test_the_idle_time_is_sent_only_to_those_who_know_it(flavour, sent):
+    body = encoded(flavour, ttl=600.2)
+    assert {key: body[key] for key in ("ttl",) if key in body} == sent
+
+
+def test_an_idle_time_is_a_whole_number_and_never_zero():
+    assert encoded("lmstudio-v1", ttl=0.2)["ttl"] == 1
+    assert "ttl" not in encoded("lmstudio-v1")
+
+
+BOTH = {"top_k": 4, "min_p": 0.1, "repeat_penalty": 1.1, "temperature": 0.5}
+
+
+@pytest.mark.parametrize(
+    ("flavour", "sent"),
+    [
+        ("lmstudio-v1", BOTH),
+        ("llama.cpp", BOTH),
+        ("openai", BOTH),
+        (None, BOTH),
+        ("ollama", {"temperature": 0.5}),
+        ("vllm", {"top_k": 4, "min_p": 0.1, "repetition_penalty": 1.1, "temperature": 0.5}),
+    ],
+)
+def test_sampling_in_the_words_of_each_server(flavour, sent):
+    body = encoded(flavour, sampling=BOTH)
+    plain = encoded(flavour)
+    assert {key: value for key, value in body.items() if key not in plain} == sent
+
+
+@pytest.mark.parametrize(
+    ("flavour", "wanted", "options", "sent"),
+    [
+        ("lmstudio-v1", "off", ("off", "on"), {"reasoning_effort": "none"}),
+        ("lmstudio-v1", "off", ("low", "high"), {"reasoning_effort": "low"}),
+        ("ollama", "off", (), {"reasoning_effort": "none"}),
+        ("ollama", "high", (), {"reasoning_effort": "high"}),
+        ("openai", "off", (), {"reasoning_effort": "none"}),
+        (
+            "llama.cpp", "off", (),
+            {"reasoning_effort": "none", "chat_template_kwargs": {"enable_thinking": False}},
+        ),
+        (
+            "llama.cpp", "low", (),
+            {
+                "reasoning_effort": "low",
+                "chat_template_kwargs": {"enable_thinking": True, "reasoning_effort": "low"},
+            },
+        ),
+        ("vllm", "off", (), {"chat_template_kwargs": {"enable_thinking": False}}),
+        ("vllm", "on", (), {"reasoning_effort": "medium", "chat_template_kwargs": {"enable_thinking": True}}),
+    ],
+)  # fmt: skip
+def test_reasoning_in_the_words_of_each_server(flavour, wanted, options, sent):
+    body = encoded(flavour, options, sampling={"reasoning": wanted})
+    assert {key: body[key] for key in ("reasoning_effort", "chat_template_kwargs") if key in body} == sent

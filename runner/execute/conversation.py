@@ -59,7 +59,7 @@ class Conversation:
         self._tool_round = ToolRound(world, step, offered, self._memory)
         self._opening = _opening(prompt, step.output_schema)
         self._history = list(self._opening)
-        self._turns = ModelTurns(step, choice, world.journal, self._history)
+        self._turns = ModelTurns(step, choice, world.journal, self._history, on_trim=self._memory.forget_answers)
         self._told = 0
         self._rounds = 0
         self._repairs_left = step.repair

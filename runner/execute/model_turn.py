@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from runner.chat.form import FULL, Form, describe, shaped, simpler
@@ -33,15 +33,24 @@ class Turn:
 class ModelTurns:
     """Puts the questions of one conversation; remembers which form the server takes, and what it counted.
 
-    ``history`` is the conversation so far; a trim rewrites it in place, nothing else does.
+    ``history`` is the conversation so far; a trim rewrites it in place, nothing else does, and tells ``on_trim``.
     """
 
-    def __init__(self, step: Step, choice: ModelChoice, journal: Journal, history: list[Message]) -> None:
+    def __init__(
+        self,
+        step: Step,
+        choice: ModelChoice,
+        journal: Journal,
+        history: list[Message],
+        *,
+        on_trim: Callable[[], None],
+    ) -> None:
         assert isinstance(step.work, TaskWork)
         self._step = step
         self._may_trim = step.work.context == "trim"
         self._journal = journal
         self._history = history
+        self._on_trim = on_trim
         self._form = FULL
         self.switch(choice)
 
@@ -78,7 +87,7 @@ class ModelTurns:
                 if error.n_ctx:
                     lease.learned_context(error.n_ctx)
                 trims += 1
-                if trims > TRIMS or not self._shorten(turn, lease, self._too_much(tools)):
+                if trims > TRIMS or not self._shorten(turn, lease, tools, self._too_much(tools)):
                     raise
             except LLMError as error:
                 self._degrade(error, turn, tools, schema)
@@ -128,7 +137,7 @@ class ModelTurns:
         """
         context = lease.context_length
         over = self._guard.over(self._history, tools, context)
-        if not over or self._shorten(turn, lease, over):
+        if not over or self._shorten(turn, lease, tools, over):
             return
         tokens, reserve = self._guard.tokens(self._history, tools), self._guard.reserve(context)
         assert context is not None, "what has no bound is not over it"
@@ -146,15 +155,17 @@ class ModelTurns:
     def _too_much(self, tools: tuple[ToolSpec, ...]) -> int:
         return round(self._guard.tokens(self._history, tools) * HARDER)
 
-    def _shorten(self, turn: Turn, lease: Lease, over: int) -> bool:
+    def _shorten(self, turn: Turn, lease: Lease, tools: tuple[ToolSpec, ...], over: int) -> bool:
+        before = self._guard.tokens(self._history, tools)
         cut = self._guard.trimmed(self._history, over) if self._may_trim else None
         if cut is None:
             return False
         self._history[:] = cut.history
+        self._on_trim()
         self._journal.append(
             HistoryTrimmed(
                 step=self._step.id, attempt=turn.attempt, round=turn.round, results=cut.results,
-                characters=cut.characters, tokens=cut.tokens, context_length=lease.context_length,
+                characters=cut.characters, tokens=before, context_length=lease.context_length,
             )
         )  # fmt: skip
         return True

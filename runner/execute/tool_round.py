@@ -63,6 +63,10 @@ class CallMemory:
         """How often this very call was made last, with the same result, with nothing between."""
         return self.repeats if self._last is not None and self._last[0] == key else 0
 
+    def forget_answers(self) -> None:
+        """Answers were shortened: the model may ask again for what it cannot see any more."""
+        self.repeats, self._last = 0, None
+
     def start_over(self) -> None:
         """Count from zero; what was done to the world stays done."""
         self.made, self.repeats, self._last = 0, 0, None

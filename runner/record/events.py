@@ -212,7 +212,10 @@ class StepWarned:
 
 @noun
 class HistoryTrimmed:
-    """The conversation came near the model's context: ``results`` old tool results were shortened by ``characters``."""
+    """The conversation came near the model's context: ``results`` old tool results were shortened by ``characters``.
+
+    ``tokens`` is what the request would have taken before, partly estimated.
+    """
 
     step: str
     attempt: int

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from runner.app.model_servers import ModelsRequest
-from runner.cli.options import endpoint_option, no_color_option, simulate_option
+from runner.cli.options import config_option, endpoint_option, no_color_option, simulate_option
 
 DEFAULT = "ls"
 _Function = Callable[..., int]
@@ -43,7 +43,7 @@ def command() -> None:
 
 
 def _shared(function: _Function) -> _Function:
-    return endpoint_option(simulate_option(no_color_option(function)))
+    return endpoint_option(simulate_option(config_option(no_color_option(function))))
 
 
 def _listing(function: _Function) -> _Function:
@@ -142,7 +142,7 @@ def _request(shared: dict[str, Any], **more: Any) -> ModelsRequest:
         endpoints=shared["endpoints"],
         simulate=shared["simulate"],
         colour=not shared["no_color"],
-        config=shared.get("config"),
+        config=shared["config"],
         **more,
     )
 

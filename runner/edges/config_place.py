@@ -16,14 +16,15 @@ _AT = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]\s*(?:#.*)?$")
 _KEY = re.compile(r"""\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
-_PRIVATE = re.compile(r"token(?!_env\b)|://[^/\s\"']*@|password|api_key", re.IGNORECASE)
+_PRIVATE = re.compile(r"\b(?:token|api_token|api_key|password)[\"']?\s*=|://[^/\s\"']*@", re.IGNORECASE)
 
 
 def syntax_fault(said: str, text: str, file: str) -> Diagnostic:
     """What ``tomllib`` complains of, as a finding; ``said`` ends with the place in its words."""
     match = _AT.search(said)
     lines = text.split("\n")
-    line, column = (int(match[1]), int(match[2])) if match and match[1] else (max(len(lines), 1), 1)
+    end = len(text.rstrip().split("\n"))
+    line, column = (int(match[1]), int(match[2])) if match and match[1] else (end, 1)
     width = len(lines[line - 1]) if line <= len(lines) else 0
     span: Span | None = Span(line, min(column, width + 1), line, max(width + 1, column + 1))
     message = f"this is no TOML: {_AT.sub('', said)}"

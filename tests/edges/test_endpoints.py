@@ -3,9 +3,28 @@
 from __future__ import annotations
 
 import pytest
+from kit.finding_text import shown
 
-from runner.edges.endpoints import endpoints_from, token_from
+from runner.chat.endpoint import Embedded, Endpoint
+from runner.edges.configuration import Configuration, ConfiguredEndpoint
+from runner.edges.endpoints import endpoints_from, token_from, tokens_of, unset_tokens
 from runner.words.errors import UsageError
+from runner.words.spans import Span
+
+
+def configured(name, url, token_env=None, **settings):
+    endpoint = Endpoint(url=url, name=name, origin="bridge.toml", **settings)
+    place = {"file": "bridge.toml", "token_span": Span(3, 1, 3, 10)}
+    return ConfiguredEndpoint(endpoint=endpoint, name=name, token_env=token_env, **place)
+
+
+DESK = configured("desk", "http://desk:1234", "DESK_TOKEN", max_loaded=2)
+TINY = configured("tiny", "embedded:tiny", embedded=Embedded(model="/m/tiny.gguf"))
+CONFIG = Configuration(endpoints=(DESK, TINY))
+
+
+def urls(given, environment, config=CONFIG):
+    return tuple(endpoint.url for endpoint in endpoints_from(given, environment, config))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +49,7 @@ from runner.words.errors import UsageError
     ],
 )
 def test_an_address_in_its_normal_form(given, endpoint):
-    assert endpoints_from([given], {}) == (endpoint,)
+    assert endpoints_from([given], {}) == (Endpoint(url=endpoint),)
 
 
 @pytest.mark.parametrize(
@@ -70,7 +89,76 @@ def test_nonsense_is_refused(given, message):
     ],
 )
 def test_who_is_asked_first(given, environment, endpoints):
-    assert endpoints_from(given, environment) == endpoints
+    assert urls(given, environment, Configuration()) == endpoints
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "endpoints"),
+    [
+        ([], {}, ("http://desk:1234", "embedded:tiny")),
+        ([], {"LMSTUDIO_PORT": "99"}, ("http://127.0.0.1:99",)),
+        ([], {"BRIDGE_RUN_ENDPOINT": "tiny", "LMSTUDIO_PORT": "99"}, ("embedded:tiny",)),
+        (["tiny", "other.lan", "desk"], {}, ("embedded:tiny", "http://other.lan:1234", "http://desk:1234")),
+        (["desk", "http://desk:1234/v1"], {}, ("http://desk:1234",)),
+        (["embedded"], {}, ("embedded",)),
+        (["embedded:qwen/qwen3-8b", "embedded:a.gguf"], {}, ("embedded:qwen/qwen3-8b", "embedded:a.gguf")),
+        (["embedded:8080"], {}, ("http://embedded:8080",)),
+    ],
+)
+def test_who_is_asked_first_when_servers_are_configured(given, environment, endpoints):
+    assert urls(given, environment) == endpoints
+
+
+def test_an_address_that_is_configured_is_used_as_configured():
+    (by_address,) = endpoints_from(["desk:1234"], {"DESK_TOKEN": "t"}, CONFIG)
+    assert by_address == Endpoint(url="http://desk:1234", name="desk", origin="bridge.toml", max_loaded=2, token="t")
+
+
+def test_a_server_of_our_own():
+    (own,) = endpoints_from(["embedded:m.gguf"], {"LM_API_TOKEN": "t"})
+    assert own == Endpoint(url="embedded:m.gguf", origin="--endpoint", embedded=Embedded(model="m.gguf"))
+
+
+def test_a_word_that_is_nearly_a_name_must_say_what_it_is():
+    with pytest.raises(UsageError) as caught:
+        endpoints_from(["desks"], {}, CONFIG)
+    assert str(caught.value) == "--endpoint: no endpoint `desks` is configured"
+    assert caught.value.hint == "did you mean `desk`? The host is written `desks:1234`"
+    assert urls(["workstation"], {}) == ("http://workstation:1234",)
+
+
+def test_where_each_place_is_said_to_come_from():
+    origins = {
+        "--endpoint": (["a"], {}),
+        "BRIDGE_RUN_ENDPOINT": ([], {"BRIDGE_RUN_ENDPOINT": "a"}),
+        "LMSTUDIO_HOST": ([], {"LMSTUDIO_HOST": "a"}),
+        "the default": ([], {}),
+    }
+    for origin, (given, environment) in origins.items():
+        assert endpoints_from(given, environment)[0].origin == origin
+
+
+def test_each_server_gets_its_own_token_and_no_other():
+    environment = {"LM_API_TOKEN": "common", "DESK_TOKEN": " own "}
+    given = ["desk", "elsewhere:1", "tiny"]
+    assert [one.token for one in endpoints_from(given, environment, CONFIG)] == ["own", "common", None]
+    assert [one.token for one in endpoints_from(given, {"LM_API_TOKEN": "common"}, CONFIG)] == [None, "common", None]
+
+
+def test_a_token_that_is_not_set_is_said():
+    endpoints = endpoints_from(["desk", "elsewhere:1"], {}, CONFIG)
+    assert shown(unset_tokens(endpoints, {}, CONFIG)) == (
+        "BR506 3:1-3:10 warning: the token of the endpoint `desk` is to stand in DESK_TOKEN, which is not set\n"
+        "  help: set DESK_TOKEN; until then the server is asked without a token"
+    )
+    assert list(unset_tokens(endpoints, {"DESK_TOKEN": "t"}, CONFIG)) == []
+    assert list(unset_tokens(endpoints_from(["tiny"], {}, CONFIG), {}, CONFIG)) == []
+
+
+def test_every_token_is_to_be_masked_used_or_not():
+    environment = {"LM_API_TOKEN": "a", "LMSTUDIO_API_TOKEN": "b", "DESK_TOKEN": "c", "OTHER": "d"}
+    assert tokens_of(environment, CONFIG) == {"LM_API_TOKEN": "a", "LMSTUDIO_API_TOKEN": "b", "DESK_TOKEN": "c"}
+    assert tokens_of({"LM_API_TOKEN": " "}) == {}
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from runner.chat.catalogue import Catalogue
-from runner.plan.finding import finding
+from runner.plan.allowed import Judged, sift, stale
+from runner.plan.capability import judge
 from runner.plan.grants import grants_for
 from runner.plan.graph import run_order
 from runner.plan.loading import agree_on_loads
+from runner.plan.needs import needs_of
 from runner.plan.overrides import NO_OVERRIDES, Overrides
-from runner.plan.plan import ModelChoice, Plan, PlannedStep
+from runner.plan.plan import Plan, PlannedStep
 from runner.plan.resolve import Resolution, resolve_model
 from runner.plan.setting import NO_SETTING, Setting
 from runner.plan.wanted import Names, Wanted
@@ -45,7 +47,9 @@ def make_plan(
     planner = _Planner(workflow, catalogue, names, setting)
     planned = [planner.planned(step) for step in run_order(workflow.steps)]
     steps, disagreements = agree_on_loads([step for step, _ in planned], workflow)
-    findings = in_file_order((*disagreements, *(one for _, resolution in planned for one in resolution.findings)))
+    told = (*disagreements, *(one for _, resolution in planned for one in resolution.findings))
+    judged = (*(Judged(finding=one) for one in told), *(judge(steps, catalogue, workflow) if catalogue else ()))
+    findings = in_file_order((*sift(judged, workflow), *planner.stale(steps, judged)))
     if has_errors(findings):
         raise CannotServeError(findings) from _first_error(resolution for _, resolution in planned)
     return Plan(
@@ -72,16 +76,23 @@ class _Planner:
         wanted = self.names.wanted_by(step, step.work)
         resolution = self._resolved(step, step.work, wanted)
         choice = resolution.choice
-        if choice is not None and grants and choice.entry.tool_use is False:
-            resolution = Resolution(choice=choice, findings=(*resolution.findings, self._untrained(step, choice)))
+        sampling = choice.sampling if choice is not None else step.work.sampling
+        needs = needs_of(step, step.work, self.workflow, grants=grants, sampling=sampling, inputs=self.names.inputs)
         planned = PlannedStep(
             step=step,
             waits_for=step.needs,
             model=choice,
             wanted_model=wanted[0].name or wanted[0].text,
             grants=grants,
+            needs=needs,
         )
         return planned, resolution
+
+    def stale(self, steps: Sequence[PlannedStep], judged: Sequence[Judged]) -> Iterator[Diagnostic]:
+        """Comments that allow nothing; not told where other models are tried, or some are not known yet."""
+        asked = [step for step in steps if step.needs is not None]
+        if self.names.overrides == NO_OVERRIDES and all(step.model is not None for step in asked):
+            yield from stale(judged, self.workflow)
 
     def _resolved(self, step: Step, work: TaskWork, wanted: Sequence[Wanted]) -> Resolution:
         waits_for_input = self._lacks_inputs and any(wish.problem is not None for wish in wanted)
@@ -94,12 +105,6 @@ class _Planner:
     @property
     def _lacks_inputs(self) -> bool:
         return any(name not in self.names.inputs for name in self.workflow.inputs)
-
-    def _untrained(self, step: Step, choice: ModelChoice) -> Diagnostic:
-        place = (*step.path, "model")
-        message = f"step `{step.id}` uses tools, and its model `{choice.model}` was not trained for them"
-        ways = "it may still work; a model with tool use will do better"
-        return finding(self.workflow, "BR305", place, message, level="warning", help=ways)
 
 
 def _first_error(resolutions: Iterator[Resolution]) -> ModelNotFoundError | None:

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 
 from runner.workflow.explanation import Explanation
 from runner.workflow.explanation_of_files import MEANING
+from runner.workflow.explanation_of_fit import FIT
 from runner.workflow.explanation_of_machines import MACHINE
 from runner.workflow.explanation_of_settings import SETTINGS
 from runner.workflow.explanation_of_text import TEXT
 
 __all__ = ["EXPLANATIONS", "Explanation"]
 
-EXPLANATIONS: Mapping[str, Explanation] = {**TEXT, **MEANING, **MACHINE, **SETTINGS}
+EXPLANATIONS: Mapping[str, Explanation] = {**TEXT, **MEANING, **MACHINE, **FIT, **SETTINGS}

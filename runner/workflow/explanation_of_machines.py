@@ -32,11 +32,6 @@ MACHINE: Mapping[str, Explanation] = {
         wrong="models:\n  thinker: text-embedding-nomic-embed-text-v1.5",
         right="models:\n  thinker: mistralai/magistral-small-2509",
     ),
-    "BR305": Explanation(
-        title="tools for a model that was not trained for them",
-        text="A warning: the step has tools, and the server says that the model was not trained to call them. It may "
-        "write its calls as text, or none at all. LM Studio marks the models that were, with a hammer.",
-    ),
     "BR310": Explanation(
         title="no model server can be reached",
         text="Nothing answers at the address that was tried. Start the server in LM Studio (Developer, Start Server, "

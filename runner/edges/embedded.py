@@ -62,6 +62,7 @@ class EmbeddedBackend:
         self._offspring = offspring if offspring is not None else Offspring()
         self._environment = os.environ if environment is None else environment
         self._found: Shelf | None = None
+        self._looking = asyncio.Lock()
         self._running: dict[str, _Running] = {}
         self._reserved: set[str] = set()
         self._demands: dict[str, _Demand] = {}
@@ -214,9 +215,10 @@ class EmbeddedBackend:
                 await self.unload(name)
 
     async def _shelf(self) -> Shelf:
-        if self._found is None:
-            self._found = await asyncio.to_thread(self._look)
-        return self._found
+        async with self._looking:
+            if self._found is None:
+                self._found = await asyncio.to_thread(self._look)
+            return self._found
 
     def _look(self) -> Shelf:
         home = Path(self._environment.get("HOME") or Path.home())
@@ -244,7 +246,7 @@ class EmbeddedBackend:
         return replace(file.entry, instances=instances, loaded=None if silent else bool(instances))
 
     def _of(self, file: ModelFile) -> Iterator[_Running]:
-        return (running for running in self._running.values() if running.file is file)
+        return (running for running in self._running.values() if running.file.entry.key == file.entry.key)
 
     def _demand(self, file: ModelFile) -> _Demand:
         return self._demands.setdefault(file.entry.key, _Demand())

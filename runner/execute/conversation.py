@@ -108,7 +108,7 @@ class Conversation:
             tools = () if last else self._specs
             answer = await self._ask(attempt, tools, lease)
             if answer.tool_calls and tools:
-                await self._use_tools(answer, attempt)
+                await self._use_tools(answer, attempt, lease)
                 continue
             output, refusal = await self._judge(answer, check)
             if refusal is not None:
@@ -201,7 +201,8 @@ class Conversation:
         )
         return [(whose, limit, spent) for whose, limit, spent in budgets if limit is not None]
 
-    async def _use_tools(self, answer: ChatAnswer, attempt: int) -> None:
+    async def _use_tools(self, answer: ChatAnswer, attempt: int, lease: Lease) -> None:
+        self._tool_round.fit_into(lease.context_length)
         messages = await self._tool_round.make(answer.tool_calls, attempt=attempt, round_number=self._rounds)
         self._history.append(Message("assistant", answer.content, answer.tool_calls))
         self._history.extend(messages)

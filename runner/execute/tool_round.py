@@ -35,6 +35,12 @@ class OfferedTool:
 _GRAVITY: Mapping[Effect, int] = {"none": 0, "idempotent": 1, "unsafe": 2}
 
 
+RESULT_PART = 0.25
+"""The part of the context that one tool result may fill."""
+CHARACTERS_A_TOKEN = 3.5
+LEAST_RESULT = 500
+
+
 @dataclass(slots=True)
 class CallMemory:
     """What a conversation remembers of its calls, to notice a model that goes in circles."""
@@ -91,6 +97,14 @@ class ToolRound:
         self._limits = step.limits
         self._offered = offered
         self._memory = memory
+        self._longest = step.limits.tool_result
+
+    def fit_into(self, context_length: int | None) -> None:
+        """No result may take more than a part of the model's context, in tokens, whatever the file allows."""
+        allowed = self._limits.tool_result
+        if context_length is not None:
+            allowed = min(allowed, max(LEAST_RESULT, int(context_length * RESULT_PART * CHARACTERS_A_TOKEN)))
+        self._longest = allowed
 
     @property
     def exhausted(self) -> bool:
@@ -174,7 +188,7 @@ class ToolRound:
         whole = keep_blobs(result, world.artifacts, self._step, call.id)
         if result.is_error:
             whole = f"ERROR: {whole or 'the tool failed without saying why'}"
-        text, artifact = shorten(whole, self._limits.tool_result, world.artifacts, self._step, f"{call.id}.txt")
+        text, artifact = shorten(whole, self._longest, world.artifacts, self._step, f"{call.id}.txt")
         world.journal.append(
             ToolReturned(
                 step=self._step, attempt=attempt, call=call.id, server=offered.server, tool=offered.tool.name,

@@ -49,7 +49,8 @@ def endpoints_from(
     elif several:
         found = [places.meant_by(text, "BRIDGE_RUN_ENDPOINT") for text in several]
     elif any(environment.get(name, "").strip() for name in ("LMSTUDIO_HOST", "LMSTUDIO_PORT")):
-        found = [places.at(_from_lmstudio(environment), "LMSTUDIO_HOST")]
+        origin = "LMSTUDIO_HOST" if environment.get("LMSTUDIO_HOST", "").strip() else "LMSTUDIO_PORT"
+        found = [places.at(_from_lmstudio(environment), origin)]
     elif config.endpoints:
         found = list(config.endpoints)
     else:

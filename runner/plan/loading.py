@@ -52,7 +52,8 @@ def _agreed(choices: Sequence[ModelChoice]) -> dict[str, Any]:
 
 def _differing(choices: Sequence[ModelChoice], agreed: Mapping[str, Any], workflow: Workflow) -> Iterator[Diagnostic]:
     """A warning for each alias that does not get what it asks for."""
-    overruled = {choice.origin: choice for choice in choices if not choice.load.items() <= agreed.items()}
+    told_how = (choice for choice in choices if choice.manages)  # where nothing can be set, nothing differs
+    overruled = {choice.origin: choice for choice in told_how if not choice.load.items() <= agreed.items()}
     for origin, choice in overruled.items():
         gets = ", ".join(f"{key} {_value(agreed[key])}" for key, value in choice.load.items() if agreed[key] != value)
         message = f"`{choice.entry.key}` is loaded once for all steps, and not as `{origin}` asks: with {gets}"

@@ -132,6 +132,7 @@ def test_where_each_place_is_said_to_come_from():
         "--endpoint": (["a"], {}),
         "BRIDGE_RUN_ENDPOINT": ([], {"BRIDGE_RUN_ENDPOINT": "a"}),
         "LMSTUDIO_HOST": ([], {"LMSTUDIO_HOST": "a"}),
+        "LMSTUDIO_PORT": ([], {"LMSTUDIO_PORT": "9"}),
         "the default": ([], {}),
     }
     for origin, (given, environment) in origins.items():

@@ -44,8 +44,8 @@ class AnswerReader:
 
     @property
     def complete(self) -> bool:
-        """Whether the server said that the answer is complete, if not that the stream is."""
-        return self._assembler.finish is not None
+        """Whether nothing more is wanted: the server said that the answer is complete, or it repeats itself."""
+        return self._assembler.finish is not None or self._assembler.looped is not None
 
     def answer(self) -> ChatAnswer:
         """The whole answer, after ``read``.

@@ -275,7 +275,144 @@ class TestFailures:
         assert caught.value.nearest == ("qwen/qwen3-8b",)
 
 
+ADD = ToolSpec("add", "Adds.", {"type": "object", "properties": {"a": {"type": "integer"}}})
+
+
+def call(index=0, arguments="", **fields):
+    """A piece of a tool call."""
+    name = fields.pop("name", None)
+    function = {"arguments": arguments} if name is None else {"name": name, "arguments": arguments}
+    return delta(tool_calls=[{"index": index, **fields, "type": "function", "function": function}])
+
+
+ASKED = {"id": "519801730", "name": "add"}
+ENDED = delta(finish="tool_calls")
+ONE = (ToolCall("519801730", "add", '{"a":1}'),)
+TWO = (*ONE, ToolCall("519801731", "add", '{"a":2}'))
+SECOND = {"id": "519801731", "name": "add"}
+
+
+class TestDialectsOfToolCalls:
+    @pytest.mark.parametrize(
+        ("parts", "calls"),
+        [
+            pytest.param([call(arguments='{"a":1}', **ASKED), ENDED], ONE, id="whole"),
+            pytest.param([call(**ASKED), *[call(arguments=c) for c in '{"a":1}'], ENDED], ONE, id="letter by letter"),
+            pytest.param(
+                [call(arguments='{"a"', **ASKED), call(arguments=":1}", id="", name=""), ENDED], ONE,
+                id="empty id and name repeated",
+            ),
+            pytest.param(
+                [call(arguments='{"a":1}', **ASKED), call(1, '{"a":2}', **SECOND), ENDED], TWO, id="two calls",
+            ),
+            pytest.param(
+                [call(**ASKED), call(1, **SECOND), call(arguments='{"a":1}'), call(1, '{"a":2}'), ENDED], TWO,
+                id="two calls in turns",
+            ),
+            pytest.param(
+                [call(arguments='{"a":1}', **ASKED), call(arguments='{"a":2}', **SECOND), ENDED], TWO,
+                id="two calls under one index",
+            ),
+            pytest.param([call(arguments='{"a":1}', **ASKED), delta(finish="stop")], ONE, id="finish says stop"),
+            pytest.param([call(arguments={"a": 1}, **ASKED), ENDED], (ToolCall("519801730", "add", '{"a": 1}'),),
+                         id="an object"),
+            pytest.param([call(arguments='{"a":', **ASKED), ENDED], (ToolCall("519801730", "add", '{"a":'),),
+                         id="no JSON: told to the model by who executes it"),
+            pytest.param([call(arguments="{}", id="1", name="other"), ENDED], (ToolCall("1", "other", "{}"),),
+                         id="a tool that nobody offered: as well"),
+        ],
+    )  # fmt: skip
+    def test_calls(self, parts, calls):
+        answer, _ = ask(stream(*parts, DONE), ChatRequest(model="qwen3", messages=(), tools=(ADD,)))
+        assert (answer.tool_calls, answer.finish_reason, answer.content) == (calls, "tool_calls", "")
+
+    def test_a_call_without_an_id_gets_one(self):
+        parts = [call(arguments='{"a":1}', id="", name="add"), call(1, '{"a":2}', name="add"), ENDED]
+        answer, _ = ask(stream(*parts, DONE), ChatRequest(model="qwen3", messages=(), tools=(ADD,)))
+        first, second = answer.tool_calls
+        assert first.id
+        assert second.id
+        assert first.id != second.id
+
+    def test_a_call_that_a_limit_cuts_is_left_out_and_told(self):
+        parts = [call(arguments='{"a":', **ASKED), delta(finish="length")]
+        answer, _ = ask(stream(*parts, DONE), ChatRequest(model="qwen3", messages=(), tools=(ADD,)))
+        assert (answer.tool_calls, answer.cut_call, answer.finish_reason) == ((), True, "length")
+
+    def test_a_finish_that_speaks_of_calls_which_are_not_there_is_an_empty_answer(self):
+        error, text = complaint(stream(delta(role="assistant", content=""), ENDED, DONE))
+        assert (error.kind, text) == ("empty", "`qwen3` on URL answered nothing")
+
+
+HI_END = delta(content="Hi", finish="stop")
+
+
+class TestOddAnswers:
+    @pytest.mark.parametrize(
+        ("parts", "content", "reasoning"),
+        [
+            pytest.param([{"model": "qwen3"}, delta(content="Hi", finish="stop")], "Hi", "", id="no choices"),
+            pytest.param(
+                [{"model": "qwen3", "choices": [{"index": 0, "finish_reason": None}]}, HI_END],
+                "Hi", "", id="no delta",
+            ),
+            pytest.param([delta(content=None, tool_calls=None), HI_END], "Hi", "", id="nulls"),
+            pytest.param([delta(reasoning="hm"), delta(content="Hi", finish="stop")], "Hi", "hm", id="the older field"),
+            pytest.param([delta(content="<think>hm</think>Hi", finish="stop")], "Hi", "hm", id="thinking in the text"),
+            pytest.param([delta(content="Hi", finish="stop"), usage(0, 0)], "Hi", "", id="zero usage"),
+            pytest.param([{**HI_END, "usage": None, "stats": {}}], "Hi", "", id="null usage"),
+        ],
+    )  # fmt: skip
+    def test_answer(self, parts, content, reasoning):
+        answer, _ = ask(stream(*parts, DONE))
+        assert (answer.content, answer.reasoning, answer.usage) == (content, reasoning, Usage())
+
+    def test_json_that_lands_in_the_thinking_is_the_answer(self):
+        request = ChatRequest(model="qwen3", messages=(), schema={"type": "object"})
+        answer, _ = ask(stream(delta(reasoning_content='{"a": 1}'), delta(finish="stop"), DONE), request)
+        assert (answer.content, answer.reasoning) == ('{"a": 1}', "")
+
+    def test_an_answer_that_repeats_itself_without_end_is_left_and_its_server_let_go(self):
+        words = [delta(content="The same sentence again and again. ") for _ in range(400)]
+
+        async def run():
+            async with raw_server(stream(*words, STALL, end=False)) as server:
+                backend = HttpBackend(server.url)
+                answer = await backend.chat(REQUEST)
+                await asyncio.wait_for(server.heard[0].gone.wait(), 5)
+                await backend.close()
+                return answer
+
+        answer = asyncio.run(run())
+        assert (answer.looped, answer.finish_reason) == (True, "length")
+        assert answer.content.startswith("The same sentence again and again. ")
+        assert len(answer.content) < 400 * 35
+
+
+class TestRefusalsThatDoNotArrive:
+    HEAD = b"HTTP/1.1 500 X\r\nContent-Type: application/json\r\nContent-Length: 500\r\n\r\n"
+
+    @pytest.mark.parametrize("script", [(HEAD, b'{"error":', CUT), (HEAD, STALL)])
+    def test_the_status_speaks_where_the_words_do_not_come(self, script, monkeypatch):
+        monkeypatch.setattr("runner.edges.lmstudio.COMPLAINT_SECONDS", 0.05)
+        error, text = complaint(script)
+        assert (error.kind, text) == ("server", "`qwen3` on URL failed (HTTP status 500, no text)")
+
+
 class TestTime:
+    @pytest.mark.parametrize(("own", "asked"), [(None, 0.05), (30.0, 0.05), (0.05, 30.0), (0.05, None)])
+    def test_the_tighter_wait_for_a_first_byte_counts(self, own, asked):
+        request = ChatRequest(model="qwen3", messages=(), first_byte_timeout=asked)
+        _, text = complaint((STALL,), errors.LLMTimeoutError, request, first_byte_timeout=own)
+        assert text == "`qwen3` on URL sent nothing for 0.05 s"
+
+    @pytest.mark.parametrize(("own", "asked"), [(30.0, 0.05), (0.05, 30.0), (0.05, None)])
+    def test_the_tighter_silence_counts(self, own, asked):
+        request = ChatRequest(model="qwen3", messages=(), idle_timeout=asked)
+        script = stream(delta(content="Hi"), STALL, end=False)
+        _, text = complaint(script, errors.LLMTimeoutError, request, idle_timeout=own)
+        assert text == "`qwen3` on URL fell silent in its answer for 0.05 s"
+
     def test_no_first_byte(self):
         error, text = complaint((STALL,), errors.LLMTimeoutError, first_byte_timeout=0.05)
         assert (error.kind, text) == ("timeout", "`qwen3` on URL sent nothing for 0.05 s")

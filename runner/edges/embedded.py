@@ -79,8 +79,8 @@ class EmbeddedBackend:
         is taken where a workflow names no model.
 
         Raises:
-            LLMResponseError: the file that was named is no model.
-            LLMValidationError: the extra is not installed (its subclass ``ModelNotFoundError``: no such file or key).
+            LLMResponseError: the file that was named is no model, or there is no such file or key.
+            LLMValidationError: the extra is not installed.
         """
         _check_installed()
         shelf = await self._shelf()

@@ -17,8 +17,9 @@ from typing import Final
 
 from runner.chat.catalogue import ModelEntry
 from runner.edges.gguf import ModelHead, broken, read_head
-from runner.words.errors import LLMResponseError, ModelNotFoundError
+from runner.words.errors import LLMResponseError
 from runner.words.noun import noun
+from runner.words.suggest import nearest
 
 _HOMES: Final = (".lmstudio", ".cache/lm-studio")
 _DEPTH: Final = 4
@@ -74,8 +75,8 @@ def find_model(name: str, folder: Path, *, home: Path) -> ModelFile:
     """The one model that ``name`` means: a file, or a key, variant or path within the models folder.
 
     Raises:
-        LLMResponseError: the file is no model, or not whole.
-        ModelNotFoundError: there is neither such a file nor such a key.
+        LLMResponseError: the file is no model, or not whole (kind ``request``); there is neither such a file nor such
+            a key (kind ``model_not_found``).
     """
     path = Path(name).expanduser()
     if path.is_file():
@@ -85,11 +86,7 @@ def find_model(name: str, folder: Path, *, home: Path) -> ModelFile:
     for file in shelf.files:
         if wanted in (one.casefold() for one in file.entry.names):
             return file
-    kind = "file" if wanted.endswith(".gguf") or "/" not in wanted else "file or key"
-    listed = f"{folder} has {len(shelf.files)} models" if folder.is_dir() else f"there is no models folder {folder}"
-    notes = "".join(f"; {note}" for note in shelf.notes)
-    names = tuple(file.entry.key for file in shelf.files)
-    raise ModelNotFoundError(name, names, hint=f"no {kind} of that name is here, and {listed}{notes}")
+    raise _unknown(name, folder, shelf)
 
 
 def all_models(folder: Path, *, home: Path) -> Shelf:
@@ -108,6 +105,17 @@ def all_models(folder: Path, *, home: Path) -> Shelf:
     shared = Counter(_repository_key(one.place) for one in found)
     files = (_listed(one, hub, alone=shared[_repository_key(one.place)] == 1) for one in found)
     return Shelf(files=tuple(sorted(files, key=lambda file: file.entry.key)), notes=tuple(notes))
+
+
+def _unknown(name: str, folder: Path, shelf: Shelf) -> LLMResponseError:
+    """The error for a name that means nothing, with all that could help to find what was meant."""
+    searched = f"no model of that name in {folder}" if folder.is_dir() else f"no models folder {folder}"
+    notes = "".join(f"; {note}" for note in shelf.notes)
+    near = nearest(name, tuple(each for file in shelf.files for each in file.entry.names), 1)
+    hint = f"did you mean `{near[0]}`?" if near else "name a GGUF file, as `embedded:FILE.gguf`"
+    return LLMResponseError(
+        f"there is no model file `{name}`, and {searched}{notes}", kind="model_not_found", hint=hint
+    )
 
 
 def _named_file(path: Path, name: str) -> ModelFile:

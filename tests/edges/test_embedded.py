@@ -135,7 +135,7 @@ def test_an_answer_streams(own):
 
 def test_a_schema_and_tools_are_understood():
     async def work(backend):
-        said = await backend.chat(asking(schema=SCHEMA))
+        said = await backend.chat(asking(schema=SCHEMA, sampling={"max_tokens": 200}))
         called = await backend.chat(asking(tools=(ADD,)))
         return json.loads(said.content), called.content
 

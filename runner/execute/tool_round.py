@@ -61,7 +61,7 @@ class CallMemory:
         if same and answered.again:
             self.repeats += 1
             return
-        mark = (answered.key, answered.text)
+        mark = (answered.key, answered.whole or answered.text)
         self.repeats = self.repeats + 1 if self._last == mark else 1
         self._last = mark
 
@@ -80,10 +80,14 @@ class CallMemory:
 
 @noun
 class Answered:
-    """What one call gave: ``key`` is equal for identical calls, ``again`` if it was refused for being one more."""
+    """What one call gave: ``key`` is equal for identical calls, ``again`` if it was refused for being one more.
+
+    ``whole`` is the text before it was cut: where it is kept differs from call to call, and must not count.
+    """
 
     key: str
     text: str
+    whole: str = ""
     again: bool = False
 
 
@@ -155,12 +159,13 @@ class ToolRound:
         key = f"{offered.name} {json.dumps(arguments, sort_keys=True, ensure_ascii=False)}"
         if self._memory.times_in_a_row(key) >= SAME_CALL_ANSWERED:
             return self._refuse(call, attempt, round_number, _SAME_CALL, key=key, offered=offered)
-        return Answered(key=key, text=await self._call(offered, arguments, call, attempt, round_number))
+        text, whole = await self._call(offered, arguments, call, attempt, round_number)
+        return Answered(key=key, text=text, whole=whole)
 
     async def _call(
         self, offered: OfferedTool, arguments: dict[str, Any], call: ToolCall, attempt: int, round_number: int
-    ) -> str:
-        """Make the call.
+    ) -> tuple[str, str]:
+        """Make the call; what the model reads of its result, and the whole.
 
         Raises:
             ToolServerError: the server died in it, and will not be started again.
@@ -183,7 +188,9 @@ class ToolRound:
             result = ToolResult(text=_death(offered.server, error), is_error=True)
         return self._returned(offered, result, call, attempt, world.clock.monotonic() - started)
 
-    def _returned(self, offered: OfferedTool, result: ToolResult, call: ToolCall, attempt: int, seconds: float) -> str:
+    def _returned(
+        self, offered: OfferedTool, result: ToolResult, call: ToolCall, attempt: int, seconds: float
+    ) -> tuple[str, str]:
         world = self._world
         whole = keep_blobs(result, world.artifacts, self._step, call.id)
         if result.is_error:
@@ -195,7 +202,7 @@ class ToolRound:
                 text=text, is_error=result.is_error, seconds=seconds, characters=len(whole), artifact=artifact,
             )
         )  # fmt: skip
-        return text
+        return text, whole
 
     def _refuse(
         self,

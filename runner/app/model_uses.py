@@ -9,7 +9,9 @@ from runner.app.files import DEFAULT_FOLDER, workflow_files
 from runner.app.prepare import known_inputs
 from runner.chat.catalogue import Catalogue
 from runner.plan.lookup import Found, look_up, the_loaded
+from runner.plan.missing import Miss, Missing
 from runner.plan.overrides import NO_OVERRIDES
+from runner.plan.setting import Setting
 from runner.plan.wanted import Names, Wanted
 from runner.show.models_view import ModelKey, Use, Uses
 from runner.words.errors import WorkflowError
@@ -17,18 +19,17 @@ from runner.workflow.load import load
 from runner.workflow.model import TaskWork, Workflow
 
 
-def model_uses(catalogue: Catalogue, paths: tuple[str, ...] = (), *, default: str | None = None) -> Uses:
+def model_uses(catalogue: Catalogue, setting: Setting, paths: tuple[str, ...] = ()) -> Uses:
     """Who uses the models of the catalogue: the files of ``paths``, without any those of ``workflows`` if it is there.
 
-    ``default`` is the configured default model. A file that is at fault is left out, and a note says so; so is a name
-    that depends on inputs which are not given.
+    A file that is at fault is left out, and a note says so; so is a name that depends on inputs which are not given.
 
     Raises:
         UsageError: a path does not exist, or a folder holds no workflow.
     """
     if not paths and not Path(DEFAULT_FOLDER).is_dir():
         return Uses()
-    ledger = _Ledger(catalogue, default)
+    ledger = _Ledger(catalogue, setting)
     for file in workflow_files(paths):
         try:
             ledger.read(load(file).workflow)
@@ -40,24 +41,26 @@ def model_uses(catalogue: Catalogue, paths: tuple[str, ...] = (), *, default: st
 class _Ledger:
     """Who was seen to use what, in the order of the files and of their steps."""
 
-    def __init__(self, catalogue: Catalogue, default: str | None) -> None:
+    def __init__(self, catalogue: Catalogue, setting: Setting) -> None:
         self._catalogue = catalogue
-        self._default = default
+        self._setting = setting
         self._found: dict[ModelKey, dict[tuple[str, bool], dict[str, None]]] = {}
         self._missing: dict[str, dict[tuple[str, bool], dict[str, None]]] = {}
         self.notes: list[str] = []
 
     def read(self, workflow: Workflow) -> None:
         """Note every model that the steps of a file may use."""
-        names = Names(workflow=workflow, overrides=NO_OVERRIDES, inputs=known_inputs(workflow))
+        names = Names(
+            workflow=workflow,
+            overrides=NO_OVERRIDES,
+            inputs=known_inputs(workflow),
+            default_model=self._setting.default_model,
+        )
         for step in workflow.steps:
-            if not isinstance(step.work, TaskWork):
-                continue
-            for number, wish in enumerate(names.wanted_by(step, step.work)):
-                if wish.problem is not None:
-                    self._note_open(workflow, step.id, wish)
-                else:
-                    self._note(wish, step.id, (workflow.file, number > 0))
+            if isinstance(step.work, TaskWork):
+                missing = Missing(catalogue=self._catalogue, workflow=workflow, setting=self._setting, step_id=step.id)
+                for number, wish in enumerate(names.wanted_by(step, step.work)):
+                    self._note(wish, missing, (workflow.file, number > 0))
 
     def uses(self) -> Uses:
         """All that was noted."""
@@ -67,22 +70,25 @@ class _Ledger:
             notes=tuple(dict.fromkeys(self.notes)),
         )
 
-    def _note(self, wish: Wanted, step: str, user: tuple[str, bool]) -> None:
-        name = wish.name or self._default
-        found = look_up(name, self._catalogue) if name is not None else self._the_one_loaded()
+    def _note(self, wish: Wanted, missing: Missing, user: tuple[str, bool]) -> None:
+        step = missing.step_id
+        if wish.problem is not None:
+            self.notes.append(f"{user[0]}: the model of step `{step}`, `{wish.text}`, depends on inputs")
+            return
+        bound = missing.servers_for(wish)
+        servers = Catalogue() if isinstance(bound, Miss) else bound
+        found = look_up(wish.name, servers) if wish.name is not None else _the_one_loaded(servers)
         if found is not None:
             self._found.setdefault((found.endpoint, found.entry.key), {}).setdefault(user, {})[step] = None
-        elif name is not None:
-            self._missing.setdefault(name, {}).setdefault(user, {})[step] = None
+        elif wish.name is not None:
+            self._missing.setdefault(wish.name, {}).setdefault(user, {})[step] = None
         else:
             self.notes.append(f"{user[0]}: step `{step}` takes the one loaded model, and there is not just one")
 
-    def _the_one_loaded(self) -> Found | None:
-        loaded = the_loaded(self._catalogue)
-        return loaded[0] if len(loaded) == 1 else None
 
-    def _note_open(self, workflow: Workflow, step: str, wish: Wanted) -> None:
-        self.notes.append(f"{workflow.file}: the model of step `{step}`, `{wish.text}`, depends on inputs")
+def _the_one_loaded(servers: Catalogue) -> Found | None:
+    loaded = the_loaded(servers)
+    return loaded[0] if len(loaded) == 1 else None
 
 
 def _uses(users: Mapping[tuple[str, bool], Mapping[str, None]]) -> Iterator[Use]:

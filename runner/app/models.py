@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from runner.app.console import say, tell
 from runner.app.model_servers import ModelsRequest, Servers, with_servers
 from runner.app.model_uses import model_uses
+from runner.app.servers import setting_of
 from runner.plan.lookup import look_up
 from runner.show.models_view import Uses, model_json, model_text, models_json, models_text
 from runner.words.exits import Exit
@@ -66,7 +67,7 @@ def show_model(name: str, request: ModelsRequest, environment: Mapping[str, str]
 
 
 def _uses(servers: Servers, request: ModelsRequest) -> Uses:
-    return model_uses(servers.catalogue, request.workflows, default=servers.config.default_model)
+    return model_uses(servers.catalogue, setting_of(servers.asked.endpoints, servers.config), request.workflows)
 
 
 def _tell_notes(uses: Uses) -> None:

@@ -15,9 +15,10 @@ from runner.app.servers import Asked, Failure
 from runner.chat.backend import Backend
 from runner.chat.catalogue import Catalogue, EndpointCatalogue
 from runner.edges.clock import Clock as RealClock
+from runner.edges.config_file import read_configuration
 from runner.edges.endpoints import endpoints_from
 from runner.execute.retry import Attempts
-from runner.execute.world import Clock
+from runner.execute.clock import Clock
 from runner.plan.lookup import all_names, look_up, similar_names, the_loaded
 from runner.plan.wanted import DEFAULT
 from runner.words.errors import LLMAuthenticationError, LLMConnectionError, LLMError, ModelNotFoundError
@@ -41,8 +42,9 @@ class ModelValidator:
 
     ``endpoints`` are the addresses of servers, one or several; None means those that a run would ask: of the
     environment, of the configuration file, else LM Studio's own. A ``token`` of None is taken from there too. The list
-    of models is kept ``ttl`` seconds. A question that reaches no server is asked up to ``attempts`` times in all, with
-    waits of ``wait`` seconds and more between; one whose token is refused is asked once.
+    of models is kept ``ttl`` seconds; None is what the configuration says, 60 if it says nothing. A question that
+    reaches no server is asked up to ``attempts`` times in all, with waits of ``wait`` seconds and more between; one
+    whose token is refused is asked once.
 
     Calls that need the list while it is being asked for share that one question: if it fails, all of them hear so, and
     the next call asks anew. A caller that is cancelled takes none of the others along. Between questions no connection
@@ -50,6 +52,7 @@ class ModelValidator:
 
     Raises:
         UsageError: an address, or a token of the environment, makes no sense.
+        WorkflowError: the configuration file is at fault.
     """
 
     def __init__(
@@ -57,16 +60,19 @@ class ModelValidator:
         endpoints: str | Sequence[str] | None = None,
         *,
         token: str | None = None,
-        ttl: float = 60.0,
+        ttl: float | None = None,
         attempts: int = 3,
         wait: float = 0.5,
         clock: Clock | None = None,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         given = (endpoints,) if isinstance(endpoints, str) else endpoints or ()
-        found = endpoints_from(given, os.environ if environment is None else environment)
+        surroundings = os.environ if environment is None else environment
+        config = read_configuration(None, surroundings)
+        found = endpoints_from(given, surroundings, config)
         self._endpoints = tuple(replace(one, token=token) for one in found) if token else found
-        self._ttl = ttl
+        self._default = config.default_model
+        self._ttl = config.catalogue_ttl if ttl is None else ttl
         self._policy = Retry(attempts=max(attempts, 1), wait=wait, max_wait=max(wait, MAX_WAIT))
         self._clock: Clock = RealClock() if clock is None else clock
         self._known: _Known | None = None
@@ -91,7 +97,7 @@ class ModelValidator:
         wanted = name or DEFAULT
         found = known.ids.get(wanted)
         if found is None:
-            found = known.ids[wanted] = _default_of(known.asked) if wanted == DEFAULT else _found(wanted, known.asked)
+            found = known.ids[wanted] = self._look_up(wanted, known.asked)
         return found
 
     async def available_models(self) -> tuple[str, ...]:
@@ -113,6 +119,11 @@ class ModelValidator:
         if question is not None and question.get_loop() is asyncio.get_running_loop():
             question.cancel()
             await asyncio.wait((question,))
+
+    def _look_up(self, wanted: str, asked: Asked) -> str:
+        if wanted == DEFAULT and self._default is None:
+            return _the_one_loaded(asked)
+        return _found(self._default or wanted if wanted == DEFAULT else wanted, asked)
 
     async def _list(self) -> _Known:
         known = self._known
@@ -141,7 +152,7 @@ class ModelValidator:
         attempts = Attempts(
             policy=self._policy,
             clock=self._clock,
-            deadline=math.inf,
+            deadline=lambda: math.inf,
             random=random.random,
             repeatable=lambda _: True,
             on_retry=lambda *_: None,
@@ -203,7 +214,7 @@ def _found(name: str, asked: Asked) -> str:
     raise ModelNotFoundError(name, all_names(asked.catalogue), hint=_hint(offer, asked))
 
 
-def _default_of(asked: Asked) -> str:
+def _the_one_loaded(asked: Asked) -> str:
     loaded = the_loaded(asked.catalogue)
     if len(loaded) == 1:
         return loaded[0].model

@@ -181,6 +181,26 @@ def test_addresses_come_from_the_environment_and_one_may_be_a_plain_text():
     asyncio.run(told())
 
 
+def test_the_configuration_names_the_default_the_server_and_how_long_the_list_is_kept(tmp_path, monkeypatch):
+    studio, watch = Studio(*MODELS), Watch()
+
+    async def told():
+        async with raw_server(studio) as server:
+            config = f'default_model = "{THINKER}"\ncatalogue_ttl = "10s"\n[endpoints.studio]\nurl = "{server.url}"\n'
+            (tmp_path / "bridge.toml").write_text(config)
+            monkeypatch.chdir(tmp_path)
+            asked = ModelValidator(environment=NOWHERE, clock=watch)
+            assert await asked.validate() == THINKER
+            watch.time += 9.9
+            await asked.validate(CODER)
+            assert studio.lists == 1
+            watch.time += 0.1
+            await asked.validate(CODER)
+            assert studio.lists == 2
+
+    asyncio.run(told())
+
+
 @pytest.mark.parametrize(
     ("token", "environment", "header"),
     [

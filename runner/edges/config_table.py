@@ -14,7 +14,7 @@ from runner.edges.endpoints import EMBEDDED, normal_endpoint
 from runner.words.diagnostics import Diagnostic, in_file_order
 from runner.words.errors import UsageError, WorkflowError
 from runner.words.spans import Path, show_path
-from runner.words.suggest import did_you_mean
+from runner.words.suggest import did_you_mean, nearest
 from runner.words.units import DURATION_HINT, parse_duration, parse_size
 
 Value = TypeVar("Value")
@@ -24,6 +24,7 @@ SHARED: Final = ("parallel", "max_loaded", "memory", "first_byte_timeout", "idle
 OF_ADDRESS: Final = ("url", "token_env")
 OF_EMBEDDED: Final = ("embedded", "models_folder", "context_length")
 ENDPOINT: Final = (*OF_ADDRESS, *OF_EMBEDDED, *SHARED)
+_FOR_URL: Final = ("address", "base_url", "host", "endpoint", "api_base")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _AWAY_HINT = 'keep it out of the file: put it into a variable, and name that: `token_env = "LM_API_TOKEN"`'
@@ -173,7 +174,8 @@ class _Table:
             if key in {"token", "api_key", "api_token", "password"}:
                 self._fault((*at, key), f"a token stands in the file: `{key}`", _AWAY_HINT, code="BR504", private=True)
                 continue
-            ways = did_you_mean(key, known) or f"the keys are {', '.join(f'`{name}`' for name in known)}"
+            every = ", ".join(f"`{name}`" for name in known)
+            ways = did_you_mean(key, known) or _other_word(key, known) or f"the keys are {every}"
             where = f" in `{show_path(at)}`" if at else ""
             self._fault((*at, key), f"unknown key `{key}`{where}", ways, code="BR502")
 
@@ -188,6 +190,12 @@ class _Table:
 
     def _span(self, at: Path) -> Any:
         return key_span(self._text, (*self._prefix, *at))
+
+
+def _other_word(key: str, known: Iterable[str]) -> str | None:
+    """A hint for those who call a key as other programs do."""
+    meant = "url" if nearest(key, _FOR_URL, 1) else ""
+    return f"did you mean `{meant}`?" if meant in known else None
 
 
 class _WrongError(Exception):

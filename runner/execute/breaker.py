@@ -26,7 +26,7 @@ class Breaker:
     failures that led to it.
     """
 
-    __slots__ = ("_failures", "_now", "_on_change", "_opened", "_who", "state")
+    __slots__ = ("_failures", "_now", "_on_change", "_opened", "_probe", "_who", "state")
 
     def __init__(self, who: str, now: Callable[[], float], on_change: Callable[[State, int], None]) -> None:
         self._who = who
@@ -34,16 +34,17 @@ class Breaker:
         self._on_change = on_change
         self._failures: deque[float] = deque(maxlen=FAILURES)
         self._opened = 0.0
+        self._probe: object = None
         self.state: State = "closed"
 
-    def admit(self) -> None:
-        """Let a call through; the first one after the rest is the probe.
+    def admit(self) -> object:
+        """Let a call through; the first one after the rest is the probe. What is returned says at its end which it was.
 
         Raises:
             CircuitOpenError: not now.
         """
         if self.state == "closed":
-            return
+            return object()
         left = self._opened + WINDOW_SECONDS - self._now()
         if self.state == "half_open" or left > 0:
             raise CircuitOpenError(
@@ -51,7 +52,9 @@ class Breaker:
                 retry_after=left if self.state == "open" else PROBE_SECONDS,
                 hint="look into the log of the server; another model as `fallback` would go on meanwhile",
             )
+        self._probe = object()
         self._become("half_open")
+        return self._probe
 
     def refuse_if_open(self) -> None:
         """As ``admit``, for what only leads up to a call.
@@ -68,22 +71,32 @@ class Breaker:
         if self.state != "closed":
             self._become("closed")
 
-    def failed(self, error: BridgeError) -> None:
-        """A call failed. A failed probe opens the circuit again; so does one failure too many."""
+    def failed(self, error: BridgeError, call: object = None) -> None:
+        """A call, or the load that should lead up to one, failed.
+
+        A failed probe opens the circuit again; so does one failure too many, and any that comes after the rest. What
+        began before the probe and fails beside it says nothing new.
+        """
         if error.kind not in COUNTED:
-            self.gave_up()
+            self.gave_up(call)
             return
         now = self._now()
         self._failures.append(now)
-        full = len(self._failures) == FAILURES and now - self._failures[0] <= WINDOW_SECONDS
-        if self.state == "half_open" or (self.state == "closed" and full):
+        if self._opens(now, call):
             self._opened = now
             self._become("open")
 
-    def gave_up(self) -> None:
+    def gave_up(self, call: object) -> None:
         """A call ended and says nothing about the server (it was cancelled, or refused): the next may probe."""
-        if self.state == "half_open":
+        if self.state == "half_open" and call is self._probe:
             self.state = "open"
+
+    def _opens(self, now: float, call: object) -> bool:
+        if self.state == "half_open":
+            return call is self._probe
+        if self.state == "open":
+            return now >= self._opened + WINDOW_SECONDS
+        return len(self._failures) == FAILURES and now - self._failures[0] <= WINDOW_SECONDS
 
     def _become(self, state: State) -> None:
         self.state = state

@@ -83,15 +83,15 @@ class Lease:
         """
         resident = self._resident
         async with resident.slots.hold(prompt_tokens + reserve, alone=alone):
-            self._breaker.admit()
+            call = self._breaker.admit()
             watch = _Watch(on_delta, self._clock)
             try:
                 answer = await self._backend.chat(self._addressed(request, prompt_tokens), watch)
             except LLMError as error:
-                self._failed(error)
+                self._failed(error, call)
                 raise
             except BaseException:
-                self._breaker.gave_up()
+                self._breaker.gave_up(call)
                 raise
         self._breaker.succeeded()
         self._warmed(resident)
@@ -111,8 +111,8 @@ class Lease:
             idle_timeout=limits.idle,
         )
 
-    def _failed(self, error: LLMError) -> None:
-        self._breaker.failed(error)
+    def _failed(self, error: LLMError, call: object) -> None:
+        self._breaker.failed(error, call)
         if error.kind == "timeout":
             self._patience.timed_out()
         crashed = error.kind == "crash"

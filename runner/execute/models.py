@@ -50,7 +50,7 @@ class Models:
         }
         self._breakers: dict[Key, Breaker] = {}
         self._patience: dict[Key, Patience] = {}
-        self._counted: LLMError | None = None
+        self._counted: dict[Breaker, LLMError] = {}
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -65,8 +65,10 @@ class Models:
                 await self._close(self._servers.values())
 
     @asynccontextmanager
-    async def lease(self, choice: ModelChoice, waiting: Waiting) -> AsyncIterator[Lease]:
+    async def lease(self, choice: ModelChoice, waiting: Waiting, *, has_fallback: bool = False) -> AsyncIterator[Lease]:
         """Hold the model: loaded by now, addressed by its instance, and not unloaded before this ends.
+
+        ``has_fallback``: another model would do, so nobody waits until there is memory for this one.
 
         Raises:
             LLMError: it cannot be loaded.
@@ -74,7 +76,11 @@ class Models:
         key = key_of(choice)
         server, demand = self._servers[choice.endpoint], self._demands[key]
         breaker = self._breaker(key)
-        resident = await self._acquired(server, demand, choice, breaker, waiting)
+        resident = server.at_hand(demand)
+        if resident is None:
+            breaker.refuse_if_open()
+            with waiting():
+                resident = await self._acquired(server, demand, breaker, has_fallback=has_fallback)
         try:
             yield Lease(
                 choice,
@@ -89,21 +95,14 @@ class Models:
         finally:
             server.release(resident)
 
-    async def _acquired(
-        self, server: Residency, demand: Demand, choice: ModelChoice, breaker: Breaker, waiting: Waiting
-    ) -> Resident:
-        resident = server.at_hand(demand)
-        if resident is not None:
-            return resident
-        breaker.refuse_if_open()
-        with waiting():
-            try:
-                return await server.acquire(demand, has_fallback=bool(choice.fallbacks))
-            except LLMError as error:
-                if error is not self._counted:  # all who waited for one load hear of one failure
-                    self._counted = error
-                    breaker.failed(error)
-                raise
+    async def _acquired(self, server: Residency, demand: Demand, breaker: Breaker, *, has_fallback: bool) -> Resident:
+        try:
+            return await server.acquire(demand, has_fallback=has_fallback)
+        except LLMError as error:
+            if error is not self._counted.get(breaker):  # all who waited for one load hear of one failure
+                self._counted[breaker] = error
+                breaker.failed(error)
+            raise
 
     async def _close(self, servers: Iterable[Residency]) -> None:
         for server in servers:

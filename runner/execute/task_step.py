@@ -66,7 +66,8 @@ class TaskWorker:
             return await missed(self._world, self._step.id, number, self._step.expect, output)
 
         try:
-            async with self._world.models.lease(self._choice, self._waiting) as lease:
+            models, more = self._world.models, bool(self._fallbacks)
+            async with models.lease(self._choice, self._waiting, has_fallback=more) as lease:
                 return Outcome(output=await self._conversation.run(number, check, lease))
         except BridgeError as error:
             self._refused = error.kind in _ANOTHER_ANSWER

@@ -54,7 +54,7 @@ class StatusLine:
             self._put(f"{text}\n")
             return
         try:
-            columns = os.get_terminal_size(self._stream.fileno()).columns
+            columns = os.get_terminal_size(self._stream.fileno()).columns or 80  # some say 0
         except OSError:
             columns = 80
         self._put(f"\r\x1b[K{fit(text, columns - 1)}")

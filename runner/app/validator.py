@@ -17,8 +17,8 @@ from runner.chat.catalogue import Catalogue, EndpointCatalogue
 from runner.edges.clock import Clock as RealClock
 from runner.edges.config_file import read_configuration
 from runner.edges.endpoints import endpoints_from
-from runner.execute.retry import Attempts
 from runner.execute.clock import Clock
+from runner.execute.retry import Attempts
 from runner.plan.lookup import all_names, look_up, similar_names, the_loaded
 from runner.plan.wanted import DEFAULT
 from runner.words.errors import LLMAuthenticationError, LLMConnectionError, LLMError, ModelNotFoundError

@@ -8,7 +8,6 @@ from typing import Any
 
 from runner.chat.catalogue import EndpointCatalogue, Instance, ModelEntry, ServerFlavour
 from runner.show.cell import one_line, pad
-from runner.show.plan_view import is_loaded
 from runner.show.table import table, wrap
 from runner.words.noun import noun
 from runner.words.units import show_bytes
@@ -97,7 +96,7 @@ def model_json(catalogue: EndpointCatalogue, entry: ModelEntry, uses: Uses) -> d
         "tool_use": entry.tool_use,
         "reasoning": {"options": list(entry.reasoning_options), "default": entry.reasoning_default},
         "variants": list(entry.variants),
-        "loaded": None if entry.loaded is None and not entry.instances else is_loaded(entry),
+        "loaded": None if entry.loaded is None and not entry.instances else in_memory(entry),
         "instances": [instance_json(instance) for instance in entry.instances],
         "used_by": _uses_json(uses.found.get((catalogue.endpoint, entry.key), ())),
     }
@@ -118,6 +117,11 @@ def server_name(catalogue: EndpointCatalogue) -> str:
     """``studio (http://127.0.0.1:1234), LM Studio 0.4 or later``."""
     place = f"{catalogue.name} ({catalogue.endpoint})" if catalogue.name else catalogue.endpoint
     return one_line(f"{place}, {FLAVOURS[catalogue.flavour]}")
+
+
+def in_memory(entry: ModelEntry) -> bool:
+    """Whether the server said that it is."""
+    return bool(entry.instances) or entry.loaded is True
 
 
 def instance_text(instance: Instance) -> str:

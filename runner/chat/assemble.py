@@ -104,9 +104,6 @@ class AnswerAssembler:
         if found is not None:
             content = found.content
         calls, dropped = self._calls.finish(cut=cut)
-        if found is None or found.content:
-            thought, content = split_channels(content)
-            reasoning = "\n".join(filter(None, (reasoning, thought)))
         content = content if content.strip() else self._answer_in(reasoning)
         cut_call = dropped or bool(found and found.cut)
         if not (content.strip() or calls or cut_call or self.looped):
@@ -187,6 +184,8 @@ class AnswerAssembler:
         reasoning = self._watches["reasoning"].cut("".join(self._reasoning))
         if not reasoning:
             reasoning, content = split_lone_end(content)
+        thought, content = split_channels(content)
+        reasoning = "\n".join(filter(None, (reasoning, thought)))
         if self._request.schema is not None and not content.strip() and is_json(reasoning):
             return reasoning, ""  # known fault of reasoning models under a grammar: the JSON lands in the thinking
         return content, reasoning

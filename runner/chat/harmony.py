@@ -9,15 +9,18 @@ from __future__ import annotations
 import re
 
 _HEADER = re.compile(
-    r"(?<!`)(?:<\|(?:end|return)\|>\s*)?(?:<\|start\|>assistant\s*)?"
-    r"<\|channel\|>\s*(?P<channel>analysis|commentary|final)\b[^<`]{0,80}(?:<\|constrain\|>[^<`]{0,20})?<\|message\|>"
+    r"(?<!`)(?:<\|(?:end|return)\|>\s*)?(?P<head>(?:<\|start\|>assistant(?:\s+to=[\w.\-]{1,128})?\s*)?"
+    r"<\|channel\|>\s*(?P<channel>analysis|commentary|final)\b[^<`]{0,80}(?:<\|constrain\|>[^<`]{0,20})?<\|message\|>)"
 )
 _THOUGHT = re.compile(r"\A\s*<\|channel>thought\s*(.*?)<channel\|>\s*", re.DOTALL)
 _END = re.compile(r"(?:\s*<\|(?:end|return|call|im_end|eot_id|eom_id|endoftext)\|>|\s*<end_of_turn>)+\s*\Z")
 
 
 def split_channels(text: str) -> tuple[str, str]:
-    """``(thinking, answer)`` of a text in which control words stand; ``("", text)`` if none do."""
+    """``(thinking, answer)`` of a text in which control words stand; ``("", text)`` if none do.
+
+    A message to a tool stays in the answer with its control words, by which it is known as a call.
+    """
     if "<" not in text:
         return "", text
     thought = _THOUGHT.match(text)
@@ -25,9 +28,13 @@ def split_channels(text: str) -> tuple[str, str]:
         return thought[1].strip(), _END.sub("", text[thought.end() :])
     thinking: list[str] = []
     answer: list[str] = []
-    channel, start = "", 0
+    part, start = answer, 0
     for header in _HEADER.finditer(text):
-        (thinking if channel == "analysis" else answer).append(_END.sub("", text[start : header.start()]))
-        channel, start = header["channel"], header.end()
-    (thinking if channel == "analysis" else answer).append(_END.sub("", text[start:]))
-    return "\n".join(thinking).strip(), "\n".join(part for part in answer if part.strip()) if channel else answer[0]
+        part.append(_END.sub("", text[start : header.start()]))
+        is_call = "to=" in header[0]
+        part = thinking if header["channel"] == "analysis" and not is_call else answer
+        start = header.start("head") if is_call else header.end()
+    part.append(_END.sub("", text[start:]))
+    if start == 0:
+        return "", answer[0]
+    return "\n".join(thinking).strip(), "\n".join(filter(str.strip, answer))

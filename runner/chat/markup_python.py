@@ -21,7 +21,7 @@ OPENINGS: Final = {
 _ENDS: Final = {"tool_code": re.compile(r"\n?[ \t]*```"), "lfm": re.compile(r"<\|tool_call_end\|>")}
 _LONGEST: Final = 200_000
 """Characters of code that are read."""
-_NESTED = re.compile(r"[-+~.*/]{40}|(?:\bnot\s+){40}|(?:\.\w+){40}|(?:[-+*/]\s*\w+\s*){200}|(?:[(\[{]\s*){40}")
+_NESTED = re.compile(r"[-+~.*/]{40}|(?:\bnot\s+){40}|(?:\.\w+){40}|(?:[-+*/<>=]\s*\w+\s*){200}|(?:[(\[{]\s*){40}")
 """Code so deep that the interpreter would rather not read it; no call looks like that."""
 
 

@@ -31,7 +31,7 @@ _PARAMETER = re.compile(
 _PARAMETER_ENDS = re.compile(rf"</{_D}parameter>")
 _CALL_ENDS = re.compile(rf"</(?:function|{_D}invoke)>")
 _CLOSING = re.compile(
-    rf"\s*(?:</(?:function|{_D}invoke)>\s*)?(?:</(?:tool_call|{_D}(?:minimax:tool_call|function_calls|tool_calls))>)?"
+    rf"(?:\s*</(?:function|{_D}invoke)>)?(?:\s*</(?:tool_call|{_D}(?:minimax:tool_call|function_calls|tool_calls))>)?"
 )
 _PAIR = re.compile(r"\s*<arg_key>(?P<key>[^<]{1,200})</arg_key>\s*<arg_value>")
 _PAIR_ENDS = re.compile(r"</arg_value>")

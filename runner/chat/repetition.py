@@ -21,6 +21,8 @@ _STEP: Final = 512
 _KEPT: Final = _LONGEST_UNIT + max(_SIGNS, _TIMES * _LONGEST_UNIT)
 _PROBE: Final = 48
 _LITERALS = re.compile(r"true|false|null|None|True|False|NaN")
+_TORN = re.compile(r"\A[A-Za-z]+|[A-Za-z]+\Z")
+"""Words at the ends of a unit, which may begin in the middle of one."""
 
 
 class RepetitionWatch:
@@ -66,14 +68,16 @@ def endless_unit(text: str) -> int:
     blank = text[-_BLANK:]
     if len(blank) == _BLANK and blank.isspace():
         return 1
+    if len(text) < _CHARACTERS:
+        return 0
     probe = text[-_PROBE:]
     at = len(text) - _PROBE
     nearest = at - _LONGEST_UNIT
     while (at := text.rfind(probe, max(0, nearest), at + _PROBE - 1)) >= 0:
         unit = len(text) - _PROBE - at
-        needed = _needed(text[-unit:])
-        if len(text) >= needed and text[-needed:-unit] == text[-needed + unit :]:
-            return unit
+        if text[-_CHARACTERS:-unit] == text[unit - _CHARACTERS :]:
+            needed = _needed(text[-unit:])  # if it is too much for this unit, so it is for every longer one
+            return unit if len(text) >= needed and text[-needed:-unit] == text[unit - needed :] else 0
     return 0
 
 
@@ -87,6 +91,6 @@ def without_repetition(text: str, unit: int) -> str:
 
 def _needed(unit: str) -> int:
     """Over how many characters a unit must be repeated to count."""
-    words = _LITERALS.sub("", unit)
-    plain = len(set(unit)) == 1 or not any(map(str.isalpha, words))
+    words = _LITERALS.sub("", _TORN.sub("", unit * 4))
+    plain = len(set(unit)) == 1 or not (unit.isalpha() or any(map(str.isalpha, words)))
     return _SIGNS if plain else max(_CHARACTERS, _TIMES * len(unit))

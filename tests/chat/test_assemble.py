@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.chat.assemble import AnswerAssembler, bare_name
-from runner.chat.messages import ChatRequest, Delta, Message, ToolCall, Usage
+from runner.chat.messages import ChatRequest, Delta, Message, ToolCall, ToolSpec, Usage
 from runner.words.errors import LLMResponseError
 
 WHERE = "http://127.0.0.1:1234"
@@ -282,3 +282,181 @@ class TestAnsweringModel:
 
     def test_a_size_is_no_copy(self):
         assert bare_name("llama3:8b") == "llama3:8b"
+
+
+READ = ToolSpec("read", "", {"type": "object", "properties": {"path": {"type": "string"}}})
+WRITTEN = '<tool_call>{"name": "READ", "arguments": {"path": "é"}}</tool_call>'
+
+
+def assemble_tools(*chunks, written=False, messages=(), on_delta=None):
+    kind = "written_tools" if written else "tools"
+    request = ChatRequest(model="qwen3", messages=messages, **{kind: (READ,)})
+    assembler = AnswerAssembler(request, where=WHERE, on_delta=on_delta)
+    for one in chunks:
+        assembler.feed(one)
+    return assembler.answer()
+
+
+class TestCallsInTheText:
+    @pytest.mark.parametrize("written", [False, True])
+    def test_they_become_calls_with_free_ids(self, written):
+        before = Message("assistant", "", (ToolCall("100000001", "read", "{}"),))
+        answer = assemble_tools(
+            chunk(content="I look.\n" + WRITTEN[:20]), chunk(content=WRITTEN[20:]), chunk("stop"),
+            written=written, messages=(before,),
+        )  # fmt: skip
+        assert answer.tool_calls == (ToolCall("100000002", "read", '{"path": "é"}'),)
+        assert (answer.content, answer.finish_reason, answer.recovered) == ("I look.", "tool_calls", "tool_call")
+
+    def test_in_thinking_they_count_if_nothing_else_was_said(self):
+        answer = assemble_tools(chunk(content="<think>So: " + WRITTEN + "</think>\n"), chunk("stop"))
+        assert (answer.tool_calls[0].name, answer.content, answer.recovered) == ("read", "", "tool_call")
+        assert answer.reasoning == "So: " + WRITTEN
+        said = assemble_tools(chunk(reasoning_content=WRITTEN), chunk("stop", content="No."))
+        assert (said.tool_calls, said.content, said.recovered) == ((), "No.", None)
+
+    def test_beside_real_calls_they_stay_text(self):
+        answer = assemble_tools(chunk("stop", content=WRITTEN, tool_calls=[call(id="7", name="read", arguments="{}")]))
+        assert (answer.tool_calls, answer.content, answer.recovered) == ((ToolCall("7", "read", "{}"),), WRITTEN, None)
+
+    def test_without_tools_they_stay_text(self):
+        answer = assemble(chunk("stop", content=WRITTEN))
+        assert (answer.tool_calls, answer.content, answer.recovered) == ((), WRITTEN, None)
+
+    def test_one_that_was_cut_is_left_out(self):
+        answer = assemble_tools(chunk("length", content=f"{WRITTEN}\n{WRITTEN[:40]}"))
+        assert (len(answer.tool_calls), answer.content, answer.cut_call, answer.finish_reason) == (
+            1,
+            "",
+            True,
+            "length",
+        )
+        alone = assemble_tools(chunk("length", content=WRITTEN[:40]))
+        assert (alone.tool_calls, alone.content, alone.cut_call, alone.recovered) == ((), "", True, None)
+
+    def test_half_a_character_is_spelt_out(self):
+        text = '<tool_call>{"name": "read", "arguments": {"path": "\\ud83d"}}</tool_call>'
+        assert assemble_tools(chunk("stop", content=text)).tool_calls[0].arguments == '{"path": "\\ud83d"}'
+
+    def test_harmony_with_thinking_before_the_call(self):
+        text = (
+            "<|channel|>analysis<|message|>I might call to=functions.read {}<|end|><|start|>assistant"
+            '<|channel|>commentary to=functions.read <|constrain|>json<|message|>{"path":"a"}<|call|>'
+        )
+        answer = assemble_tools(chunk("stop", content=text))
+        assert answer.tool_calls == (ToolCall("100000001", "read", '{"path": "a"}'),)
+        assert (answer.content, answer.reasoning) == ("", "I might call to=functions.read {}")
+
+
+class TestControlWords:
+    @pytest.mark.parametrize(
+        ("text", "content", "reasoning"),
+        [
+            ("<|channel|>analysis<|message|>hm<|end|><|start|>assistant<|channel|>final<|message|>Yes.<|return|>",
+             "Yes.", "hm"),
+            ("<|channel|>final <|constrain|>json<|message|>{}", "{}", ""),
+            ("Wait.<|end|><|start|>assistant<|channel|>final<|message|>Yes.", "Wait.\nYes.", ""),
+            ("<|channel>thought\nhm\n<channel|>Yes.", "Yes.", "hm"),
+            ("Yes.<|im_end|>\n", "Yes.", ""),
+            ("Yes.<end_of_turn>", "Yes.", ""),
+            ("The word `<|channel|>` begins a channel, a < b, <|im_end|> ends.", None, ""),
+            ("It is `<|channel|>final<|message|>` in full.", None, ""),
+        ],
+    )  # fmt: skip
+    def test_what_leaked_into_the_text_is_taken_out(self, text, content, reasoning):
+        answer = assemble(chunk("stop", content=text))
+        assert (answer.content, answer.reasoning) == (text if content is None else content, reasoning)
+
+    def test_nothing_but_thinking_is_no_answer(self):
+        with pytest.raises(LLMResponseError, match="only thought") as caught:
+            assemble(chunk("stop", content="<|channel|>analysis<|message|>hm<|end|>"))
+        assert caught.value.kind == "empty"
+
+
+NUMBER = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
+
+
+class TestJsonAmongTheThinking:
+    @pytest.mark.parametrize(
+        "thought", ['{"n": 1}', 'So {"m": 2} is wrong.\n```json\n{"n": 1}\n```', 'The answer is {"n": 1}.']
+    )
+    def test_it_is_the_answer_if_it_fits(self, thought):
+        answer = assemble(chunk(reasoning_content=thought), chunk("stop"), schema=NUMBER)
+        assert answer.content == '{"n": 1}'
+
+    @pytest.mark.parametrize(("thought", "finish"), [('A draft: {"m": 1}.', "stop"), ('A draft: {"n": 1}.', "length")])
+    def test_a_draft_is_none(self, thought, finish):
+        with pytest.raises(LLMResponseError):
+            assemble(chunk(reasoning_content=thought), chunk(finish), schema=NUMBER)
+
+    def test_nobody_asked(self):
+        with pytest.raises(LLMResponseError, match="only thought"):
+            assemble(chunk(reasoning_content='{"n": 1}'), chunk("stop"))
+
+
+class TestEndlessRepetition:
+    LOOP = "I will try again. " * 20
+
+    def loop(self, **delta):
+        return [chunk(**delta) for _ in range(40)]
+
+    def test_of_the_answer(self):
+        heard = []
+        answer = assemble(chunk(content="Well."), *self.loop(content=self.LOOP), on_delta=heard.append)
+        assert (answer.looped, answer.finish_reason) == (True, "length")
+        assert answer.content == "Well." + "I will try again. " * 2
+        assert 3_000 < sum(len(delta.text) for delta in heard) < 4_000
+
+    def test_of_the_thinking(self):
+        answer = assemble(*self.loop(reasoning_content=self.LOOP))
+        assert (answer.looped, answer.content, answer.reasoning) == (True, "", "I will try again. " * 2)
+
+    def test_of_a_tool_call(self):
+        first = call(id="1", name="read", arguments='{"path": "')
+        answer = assemble_tools(chunk(tool_calls=[first]), *self.loop(tool_calls=[call(arguments=self.LOOP)]))
+        assert (answer.looped, answer.cut_call, answer.tool_calls) == (True, True, ())
+
+    def test_it_is_said_while_the_stream_goes_on(self):
+        assembler = AnswerAssembler(ChatRequest(model="qwen3", messages=()), where=WHERE)
+        said = []
+        for one in self.loop(content=self.LOOP):
+            assembler.feed(one)
+            said.append(assembler.looped)
+        assert said[0] is None
+        assert said[-1] == "content"
+
+
+class TestCachedTokens:
+    @pytest.mark.parametrize(
+        ("chunk_", "usage"),
+        [
+            ({"usage": {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": {"cached_tokens": 7}}},
+             Usage(9, 2, 0, 7)),
+            ({"usage": {"prompt_tokens": 9, "completion_tokens": 2}, "timings": {"cache_n": 7, "prompt_n": 2}},
+             Usage(9, 2, 0, 7)),
+            ({"timings": {"cache_n": 7, "prompt_n": 2, "predicted_n": 3}}, Usage(9, 3, 0, 7)),
+            ({"usage": {"prompt_tokens": 9, "completion_tokens": 2, "prompt_tokens_details": None}, "timings": []},
+             Usage(9, 2)),
+        ],
+    )  # fmt: skip
+    def test_from_usage_or_timings(self, chunk_, usage):
+        assert assemble(chunk("stop", content="hi"), chunk_).usage == usage
+
+    def test_zeros_take_nothing_back(self):
+        counted = {"usage": {"prompt_tokens": 9, "completion_tokens": 2}}
+        zeros = {"usage": {"prompt_tokens": 0, "completion_tokens": 0}}
+        assert assemble(chunk("stop", content="hi"), counted, zeros).usage == Usage(9, 2)
+
+
+def test_another_name_at_the_same_index_begins_another_call():
+    answer = assemble(
+        chunk(tool_calls=[call(0, name="f", arguments="")]),
+        chunk(tool_calls=[call(0, name="g", arguments={"n": 2})]),
+        chunk("tool_calls"),
+    )
+    assert [(c.name, c.arguments) for c in answer.tool_calls] == [("f", "{}"), ("g", '{"n": 2}')]
+
+
+def test_tool_calls_announced_and_none_made_is_text():
+    answer = assemble(chunk("tool_calls", content="hi", tool_calls=[]))
+    assert (answer.content, answer.tool_calls, answer.finish_reason) == ("hi", (), "stop")

@@ -22,6 +22,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list
     return [line for row in every for line in _lines(row, widths)]
 
 
+def full_table(head: Sequence[str], rows: Sequence[Sequence[str]], room: int, first: int = 1) -> list[str]:
+    """A table without the columns in which no row says anything but ``-``; the ``first`` ones always stay."""
+    used = [column for column in range(len(head)) if column < first or any(row[column] != "-" for row in rows)]
+    return table([head[column] for column in used], [[row[column] for column in used] for row in rows], room)
+
+
 def _shrink(widths: list[int], least: Sequence[int], room: int) -> None:
     """Take from the widest column, cell by cell, as long as one has more than its least."""
     while sum(widths) > room:

@@ -33,4 +33,4 @@ def test_an_unknown_code_offers_near_ones() -> None:
     with pytest.raises(UsageError) as caught:
         explanation_text("BR30")
     assert caught.value.message == "there is no code `BR30`"
-    assert caught.value.hint == "near: BR310, BR305, BR304; `bridge-run explain` lists them all"
+    assert caught.value.hint == "near: BR320, BR310, BR309; `bridge-run explain` lists them all"

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 import pytest
 
 from runner.chat.catalogue import Instance, ModelEntry
+from runner.chat.endpoint import Endpoint
 from runner.chat.messages import Usage
-from runner.plan.plan import ModelChoice, Plan, PlannedStep, ToolGrant
+from runner.plan.plan import ModelChoice, Needs, Plan, PlannedStep, ToolGrant
 from runner.record.events import (
     AnswerRefused,
     CommandRan,
@@ -31,6 +32,7 @@ from runner.record.wire import Entry
 from runner.workflow.model import RunWork, Server, Step, TaskWork, Workflow
 
 THINKER, CODER, SERVER = "mistralai/magistral-small-2509", "qwen/qwen3-coder-30b", "http://127.0.0.1:1234"
+SMALL = "qwen/qwen3-4b"
 
 
 def asked(step: str, round_: int, attempt: int = 1) -> ModelAsked:
@@ -139,22 +141,61 @@ def plan() -> Plan:
     workflow = Workflow(
         name="refactor", file="workflows/refactor.yaml", folder="workflows", servers={s.name: s for s in servers}
     )
-    thinker = ModelEntry(key=THINKER, quantization="4bit", instances=(Instance(id=THINKER, context_length=32_768),))
-    coder = ModelEntry(key=CODER, loaded=False, size_bytes=18_600_000_000, quantization="Q4_K_M")
-    think = ModelChoice(wanted=THINKER, model=THINKER, endpoint=SERVER, origin="models.thinker", entry=thinker)
+    thinker = ModelEntry(
+        key=THINKER,
+        quantization="4bit",
+        instances=(Instance(id=THINKER, context_length=32_768),),
+        max_context_length=131_072,
+        vision=True,
+        tool_use=True,
+        reasoning_options=("off", "on"),
+        reasoning_default="on",
+    )
+    coder = ModelEntry(
+        key=CODER, loaded=False, size_bytes=18_600_000_000, quantization="Q4_K_M", max_context_length=262_144
+    )
+    small = ModelEntry(key=SMALL, loaded=False, size_bytes=2_500_000_000, tool_use=False, max_context_length=32_768)
+    think = ModelChoice(
+        wanted=THINKER, model=THINKER, endpoint=SERVER, origin="models.thinker", entry=thinker, manages=True
+    )
+    spare = ModelChoice(
+        wanted=SMALL, model=SMALL, endpoint=SERVER, origin="models.coder", entry=small, manages=True, ttl=600
+    )
     code = ModelChoice(
-        wanted="qwen/qwen4", model=CODER, endpoint=SERVER, origin="models.coder", entry=coder, sampling={"seed": 7}
+        wanted="qwen/qwen4",
+        model=CODER,
+        endpoint=SERVER,
+        origin="models.coder",
+        entry=coder,
+        sampling={"seed": 7},
+        load={"context_length": 32_768, "flash_attention": True},
+        ttl=600,
+        manages=True,
+        fallbacks=(spare,),
     )
     return Plan(
         workflow=workflow,
         endpoints=(SERVER,),
+        servers=(Endpoint(url=SERVER, name="desk", token="t0p", max_loaded=1, memory=32_000_000_000),),
         steps=(
-            planned("survey", model=think, grants=(grant("files", "list", "read", "search"), grant("docs", "*"))),
-            planned("fix", model=code, waits_for=("survey",), grants=(grant("files", "*"),)),
+            planned(
+                "survey",
+                model=think,
+                needs=Needs(tools=True, schema=True, context=9_100, reserve=1_024, result=5_715),
+                grants=(grant("files", "list", "read", "search"), grant("docs", "*")),
+            ),
+            planned(
+                "fix",
+                model=code,
+                needs=Needs(tools=True, context=12_000, reserve=4_096, result=5_715),
+                waits_for=("survey",),
+                grants=(grant("files", "*"),),
+            ),
             PlannedStep(step=Step(id="verify", path=(), work=RunWork(argv=("pytest",))), waits_for=("fix",)),
             planned(
                 "note",
                 model=think,
+                needs=Needs(tools=True, reasoning="off", context=8_300, reserve=1_024, result=5_715),
                 waits_for=("fix", "verify"),
                 grants=(grant("git", "git_diff*", "git_status", "git_log"), grant("memory", "*")),
             ),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
 
-from runner.chat.catalogue import ModelEntry
-from runner.plan.plan import Plan, PlannedStep
+from runner.chat.catalogue import Instance, ModelEntry
+from runner.plan.plan import Needs, Plan, PlannedStep
 from runner.show.cell import width
 from runner.show.plan_view import plan_json, plan_text
 from runner.words.diagnostics import Diagnostic
@@ -39,19 +40,76 @@ def test_a_plan_without_models_or_tools_has_no_empty_columns(plan):
     )
 
 
+def only(plan, **choice):
+    """The plan of one step that is answered by the model ``m``."""
+    survey = plan.steps[0]
+    model = replace(survey.model, **{"wanted": "m", "model": "m", **choice})
+    return replace(plan, servers=(), steps=(replace(survey, model=model, grants=()),))
+
+
+def state(plan) -> str:
+    models = next(part for part in plan_text(plan, 200).split("\n\n") if part.startswith("Models on"))
+    return models.split("\n")[2].removeprefix("  m      ").partition("  ")[0]
+
+
+INSTANCE = Instance(id="m", context_length=12_000)
+
+
 @pytest.mark.parametrize(
-    ("entry", "state"),
+    ("entry", "choice", "said"),
     [
-        (ModelEntry(key="m", loaded=True), "loaded"),
-        (ModelEntry(key="m"), "state unknown"),
-        (ModelEntry(key="m", loaded=False, size_bytes=2_000_000_000), "will be loaded on demand, 1.9 GB"),
+        (ModelEntry(key="m", loaded=True), {}, "loaded"),
+        (ModelEntry(key="m"), {}, "state unknown"),
+        (ModelEntry(key="m", loaded=False, size_bytes=2_000_000_000), {}, "will be loaded on demand, 1.9 GB"),
+        (ModelEntry(key="m", instances=(INSTANCE,)), {}, "loaded, context 12,000"),
+        (ModelEntry(key="m", instances=(INSTANCE,)), {"manages": True, "ttl": 60.0}, "loaded, context 12,000"),
+        (
+            ModelEntry(key="m", loaded=False, max_context_length=16_000),
+            {"manages": True, "ttl": 7_200.0},
+            "will be loaded: context 16,000, unloaded after 2h idle",
+        ),
+        (
+            ModelEntry(key="m", instances=(Instance(id="m", context_length=4_096),)),
+            {"manages": True, "load": {"context_length": 9_999}},
+            "loaded, but its context is 4,096 tokens, and 9,999 are wanted: will be loaded anew: context 9,999",
+        ),
+        (ModelEntry(key="m", loaded=True), {"wanted": "n"}, "loaded, stands in for n"),
     ],
 )
-def test_the_state_of_a_model_on_its_server(plan, entry, state):
-    survey = plan.steps[0]
-    choice = replace(survey.model, wanted="m", model="m", entry=entry)
-    text = plan_text(replace(plan, steps=(replace(survey, model=choice, grants=()),)))
-    assert f"  m      http://127.0.0.1:1234  {state}".rstrip() in text.replace("  survey", "")
+def test_the_state_of_a_model_on_its_server(plan, entry, choice, said):
+    assert state(only(plan, entry=entry, **{"manages": False, **choice})) == said
+
+
+def test_models_of_two_servers_name_theirs(plan):
+    first, second, *_ = plan.steps
+    elsewhere = replace(second, model=replace(second.model, endpoint="http://gpu:8080", fallbacks=()))
+    text = plan_text(replace(plan, steps=(first, elsewhere)))
+    assert "Models\n  MODEL" in text
+    assert "  qwen/qwen3-coder-30b            http://gpu:8080" in text
+
+
+@pytest.mark.parametrize(
+    ("entry", "needs", "cells"),
+    [
+        ({"tool_use": True}, {"tools": True}, {"TOOLS": "yes", "CONTEXT": "900 of 8,192"}),
+        ({"tool_use": False}, {"tools": True}, {"TOOLS": "NO", "CONTEXT": "900 of 8,192"}),
+        ({}, {"vision": True}, {"VISION": "not known", "CONTEXT": "900 of 8,192"}),
+        ({"vision": True}, {}, {"CONTEXT": "900 of 8,192"}),
+        ({}, {"schema": True}, {"SCHEMA": "asked", "CONTEXT": "900 of 8,192"}),
+        (
+            {"reasoning_options": ("low", "high")},
+            {"reasoning": "off"},
+            {"REASONING": "off: NO", "CONTEXT": "900 of 8,192"},
+        ),
+        ({}, {"reasoning": "low"}, {"REASONING": "low", "CONTEXT": "900 of 8,192"}),
+    ],
+)
+def test_what_is_needed_of_a_model_and_whether_it_can(plan, entry, needs, cells):
+    one = only(plan, entry=ModelEntry(key="m", loaded=False, **entry), manages=True)
+    changed = replace(one, steps=(replace(one.steps[0], needs=Needs(context=900, **needs)),))
+    _, head, row = plan_text(changed).split("\n\n")[3].rstrip().split("\n")
+    split = re.compile(r"  +")
+    assert dict(zip(split.split(head.strip()), split.split(row.strip()), strict=True)) == {"MODEL": "m"} | cells
 
 
 def test_the_plan_for_machines(plan, snapshot):

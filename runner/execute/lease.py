@@ -69,8 +69,7 @@ class Lease:
 
     def learned_context(self, tokens: int) -> None:
         """The server named the context itself: believe it, if it is smaller than what was thought."""
-        known = self._resident.context_length
-        self._resident.context_length = tokens if known is None else min(known, tokens)
+        self._resident.learned_context(tokens)
 
     async def ask(
         self, request: ChatRequest, on_delta: OnDelta, *, prompt_tokens: int, reserve: int, alone: bool = False

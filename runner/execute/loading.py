@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container
 from dataclasses import replace
 
 import anyio
@@ -15,11 +15,14 @@ from runner.execute.demand import ROUND, Demand
 from runner.execute.resident import Resident, make_resident
 from runner.record.events import ModelLoaded, ModelLoadFailed, ModelLoadStarted, ModelUnloaded
 from runner.record.journal import Journal
-from runner.words.errors import LLMError, ModelMemoryError, ModelNotFoundError
-from runner.words.units import show_bytes
+from runner.words.errors import LLMError, LLMTimeoutError, ModelMemoryError, ModelNotFoundError
+from runner.words.units import show_bytes, show_seconds
 
 CLEAN_UP_SECONDS = 5.0
-"""For unloading what a load that was cancelled has left."""
+"""For a load that was cancelled to come through after all, and to be unloaded; no server can be told to stop it."""
+GLANCE_SECONDS = 0.2
+UNLOAD_SECONDS = 10.0
+"""How long an unload goes on although the run is cancelled: nobody else would do it."""
 
 
 class Loading:
@@ -31,6 +34,7 @@ class Loading:
         self._journal = journal
         self._clock = clock
         self._ours: dict[str, str] = {}
+        self._under_way: dict[str, int] = {}
         self.stale: set[str] = set()
 
     async def fetch(self, demand: Demand) -> Resident:
@@ -62,10 +66,13 @@ class Loading:
         if name is None:
             return
         self.stale.add(name)
-        try:
-            await self._backend.unload(instance)
-        except LLMError as error:
-            reason = f"{reason}; but the server says: {error.message}"
+        with anyio.move_on_after(UNLOAD_SECONDS, shield=True) as limit:
+            try:
+                await self._backend.unload(instance)
+            except LLMError as error:
+                reason = f"{reason}; but the server says: {error.message}"
+        if limit.cancelled_caught:
+            reason = f"{reason}; but the server said nothing for {show_seconds(UNLOAD_SECONDS)}"
         server = self._backend.endpoint
         self._journal.append(ModelUnloaded(endpoint=server, model=name, instance=instance, reason=reason))
 
@@ -106,11 +113,14 @@ class Loading:
             )
         )
         started = self._clock.monotonic()
+        self._under_way[demand.name] = demand.entry.size_bytes or 0
         try:
             instance = await self._backend.load(demand.name, demand.settings)
         except anyio.get_cancelled_exc_class():
             await self._clean_up(demand, before)
             raise
+        finally:
+            del self._under_way[demand.name]
         self._ours[instance.id] = demand.name
         self.stale.discard(demand.name)
         self._journal.append(
@@ -126,16 +136,24 @@ class Loading:
         )
         return make_resident(demand, instance, self._spec, ours=True, now=self._clock.monotonic())
 
-    async def _clean_up(self, demand: Demand, before: Iterable[str]) -> None:
-        """A load that was cancelled may have come through all the same: nobody else would unload it."""
+    async def _clean_up(self, demand: Demand, before: Container[str]) -> None:
+        """A load that was cancelled may come through all the same: nobody else would unload it."""
         with anyio.move_on_after(CLEAN_UP_SECONDS, shield=True):
             try:
-                entry = _entry(await self._backend.catalogue(), demand)
-                for instance in entry.instances:
-                    if instance.id not in before:
-                        await self._backend.unload(instance.id)
+                while not (came := await self._came(demand, before)):
+                    await self._clock.sleep(GLANCE_SECONDS)
             except LLMError:
-                return
+                came = ()
+            for instance in came:
+                self._ours[instance] = demand.name
+                await self.unload(instance, "its load was cancelled, and came through all the same")
+            return
+        cut = LLMTimeoutError(f"the load of `{demand.name}` was cancelled, and may still come through")
+        self.failed(demand, cut, then="it is not waited for any longer")
+
+    async def _came(self, demand: Demand, before: Container[str]) -> tuple[str, ...]:
+        entry = _entry(await self._backend.catalogue(), demand)
+        return tuple(one.id for one in entry.instances if one.id not in before)
 
     def _check_memory(self, demand: Demand, listing: EndpointCatalogue) -> None:
         """Raises: ModelMemoryError: it would go over the ``memory`` that the configuration gives this server."""
@@ -143,6 +161,7 @@ class Loading:
         if size is None or most is None:
             return
         used = sum((model.size_bytes or 0) * len(model.instances) for model in listing.models)
+        used += sum(self._under_way.values())  # not listed before it is there
         if used + size <= most:
             return
         there = ", ".join(f"`{m.key}` {show_bytes(m.size_bytes or 0)}" for m in listing.models if m.instances)
@@ -153,6 +172,7 @@ class Loading:
             hint="unload what is not needed (`bridge-run models unload ID`), or raise `memory` in the configuration",
             required_bytes=size,
             available_bytes=max(most - used, 0),
+            configured=True,
         )
 
 

@@ -46,6 +46,7 @@ class Residency:
         self._there: dict[str, Resident] = {}
         self._crashed: list[str] = []
         self._coming: set[str] = set()
+        self._cramped: set[str] = set()
         self._queue: list[_Ticket] = []
         self._pulse = anyio.Event()
         self._group: TaskGroup | None = None
@@ -64,9 +65,7 @@ class Residency:
         self._queue.append(ticket)
         try:
             while True:
-                resident = self._there.get(demand.name)
-                if resident is None and demand.name not in self._coming:
-                    resident = self._at_once(demand)
+                resident = self._found(demand)
                 if resident is not None and self._may_join(resident, ticket):
                     resident.users += 1
                     return resident
@@ -82,9 +81,7 @@ class Residency:
         """The model with one user more, if that takes no waiting; most do not."""
         if self._queue:
             return None
-        resident = self._there.get(demand.name)
-        if resident is None and demand.name not in self._coming:
-            resident = self._at_once(demand)
+        resident = self._found(demand)
         if resident is not None:
             resident.users += 1
         return resident
@@ -101,12 +98,14 @@ class Residency:
 
     def spoil(self, resident: Resident, *, crashed: bool) -> None:
         """It crashed, or may not be there any more: who comes next looks anew. What crashed is loaded anew, too."""
-        if self._there.get(resident.demand.name) is resident:
-            del self._there[resident.demand.name]
-            if resident.ours and crashed:
-                self._crashed.append(resident.address)
+        if self._there.get(resident.demand.name) is not resident:
+            return
         resident.spoiled = True
         self._loading.stale.add(resident.demand.name)
+        if crashed:
+            del self._there[resident.demand.name]
+            if resident.ours:
+                self._crashed.append(resident.address)
         self._tell()
 
     def warmed(self, resident: Resident) -> None:
@@ -122,6 +121,12 @@ class Residency:
             with anyio.move_on_after(GOODBYE_SECONDS, shield=True):
                 await self._loading.unload_all("the run is over")
 
+    def _found(self, demand: Demand) -> Resident | None:
+        resident = self._there.get(demand.name)
+        if resident is None and demand.name not in self._coming:
+            return self._at_once(demand)
+        return None if resident is not None and resident.spoiled else resident
+
     def _at_once(self, demand: Demand) -> Resident | None:
         """Whoever needs no loading: an instance that the server listed, or a server that keeps order itself."""
         if demand.name in self._loading.stale:
@@ -130,9 +135,9 @@ class Residency:
         if demand.manages and instance is None:
             return None
         if demand.limited and instance is None:
-            if not self._has_room():
+            if not self._has_room(demand):
                 return None
-            self._take_victims()
+            self._take_victims(demand)
         self._loading.reused(demand, instance)
         resident = make_resident(demand, instance, self._spec, ours=False, now=self._clock.monotonic())
         self._there[demand.name] = resident
@@ -140,11 +145,14 @@ class Residency:
 
     def _may_join(self, resident: Resident, ticket: _Ticket) -> bool:
         """Not if somebody has waited for another model for too long, and this one is in its way."""
-        if not resident.users or not self._in_the_way(resident):
+        if not self._in_the_way(resident):
             return True
         now = self._clock.monotonic()
         return not any(
-            other.name != ticket.name and other.since < ticket.since and now - other.since > PATIENCE_SECONDS
+            other.name != ticket.name
+            and other.since < ticket.since
+            and now - other.since > PATIENCE_SECONDS
+            and (other.name not in self._coming or other.name in self._cramped)
             for other in self._queue
         )
 
@@ -153,34 +161,32 @@ class Residency:
 
     def _begin(self, demand: Demand) -> None:
         """Start the load, if there is room or room can be made."""
-        if demand.limited and not self._has_room():
+        if demand.limited and not self._has_room(demand):
             return
-        victims = self._take_victims() if demand.limited else []
+        victims = self._take_victims(demand) if demand.limited else []
         self._coming.add(demand.name)
         assert self._group is not None, "models are leased only while they are open"
         self._group.start_soon(self._bring, demand, victims)
 
-    def _has_room(self) -> bool:
-        return self._surplus() <= len(self._idle())
+    def _has_room(self, demand: Demand) -> bool:
+        return self._surplus(demand) <= len(self._idle(demand))
 
-    def _surplus(self) -> int:
-        """How many of ours must go before one more may come; 0 or less: none."""
+    def _surplus(self, demand: Demand) -> int:
+        """How many of ours must go before this may come; 0 or less: none."""
         most = self._spec.max_loaded
         if most is None:
             most = 1 if self._spec.memory is None else 1_000
-        return self._count() + 1 - most
+        there = {name for name, resident in self._there.items() if self._in_the_way(resident)}
+        return len((there | self._coming) - {demand.name}) + 1 - most
 
-    def _count(self) -> int:
-        return sum(map(self._in_the_way, self._there.values())) + len(self._coming)
-
-    def _idle(self) -> list[Resident]:
-        """Ours that nobody uses, the one unused for longest first."""
-        idle = [r for r in self._there.values() if self._in_the_way(r) and not r.users]
+    def _idle(self, demand: Demand) -> list[Resident]:
+        """Ours that nobody uses, but for this one itself; the one unused for longest first."""
+        idle = [r for n, r in self._there.items() if n != demand.name and self._in_the_way(r) and not r.users]
         return sorted(idle, key=lambda r: r.last_used)
 
-    def _take_victims(self) -> list[Resident]:
-        """Those that must go before one more may come; nobody finds them any more."""
-        victims = self._idle()[: max(self._surplus(), 0)]
+    def _take_victims(self, demand: Demand) -> list[Resident]:
+        """Those that must go before this may come; nobody finds them any more."""
+        victims = self._idle(demand)[: max(self._surplus(demand), 0)]
         for victim in victims:
             del self._there[victim.demand.name]
         return victims
@@ -191,7 +197,9 @@ class Residency:
                 await self._loading.unload(self._crashed.pop(), "it crashed")
             for victim in victims:
                 await self._loading.unload(victim.address, f"`{demand.name}` needs its place")
-            self._there[demand.name] = await self._fetched(demand)
+            seen = await self._fetched(demand)
+            old = self._there.get(demand.name)
+            self._there[demand.name] = seen if old is None else old.renewed(seen)
         except LLMError as error:
             self._loading.failed(demand, error)
             for ticket in self._queue:
@@ -199,6 +207,7 @@ class Residency:
                     ticket.error = error
         finally:
             self._coming.discard(demand.name)
+            self._cramped.discard(demand.name)
             self._tell()
 
     async def _fetched(self, demand: Demand) -> Resident:
@@ -207,12 +216,13 @@ class Residency:
         Raises:
             LLMError: it cannot be loaded, or does not fit even when all of ours is gone.
         """
+        wanted = demand
         while True:
             try:
                 return await self._loading.fetch(demand)
             except ModelMemoryError as error:
-                less = smaller(demand)
-                idle = [r for r in self._idle() if r.ours]
+                less = None if error.configured else smaller(demand)
+                idle = [r for r in self._idle(demand) if r.ours]
                 if idle:
                     self._loading.failed(demand, error, then=f"`{idle[0].demand.name}`, which is idle, is unloaded")
                     del self._there[idle[0].demand.name]
@@ -221,11 +231,22 @@ class Residency:
                     demand = less
                     context = demand.settings["context_length"]
                     self._loading.failed(demand, error, then=f"it is tried with a context of {context:,} tokens")
-                elif any(r.ours for r in self._there.values()) and not self._somebody_falls_back(demand):
+                elif self._others_work(demand) and not self._somebody_falls_back(demand):
                     self._loading.failed(demand, error, then="it waits until another model is not used any more")
-                    await self._change()
+                    await self._until_some_idle(demand)
+                    demand = wanted
                 else:
                     raise
+
+    async def _until_some_idle(self, demand: Demand) -> None:
+        """Wait until another of ours may go; until then nobody new joins those in use for too long."""
+        self._cramped.add(demand.name)
+        while self._others_work(demand) and not any(r.ours for r in self._idle(demand)):
+            await self._change()
+        self._cramped.discard(demand.name)
+
+    def _others_work(self, demand: Demand) -> bool:
+        return any(resident.ours and name != demand.name for name, resident in self._there.items())
 
     def _somebody_falls_back(self, demand: Demand) -> bool:
         return any(ticket.name == demand.name and ticket.has_fallback for ticket in self._queue)

@@ -19,7 +19,8 @@ CUT = 0.95
 class Resident:
     """``address`` is the id to send, ``context_length`` what one request may use, in tokens, None if nobody knows.
 
-    ``ours``: this run loaded it, and will unload it. ``spoiled``: it crashed or vanished, so nobody new may use it.
+    ``ours``: this run loaded it, and will unload it. ``spoiled``: it may not be what it was, so it is looked at again
+    before anybody new uses it.
     ``users`` are the leases on it; ``timed``: somebody waits for the end of its time to live.
     """
 
@@ -39,6 +40,23 @@ class Resident:
     def shared_context(self) -> bool:
         """Whether requests at once share the context."""
         return self.instance is not None and self.instance.shared_context
+
+    def learned_context(self, tokens: int) -> None:
+        """The server named the context itself: believe it, if it is smaller than what was thought."""
+        self.context_length = tokens if self.context_length is None else min(self.context_length, tokens)
+        if self.slots.pool is not None:
+            self.slots.pool = min(self.slots.pool, int(tokens * CUT))
+
+    def renewed(self, seen: Resident) -> Resident:
+        """This one as it was ``seen`` just now. Who uses it keeps his slot, so that nobody unloads it under him."""
+        if not self.users or seen.address != self.address:
+            return seen
+        self.demand, self.instance, self.ours, self.names = seen.demand, seen.instance, seen.ours, seen.names
+        self.context_length = seen.context_length
+        self.slots.pool = seen.slots.pool
+        self.slots.widen(seen.slots.parallel)
+        self.spoiled = False
+        return self
 
 
 def make_resident(

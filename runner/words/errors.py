@@ -270,7 +270,10 @@ class LLMResponseError(LLMError):
 
 
 class ModelMemoryError(LLMError):
-    """The model does not fit into memory; ``required_bytes`` and ``available_bytes`` where they are known."""
+    """The model does not fit into memory; ``required_bytes`` and ``available_bytes`` where they are known.
+
+    ``configured``: into what the configuration allows, so a smaller context is no way out.
+    """
 
     kind: FailureKind = "overloaded"
 
@@ -282,10 +285,12 @@ class ModelMemoryError(LLMError):
         hint: str | None = None,
         required_bytes: int | None = None,
         available_bytes: int | None = None,
+        configured: bool = False,
     ) -> None:
         super().__init__(message, kind=kind, hint=hint)
         self.required_bytes = required_bytes
         self.available_bytes = available_bytes
+        self.configured = configured
 
     def to_dict(self) -> dict[str, object]:
         """As every error, with ``required_bytes`` and ``available_bytes``."""

@@ -280,4 +280,4 @@ def _check_installed() -> None:
     from importlib.util import find_spec
 
     if find_spec("xllamacpp") is None:
-        raise LLMValidationError("an embedded server needs llama.cpp, which is not installed", hint=INSTALL_HINT)
+        raise LLMValidationError(f"an embedded server needs llama.cpp: {INSTALL_HINT}", hint=INSTALL_HINT)

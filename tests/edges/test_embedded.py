@@ -29,8 +29,10 @@ SCHEMA = {"type": "string", "enum": ["yes"]}
 def on(work, model=None, *, offspring=None, environment=None, **settings):
     """Run ``work(backend)`` on a backend that offers ``model`` and is closed afterwards."""
     settings = {"context_length": 512, **settings}
-    if "models_folder" not in settings and environment is None:
-        settings["model"] = str(model or tiny_model())
+    if model is not None:
+        settings["model"] = str(model)
+    elif "models_folder" not in settings and environment is None:
+        settings["model"] = str(tiny_model())
 
     async def run():
         endpoint = Endpoint(url="embedded:it", embedded=Embedded(**settings))
@@ -332,6 +334,25 @@ def test_an_empty_machine_says_where_models_are_looked_for(tmp_path):
     found = on(lambda backend: backend.catalogue(), environment={"HOME": str(tmp_path)})
     assert found.models == ()
     assert found.notes == (f"there is no models folder {tmp_path}/.lmstudio/models; name a file: embedded:FILE.gguf",)
+
+
+def test_without_the_wheel_nothing_is_offered(monkeypatch):
+    monkeypatch.setattr(sys, "path", [folder for folder in sys.path if "site-packages" not in folder])
+    with pytest.raises(errors.LLMValidationError) as caught:
+        on(lambda backend: backend.catalogue())
+    assert caught.value.message == "an embedded server needs llama.cpp: pip install 'bridge-run[embedded]'"
+
+
+def test_a_wheel_that_cannot_be_used_says_why(tmp_path):
+    (tmp_path / "xllamacpp.py").write_text("raise ImportError('libsomething.so.6: not found')")
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    with pytest.raises(errors.LLMValidationError) as caught:
+        on(lambda backend: backend.load("tiny-noise-1", {}), environment=environment, model=str(tiny_model()))
+    assert caught.value.message == (
+        "`tiny-noise-1` on embedded:it needs llama.cpp, and the package `xllamacpp` cannot be used: "
+        "libsomething.so.6: not found"
+    )
+    assert caught.value.hint == "pip install 'bridge-run[embedded]'"
 
 
 PARENT = """

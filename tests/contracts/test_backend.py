@@ -9,28 +9,32 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import pytest
+from kit.calling_gguf import calling_model
 from kit.llama_server import CONTEXT, KEY, MODEL, llama_server
 from kit.simulator import simulator
 
-from runner.chat.messages import ChatRequest, Message, ToolCall, ToolSpec
+from runner.chat.messages import ChatRequest, Image, Message, ToolCall, ToolSpec
+from runner.edges.http import HttpClient
 from runner.edges.lmstudio import HttpBackend
 from runner.words import errors
 
-ADD = ToolSpec("add", "Adds two numbers.", {"type": "object", "properties": {"a": {"type": "integer"}}})
+NUMBER = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+ADD = ToolSpec("add", "Adds two numbers.", NUMBER)
 SCHEMA = {"type": "string", "enum": ["yes"]}
 LONG = "long, please"
 TOO_MUCH = "word " * 6000
-OVERFLOW = {"error": "The number of tokens to keep from the initial prompt is greater than the context length"}
 SCRIPT = {
     "models": {
         MODEL: {
             "loaded": {"context_length": CONTEXT, "parallel": 1},
             "turns": [
-                {"when": {"user": "word word"}, "fault": {"error": {"status": 400, "body": OVERFLOW}}},
+                *({"when": {"user": f"number {number}"}, "json": f"answer {number}"} for number in range(8)),
                 {"when": {"user": LONG}, "say": "so " * 5000, "chunk": 3},
                 {"when": {"user": "json"}, "json": "yes"},
+                {"when": {"user": "add them"}, "call": [{"tool": "add", "arguments": {"a": 618}}]},
             ],
             "default": {"say": "Hello to you."},
+            "overflow": "error",
             "tokens_per_second": 200,
         }
     }
@@ -105,6 +109,56 @@ def test_a_schema_gives_json(address):
     assert (json.loads(answer.content), answer.finish_reason) == ("yes", "stop")
 
 
+@pytest.fixture(scope="module", params=WALLS, ids=lambda wall: wall.name)
+def calling(request, tmp_path_factory) -> Iterator[str]:
+    """The address of a server whose model calls the tools that it is offered."""
+    if request.param.name == "simulator":
+        with simulator(SCRIPT) as url:
+            yield url
+    else:
+        with llama_server(context=8192, model=calling_model(tmp_path_factory.mktemp("calling"))) as url:
+            yield url
+
+
+def test_a_tool_call_streams_and_comes_whole(calling):
+    heard = []
+    request = asking("add them", tools=(ADD,), sampling={"max_tokens": 200, "temperature": 0})
+    answer = on(calling, lambda backend: backend.chat(request, heard.append))
+    [call] = answer.tool_calls
+    assert (call.name, answer.finish_reason, answer.recovered, answer.cut_call) == ("add", "tool_calls", None, False)
+    assert isinstance(json.loads(call.arguments)["a"], int)
+    assert "".join(delta.text for delta in heard if delta.kind == "tool").endswith(call.arguments)
+    assert call.id
+
+
+def test_the_result_of_a_call_is_taken_and_the_calls_of_a_conversation_never_share_an_id(calling):
+    async def work(backend):
+        messages = (Message("user", "add them"),)
+        for _ in range(3):
+            request = ChatRequest(
+                model=MODEL, messages=messages, tools=(ADD,), sampling={"max_tokens": 200, "temperature": 0}
+            )
+            answer = await backend.chat(request)
+            results = (Message("tool", "3", tool_call_id=call.id) for call in answer.tool_calls)
+            messages = (*messages, Message("assistant", answer.content, answer.tool_calls), *results)
+        return [call.id for message in messages for call in message.tool_calls]
+
+    ids = on(calling, work)
+    assert len(ids) == len(set(ids)) == 3
+
+
+def test_tools_beside_a_schema_are_called_all_the_same(calling):
+    request = asking("add them", tools=(ADD,), schema=SCHEMA, sampling={"max_tokens": 200, "temperature": 0})
+    assert [call.name for call in on(calling, lambda backend: backend.chat(request)).tool_calls] == ["add"]
+
+
+def test_a_call_that_the_limit_cuts_is_not_among_the_calls(calling):
+    request = asking("add them", tools=(ADD,), sampling={"max_tokens": 30, "temperature": 0})
+    answer = on(calling, lambda backend: backend.chat(request))
+    assert (answer.tool_calls, answer.finish_reason) in (((), "length"), (answer.tool_calls, "tool_calls"))
+    assert answer.cut_call is (answer.finish_reason == "length")
+
+
 @pytest.mark.parametrize("written", ['{"a": 1}', '{"a": ', ""])
 def test_a_history_with_calls_is_read_whatever_the_model_wrote(address, written):
     history = (
@@ -113,7 +167,7 @@ def test_a_history_with_calls_is_read_whatever_the_model_wrote(address, written)
         Message("assistant", "", (ToolCall("100000001", "add", written),)),
         Message("tool", "3", tool_call_id="100000001"),
     )
-    request = ChatRequest(model=MODEL, messages=history, tools=(ADD,), sampling={"max_tokens": 5})
+    request = ChatRequest(model=MODEL, messages=history, tools=(ADD,), sampling={"max_tokens": 5, "seed": 7})
     assert on(address, lambda backend: backend.chat(request)).content
 
 
@@ -126,10 +180,75 @@ def test_several_at_once_are_all_answered(address):
     assert all(answer.content for answer in answers)
 
 
-def test_a_prompt_beyond_the_context_is_told_as_such(address):
+def test_eight_streams_at_once_are_each_their_own(address):
+    async def work(backend):
+        heard = [[] for _ in range(8)]
+        requests = [
+            asking(f"number {number}", schema={"type": "string", "enum": [f"answer {number}"]}) for number in range(8)
+        ]
+        talks = (backend.chat(request, heard[number].append) for number, request in enumerate(requests))
+        return heard, await asyncio.gather(*talks)
+
+    heard, answers = on(address, work)
+    assert [json.loads(answer.content) for answer in answers] == [f"answer {number}" for number in range(8)]
+    assert ["".join(delta.text for delta in one) for one in heard] == [answer.content for answer in answers]
+
+
+def test_sampling_that_not_every_server_knows_is_taken(address):
+    async def work(backend):
+        await backend.catalogue()
+        keys = {"top_k": 4, "min_p": 0.1, "repeat_penalty": 1.1, "reasoning": "off", "seed": 7, "stop": ["~"]}
+        return await backend.chat(asking(sampling={"max_tokens": 40, **keys}, ttl=60.0))
+
+    assert on(address, work).content
+
+
+def test_a_picture_for_a_model_that_does_not_see_is_refused(address):
+    picture = Image(path="a.png", media_type="image/png", data="iVBORw0KGgo=", size=8, sha256="0" * 64)
+    request = ChatRequest(model=MODEL, messages=(Message("user", "What is this?", images=(picture,)),))
     with pytest.raises(errors.LLMValidationError) as caught:
+        on(address, lambda backend: backend.chat(request))
+    assert caught.value.kind == "request"
+    assert str(caught.value).startswith(f"`{MODEL}` on {address} takes no images: ")
+
+
+def test_an_unknown_name_is_never_answered_by_another_model_unnoticed(address):
+    async def work(backend):
+        try:
+            return (await backend.chat(ChatRequest(model="no-such-model", messages=(Message("user", "hi"),)))).model
+        except errors.LLMResponseError as error:
+            return f"{error.kind}: {error}"
+
+    wrong = f"wrong_model: `no-such-model` was asked, but `{MODEL}` answered on {address}"
+    assert on(address, work) in ("no-such-model", wrong)
+
+
+def test_who_manages_loads_and_unloads_and_who_does_not_says_so(address):
+    async def work(backend):
+        found = await backend.catalogue()
+        if not found.manages:
+            with pytest.raises(errors.LLMValidationError) as caught:
+                await backend.load(MODEL, {})
+            return str(caught.value)
+        loaded = await backend.load(MODEL, {"context_length": 2048})
+        [during] = (await backend.catalogue()).models
+        assert loaded in during.instances
+        assert (loaded.id, loaded.context_length, loaded.shared_context) == (f"{MODEL}:2", 2048, True)
+        answer = await backend.chat(ChatRequest(model=loaded.id, messages=(Message("user", "hello"),)))
+        assert answer.model == loaded.id
+        await backend.unload(loaded.id)
+        await backend.unload(loaded.id)
+        return [one.id for model in (await backend.catalogue()).models for one in model.instances]
+
+    assert on(address, work) in ([MODEL], f"{address} is llama.cpp's server, and cannot be told to load `{MODEL}`")
+
+
+def test_a_prompt_beyond_the_context_is_told_as_such(address):
+    with pytest.raises(errors.ContextError) as caught:
         on(address, lambda backend: backend.chat(asking(TOO_MUCH)))
-    assert caught.value.kind == "context"
+    assert (caught.value.kind, caught.value.pool, caught.value.n_ctx) == ("context", False, CONTEXT)
+    assert caught.value.n_prompt_tokens is not None
+    assert caught.value.n_prompt_tokens > CONTEXT
     assert str(caught.value).startswith(f"`{MODEL}` on {address} has no room for the prompt: ")
 
 
@@ -145,6 +264,36 @@ def test_cancelling_frees_the_only_slot(address):
         return await asyncio.wait_for(backend.chat(asking(sampling={"max_tokens": 5})), 20)
 
     assert on(address, work).content
+
+
+def test_a_cancelled_answer_frees_its_slot_before_the_other_is_done():
+    endless = {"max_tokens": 7000, "ignore_eos": True}
+
+    async def work(backend):
+        http = HttpClient(backend.endpoint, token=None)
+        both = [asyncio.Event(), asyncio.Event()]
+        tasks = [
+            asyncio.create_task(backend.chat(asking(LONG, sampling=endless), lambda _, event=event: event.set()))
+            for event in both
+        ]
+        for event in both:
+            await event.wait()
+        assert await busy_slots(http) == 2
+        tasks[1].cancel()
+        while await busy_slots(http) == 2:
+            assert not tasks[0].done()
+        left = tasks[0].done()
+        tasks[0].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await http.close()
+        return left
+
+    with llama_server(slots=2, context=16384) as url:
+        assert on(url, work) is False
+
+
+async def busy_slots(http):
+    return sum(slot["is_processing"] for slot in (await http.get("/slots", seconds=5)).json)
 
 
 def test_after_an_error_the_next_request_is_answered(address):

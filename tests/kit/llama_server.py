@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 MODEL = "tiny-noise"
 CONTEXT = 1024
@@ -19,11 +20,17 @@ KEY = "sk-test-key"
 
 
 @contextmanager
-def llama_server(*, key: str | None = None, slots: int = SLOTS, context: int = CONTEXT) -> Iterator[str]:
-    """Its address, while it runs. ``context`` is the total, shared by the slots; ``key``: only with this token."""
+def llama_server(
+    *, key: str | None = None, slots: int = SLOTS, context: int = CONTEXT, model: Path | None = None
+) -> Iterator[str]:
+    """Its address, while it runs. ``context`` is the total, shared by the slots; ``key``: only with this token.
+
+    ``model`` is a file other than that of noise.
+    """
     from kit.tiny_gguf import tiny_model  # not for the process of its own, which runs this file as a script
 
-    setting = json.dumps({"model": str(tiny_model()), "key": key, "slots": slots, "context": context})
+    path = str(tiny_model() if model is None else model)
+    setting = json.dumps({"model": path, "key": key, "slots": slots, "context": context})
     with subprocess.Popen(
         [sys.executable, __file__, setting], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     ) as process:

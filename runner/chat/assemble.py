@@ -10,11 +10,10 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.chat.extract import extract_json
 from runner.chat.harmony import split_channels
-from runner.chat.markup import Recovered, recover
 from runner.chat.messages import ChatAnswer, ChatRequest, Delta, FinishReason, OnDelta, Usage
 from runner.chat.repetition import RepetitionWatch
 from runner.chat.thinking import ThinkingSplitter, split_lone_end
@@ -24,8 +23,13 @@ from runner.words.errors import LLMResponseError
 from runner.words.json_text import write_json
 from runner.words.schemas import is_valid
 
+if TYPE_CHECKING:
+    from runner.chat.markup import Recovered
+
 _HALF = re.compile("[\ud800-\udfff]")
 """Half a character, which JSON may name (``\\ud83d``) and no text may hold."""
+_SIGN = re.compile(r"[<{]|\[TOOL_|to=functions|```tool_code")
+"""What every call has that stands as text."""
 _SUFFIX = re.compile(r"(?:@[^/]*|:\d+|:latest)$")
 
 
@@ -134,8 +138,10 @@ class AnswerAssembler:
     def _recovered(self, content: str, reasoning: str, *, cut: bool) -> Recovered | None:
         """The calls that stand as text, if the server found none; they are added to the calls."""
         tools = self._request.tools or self._request.written_tools
-        if not tools or self._calls.begun:
+        if not tools or self._calls.begun or not _SIGN.search(content if content.strip() else reasoning):
             return None
+        from runner.chat.markup import recover  # dozens of patterns, compiled for the few answers that need them
+
         found = recover(content, reasoning, tools, cut=cut)
         for call in found.calls if found else ():
             self._calls.add(call.name, _as_json(call.arguments))

@@ -42,8 +42,6 @@ _MARK = re.compile(
     ),
     re.MULTILINE,
 )
-_SIGN = re.compile(r"[<{]|\[TOOL_|```tool_code|to=functions")
-"""What every mark has; a text without is not searched for one."""
 _WHOLE_FENCE = re.compile(r"\A```(?!tool_code)[^\n`]*\n(?P<inner>.*)\n```\Z", re.DOTALL)
 _BEGUN = re.compile(
     r"(?:<tool_call>\s*|\[TOOL_(?:REQUEST|CALLS)\][^{\[]{0,128}|<function=[^>]{0,128}|<\|tool_call>[^{]{0,128}"
@@ -81,8 +79,6 @@ def recover(content: str, reasoning: str, tools: Iterable[ToolSpec], *, cut: boo
 
     Calls within thinking count only if nothing was answered. ``cut``: a limit of tokens ended the answer.
     """
-    if not _SIGN.search(content if content.strip() else reasoning):
-        return None
     offered = Offered(tools)
     if content.strip():
         return _Search(content, offered, cut=cut).result()

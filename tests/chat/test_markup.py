@@ -245,7 +245,8 @@ def test_any_texts_come_back_as_they_were(arguments):
      "{", "<think>", "<function=read>", "<function=read><parameter=path>", "to=functions.read ", '<invoke name="read">',
      "a", "<|tool_call_start|>", "<|tool_call_start|>(", "```tool_code\n-", "[TOOL_CALLS] ", "<|tool_call>call:read",
      CALL, "<tool_call>read<arg_key>a</arg_key><arg_value>", "<tool_call>{'a':'", "[TOOL_CALLS]read[ARGS]{",
-     "<tool_call>\n", "<|start|>assistant<|channel|>commentary to=functions.read ", "<tool_call>{\"a\\", "<｜tool▁call▁begin｜>read "],
+     "<tool_call>\n", "<|start|>assistant<|channel|>commentary to=functions.read ", "<tool_call>{\"a\\",
+     "<｜tool▁call▁begin｜>read "],
 )  # fmt: skip
 def test_a_flood_of_marks_takes_no_long_time(flood, cut):
     recovered = recover(flood * (100_000 // len(flood)), "", TOOLS, cut=cut)

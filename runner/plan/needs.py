@@ -88,10 +88,10 @@ def _tools_tokens(grant: ToolGrant, server: Server) -> int:
     if server.builtin == "files":
         from_box = FILES_TOKENS if server.write else {name: FILES_TOKENS[name] for name in _READING}
         return sum(tokens for name, tokens in from_box.items() if is_granted(name, grant, server))
-    patterns = server.tools if "*" in grant.patterns else grant.patterns
-    return min(map(_unlisted, (patterns, server.tools)))
+    lists = [patterns for patterns in (grant.patterns, server.tools) if "*" not in patterns]
+    return min(map(_unlisted, lists), default=EVERY_TOOL_TOKENS)  # either list bounds what is offered
 
 
 def _unlisted(patterns: Iterable[str]) -> int:
-    """The tokens of tools that nobody has listed; the shorter of two lists bounds them both."""
+    """The tokens of tools that nobody has listed yet."""
     return sum(EVERY_TOOL_TOKENS if is_glob(pattern) else NAMED_TOOL_TOKENS for pattern in dict.fromkeys(patterns))

@@ -103,11 +103,10 @@ def _texts(document: Document) -> Iterator[tuple[int, int]]:
 def _reach(document: Document, offset: int) -> tuple[int, int]:
     """First and last line that a comment at the offset reaches."""
     text = document.text
-    line_start = text.rfind("\n", 0, offset) + 1
-    alone = not text[line_start:offset].strip()
+    line, column = document.lines.place(offset)
+    alone = not text[offset - column + 1 : offset].strip()
     if alone and offset < extent(document.root)[0]:
         return 1, _END
-    line = document.lines.place(offset)[0]
     if alone:
         line = _next_line(text, line)
     return next((reach for reach in _wholes(document) if line in reach[1]), ((line, line), ()))[0]

@@ -16,9 +16,10 @@ class RunRequest:
 
     ``inputs`` are ``name=value``, ``models`` are ``ALIAS=ID`` or ``ID``, ``endpoints`` addresses or names; ``config``
     is the one file of configuration to read instead of those that are found, ``simulate`` the file of a simulator's
-    script that stands in for all model servers. ``output`` is about the result of a run, ``format`` about the plan of
-    ``--dry-run``. ``keep_loaded``: models that the run loads stay loaded. ``colour`` False means never; True means
-    where the terminal and the environment allow it.
+    script that stands in for all model servers. ``faults`` are names with commas between them, or ``all``. ``output``
+    is about the result of a run, ``format`` about the plan of ``--dry-run`` and the report of ``--faults``.
+    ``keep_loaded``: models that the run loads stay loaded. ``colour`` False means never; True means where the terminal
+    and the environment allow it.
     """
 
     file: str
@@ -28,6 +29,7 @@ class RunRequest:
     endpoints: tuple[str, ...] = ()
     config: str | None = None
     simulate: str | None = None
+    faults: str | None = None
     dry_run: bool = False
     offline: bool = False
     tools: bool = False

@@ -21,6 +21,7 @@ from runner.cli.options import config_option, endpoint_option, model_option, no_
 @endpoint_option
 @config_option
 @simulate_option
+@click.option("--faults", metavar="NAMES", help="Rehearse against faults of the server: NAME[,NAME], `all`, or `list`.")
 @click.option("--output", type=click.Choice(["text", "json"]), default="text", help="The result on stdout.")
 @click.option("--format", type=click.Choice(["text", "json"]), default="text", help="With --dry-run: the plan.")
 @click.option("--keep-loaded", is_flag=True, help="Leave the models loaded that the run loads.")
@@ -41,6 +42,7 @@ def command(
     endpoints: tuple[str, ...],
     config: str | None,
     simulate: str | None,
+    faults: str | None,
     output: Format,
     format: Format,
     keep_loaded: bool,
@@ -51,7 +53,9 @@ def command(
     """Run the workflow in FILE; its outputs go to stdout, all else to stderr."""
     if context.args:
         _refuse_more(context.args[0])
-    if not dry_run and (offline or tools or format != "text"):
+    if faults is not None and (dry_run or endpoints):
+        raise click.UsageError(f"`--faults` and `{'--dry-run' if dry_run else '--endpoint'}` exclude each other")
+    if not dry_run and (offline or tools or (format != "text" and faults is None)):
         name = "--offline" if offline else "--tools" if tools else "--format"
         raise click.UsageError(f"`{name}` belongs to `--dry-run`")
     request = RunRequest(
@@ -62,6 +66,7 @@ def command(
         endpoints=endpoints,
         config=config,
         simulate=simulate,
+        faults=faults,
         dry_run=dry_run,
         offline=offline,
         tools=tools,
@@ -72,12 +77,24 @@ def command(
         run_dir=run_dir,
         colour=not no_color,
     )
+    if faults is not None:
+        return _rehearse(request)
     return _show_plan(request) if dry_run else _run(request)
 
 
 def _refuse_more(word: str) -> None:
     ways = f"an input is given by `-i {word}`" if "=" in word else "`bridge-run check` takes several"
     raise click.UsageError(f"a run takes one file, and `{word}` is left over; {ways}")
+
+
+def _rehearse(request: RunRequest) -> int:
+    """The faults one by one; ``list`` only names them."""
+    from runner.app.faults import fault_list, rehearse_faults
+
+    if request.faults == "list":
+        click.echo(fault_list())
+        return 0
+    return rehearse_faults(request, os.environ)
 
 
 def _run(request: RunRequest) -> int:

@@ -101,8 +101,9 @@ def same_id(call: SaidCall) -> SaidCall:
 
 
 def cut_silently(answer: Answer) -> Answer:
-    """The answer to a prompt of which the middle was dropped: the counts show fewer tokens than were sent."""
-    return replace(answer, prompt_tokens=max(1, answer.prompt_tokens // 2))
+    """The answer to a prompt of which the middle was dropped: fewer tokens are counted, and the task is not known."""
+    counted = max(1, answer.prompt_tokens // 2)
+    return replace(answer, prompt_tokens=counted, content="What shall I do?", calls=(), finish="stop")
 
 
 def is_json(text: str) -> bool:

@@ -47,7 +47,7 @@ def resolve_model(
     fatal = tuple(miss.finding for miss in misses if miss.fatal)
     if fatal:
         return Resolution(findings=fatal)
-    choices = _choices(wanted, looked, workflow, sampling)
+    choices = _choices(wanted, looked, workflow, setting, sampling)
     if not choices:
         return Resolution(findings=tuple(miss.finding for miss in misses), error=_error(misses, catalogue))
     first = replace(choices[0], fallbacks=tuple(choices[1:]))
@@ -71,17 +71,22 @@ def _look(wish: Wanted, missing: Missing) -> Found | Miss:
 
 
 def _choices(
-    wanted: Sequence[Wanted], looked: Sequence[Found | Miss], workflow: Workflow, sampling: Mapping[str, Any]
+    wanted: Sequence[Wanted],
+    looked: Sequence[Found | Miss],
+    workflow: Workflow,
+    setting: Setting,
+    sampling: Mapping[str, Any],
 ) -> list[ModelChoice]:
     """A choice for each model that was found, each model of a server once."""
     choices: dict[tuple[str, str], ModelChoice] = {}
     for wish, found in zip(wanted, looked, strict=True):
         if isinstance(found, Found):
-            choices.setdefault((found.endpoint, found.model), _choice(wish, found, workflow, sampling))
+            merged = {**workflow.default_sampling, **wish.sampling, **sampling}
+            choices.setdefault((found.endpoint, found.model), _choice(wish, found, setting, merged))
     return list(choices.values())
 
 
-def _choice(wish: Wanted, found: Found, workflow: Workflow, sampling: Mapping[str, Any]) -> ModelChoice:
+def _choice(wish: Wanted, found: Found, setting: Setting, sampling: Mapping[str, Any]) -> ModelChoice:
     return ModelChoice(
         wanted=wish.name or wish.text,
         model=found.model,
@@ -89,8 +94,8 @@ def _choice(wish: Wanted, found: Found, workflow: Workflow, sampling: Mapping[st
         origin=wish.origin,
         entry=found.entry,
         answers_as=frozenset(found.entry.names),
-        sampling={**workflow.default_sampling, **wish.sampling, **sampling},
-        load=wish.load,
+        sampling=sampling,
+        load={**setting.load_at(found.endpoint), **wish.load},
         ttl=wish.ttl,
         manages=found.server.manages,
         loads_on_demand=found.server.loads_on_demand,

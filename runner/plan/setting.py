@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from runner.chat.endpoint import Endpoint
 from runner.words.noun import noun
 
@@ -18,6 +21,11 @@ class Setting:
     names: tuple[str, ...] = ()
     default_model: str | None = None
     simulated: bool = False
+
+    def load_at(self, endpoint: str) -> Mapping[str, Any]:
+        """The load settings of every model at that address: the context that a server of our own is configured with."""
+        own = next((one.embedded for one in self.servers if one.url == endpoint), None)
+        return {} if own is None or own.context_length is None else {"context_length": own.context_length}
 
 
 NO_SETTING = Setting()

@@ -10,7 +10,7 @@ import pytest
 from kit.finding_text import shown
 
 from runner.chat.catalogue import Catalogue, EndpointCatalogue, Instance, ModelEntry
-from runner.chat.endpoint import Endpoint
+from runner.chat.endpoint import Embedded, Endpoint
 from runner.plan.make import make_plan
 from runner.plan.overrides import NO_OVERRIDES, Overrides
 from runner.plan.plan import ModelChoice, Plan
@@ -272,3 +272,15 @@ def test_a_name_and_its_fallback_may_be_made_of_inputs(step: MakeStep, workflow:
         "big at http://desk:1",
         "small at http://desk:1",
     ]
+
+
+def test_a_server_of_our_own_loads_with_the_context_it_is_configured_with(
+    step: MakeStep, workflow: MakeWorkflow
+) -> None:
+    own = replace(DESK, endpoint="embedded:own", name="own", models=(BIG, SMALL))
+    server = Endpoint(url="embedded:own", name="own", embedded=Embedded(context_length=4096))
+    aliases = {"m": wish("m", "small", load={"context_length": 8192})}
+    steps = (step("a", model="big"), step("b", model="m", index=1))
+    plan = planned(workflow(*steps, models=aliases), Catalogue((own,)), Setting(servers=(server,)))
+    loads = [one.model.load for one in plan.steps if one.model]
+    assert loads == [{"context_length": 4096}, {"context_length": 8192}]

@@ -127,7 +127,7 @@ class _Judge:
             yield self._judged("BR320", self._load_place(step), message, ways, step=step)
         if choice.ttl is not None and not choice.loads_on_demand:
             message = f"`ttl` has no effect on `{one.name}`: {server}"
-            yield self._judged("BR320", self._load_place(step)[:-1], message, "delete `ttl`", step=step)
+            yield self._judged("BR320", (*self._load_place(step)[:-1], "ttl"), message, "delete `ttl`", step=step)
 
     def server(self, server: EndpointCatalogue, steps: Sequence[PlannedStep]) -> Iterator[Judged]:
         """What a server leaves open, told once for all its steps."""

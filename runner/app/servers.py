@@ -29,10 +29,11 @@ WAYS_OUT = (
 
 @noun
 class Failure:
-    """An address that is of no use, and why."""
+    """An address that is of no use, and why; ``name`` is what the configuration calls it, if it does."""
 
     endpoint: str
     error: LLMError
+    name: str | None = None
 
     @property
     def code(self) -> str:
@@ -43,7 +44,8 @@ class Failure:
 
     def __str__(self) -> str:
         said = self.error.message
-        return said if self.endpoint in said else f"{self.endpoint}: {said}"
+        where = [] if self.endpoint in said else [self.endpoint]
+        return ": ".join((*([f"`{self.name}`"] if self.name else []), *where, said))
 
 
 @noun
@@ -163,4 +165,4 @@ async def _ask_one(backend: Backend, name: str | None) -> EndpointCatalogue | Fa
     try:
         return replace(await backend.catalogue(), name=name)
     except LLMError as error:
-        return Failure(endpoint=backend.endpoint, error=error)
+        return Failure(endpoint=backend.endpoint, error=error, name=name)

@@ -47,7 +47,10 @@ _LOST_V1_NOTE = (
     "this LM Studio did not give its list of models: an older one is used, which does not say which reasoning "
     "settings or how many slots a model has, and nothing can be loaded"
 )
-_NO_V0_NOTE = "this LM Studio is older than 0.3.6: it names its models, but not which are loaded nor their context"
+_NO_V0_NOTE = (
+    "this LM Studio is older than 0.3.6: it names its models, but not which are loaded nor their context, "
+    "and cannot be told to load one"
+)
 _OLLAMA_NOTE = "Ollama cuts a prompt that exceeds a model's `num_ctx` without a word, and takes no `top_k` or `min_p`"
 _PLAIN_NOTE = "this server names its models, but does not say which are loaded nor what they can do"
 

@@ -175,7 +175,8 @@ def test_lm_studio_before_036_only_names_its_models(greeting):
     found, _ = catalogue({"/lmstudio-greeting": greeting, "/v1/models": NAMES})
     assert found.flavour == "lmstudio"
     assert found.notes == (
-        "this LM Studio is older than 0.3.6: it names its models, but not which are loaded nor their context",
+        "this LM Studio is older than 0.3.6: it names its models, but not which are loaded nor their context, "
+        "and cannot be told to load one",
     )
     assert found.models == (ModelEntry(key="qwen3-8b"), ModelEntry(key="text-embedding-nomic", type="embedding"))
 

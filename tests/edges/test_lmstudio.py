@@ -377,7 +377,7 @@ class TestOddAnswers:
 
         async def run():
             async with raw_server(stream(*words, STALL, end=False)) as server:
-                backend = HttpBackend(server.url)
+                backend = HttpBackend(server.url, idle_timeout=5)
                 answer = await backend.chat(REQUEST)
                 await asyncio.wait_for(server.heard[0].gone.wait(), 5)
                 await backend.close()

@@ -11,7 +11,7 @@ from pathlib import Path
 from runner.app.check import counted
 from runner.app.console import allows_colour, say
 from runner.app.doctor_machine import MACHINE, machine_checks
-from runner.app.doctor_servers import Looked, default_check, look_at, tolerated
+from runner.app.doctor_servers import SERVERS, Looked, default_check, look_at, tolerated
 from runner.app.doctor_tools import Started, engine_checks, servers_wanted, start_all
 from runner.app.files import DEFAULT_FOLDER, workflow_files
 from runner.app.interrupt import interruptible
@@ -23,6 +23,7 @@ from runner.chat.catalogue import Catalogue
 from runner.chat.endpoint import Endpoint
 from runner.edges.config_file import read_configuration
 from runner.edges.configuration import NO_CONFIGURATION, Configuration
+from runner.edges.endpoints import unset_tokens
 from runner.edges.process_group import Offspring
 from runner.plan.grants import missing_tools
 from runner.plan.make import needs_models
@@ -70,6 +71,8 @@ def doctor(request: DoctorRequest, environment: Mapping[str, str]) -> int:
     checks += fault
     files = _read(_paths(request), environment)
     with model_endpoints(request.endpoints, request.simulate, environment, config) as endpoints:
+        unset = unset_tokens(endpoints, environment, config)
+        checks += [_of_finding(one, SERVERS, "token", Exit.CANNOT_SERVE) for one in unset]
         try:
             checks += asyncio.run(_look(files, endpoints, config, environment))
         except asyncio.CancelledError:

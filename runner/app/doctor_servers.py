@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from runner.app.model_servers import get_hint
 from runner.app.servers import Failure
 from runner.chat.catalogue import Catalogue, EndpointCatalogue
 from runner.chat.endpoint import Endpoint
@@ -69,7 +70,7 @@ def default_check(catalogue: Catalogue, configured: str | None) -> Check:
             text = f"`{found.model}` on {found.endpoint}, as configured"
             return Check(group=SERVERS, name=name, health="ok", text=text, facts={"model": found.model})
         near = similar_names(configured, catalogue)
-        ways = f"did you mean `{near[0]}`?" if near else f"`bridge-run models get {configured}` downloads it"
+        ways = f"did you mean `{near[0]}`?" if near else get_hint(configured, catalogue)
         return problem(
             SERVERS, name, f"`{configured}` is configured, and no server has it", exit=Exit.CANNOT_SERVE, help=ways
         )
@@ -96,7 +97,7 @@ async def _look_at(endpoint: Endpoint) -> Looked:
         await backend.close()
     seconds = time.monotonic() - started
     if endpoint.embedded is not None:
-        return Looked(checks=(_found(endpoint, catalogue, seconds), *_loaded(catalogue, None)), catalogue=catalogue)
+        return Looked(checks=(_found(endpoint, catalogue, seconds), *_notes(catalogue)), catalogue=catalogue)
     listed, bare, slots = await asyncio.gather(
         _get(endpoint, _LISTED, endpoint.token),
         _get(endpoint, _LISTED, None) if endpoint.token else _nothing(),
@@ -107,7 +108,7 @@ async def _look_at(endpoint: Endpoint) -> Looked:
         *_token(endpoint, bare),
         *_on_demand(catalogue, listed),
         *_loaded(catalogue, _free_slots(slots)),
-        *(Check(group=SERVERS, name="note", health="warning", text=note) for note in catalogue.notes),
+        *_notes(catalogue),
     )
     return Looked(checks=checks, catalogue=catalogue)
 
@@ -164,7 +165,7 @@ def _found(endpoint: Endpoint, catalogue: EndpointCatalogue, seconds: float) -> 
     }
     if number:
         return Check(group=SERVERS, name=endpoint.shown, health="ok", text=text, facts=facts)
-    ways = "download one: `bridge-run models get KEY`" if catalogue.manages else "start the server with a model"
+    ways = get_hint("KEY", Catalogue((catalogue,))) or "give the server a model"
     return Check(group=SERVERS, name=endpoint.shown, health="warning", text=text, help=ways, facts=facts)
 
 
@@ -212,6 +213,11 @@ def _loaded(catalogue: EndpointCatalogue, free: tuple[int, int] | None) -> Itera
                 text += f"; {free[0]} of {free[1]} free now"
                 facts["free_slots"] = free[0]
             yield Check(group=SERVERS, name="loaded", health="ok", text=text, facts=facts)
+
+
+def _notes(catalogue: EndpointCatalogue) -> Iterator[Check]:
+    for note in catalogue.notes:
+        yield Check(group=SERVERS, name="note", health="warning", text=note)
 
 
 def _free_slots(answer: _Answer | None) -> tuple[int, int] | None:

@@ -12,7 +12,7 @@ from runner.app.status_line import status_line
 from runner.chat.catalogue import Instance, ModelEntry
 from runner.plan.lookup import Found, look_up
 from runner.show.models_view import instance_text
-from runner.words.errors import UsageError
+from runner.words.errors import LLMValidationError, UsageError
 from runner.words.exits import Exit
 from runner.words.noun import noun
 from runner.words.units import show_bytes, show_seconds
@@ -106,6 +106,11 @@ def _differences(instance: Instance, settings: Settings) -> Iterator[str]:
 async def _load(found: Found, settings: Settings, servers: Servers) -> int:
     entry = found.entry
     name = entry.key if any(one.id == found.model for one in entry.instances) else found.model
+    if servers.is_own(found.endpoint):
+        raise LLMValidationError(
+            f"`{found.endpoint}` is started for each command and ends with it: nothing stays loaded there",
+            hint="a run loads what it needs by itself",
+        )
     backend = servers.backends[found.endpoint]
     what = f"loading `{name}`{_size(entry)} on {found.endpoint}"
 

@@ -63,9 +63,19 @@ class Servers:
         found = look_up(name, managing) or look_up(name, self.catalogue)
         if found is None:
             near = similar_names(name, self.catalogue)
-            hint = f"did you mean `{near[0]}`?" if near else f"`bridge-run models get {name}` downloads it"
+            hint = f"did you mean `{near[0]}`?" if near else get_hint(name, self.catalogue)
             raise ModelNotFoundError(name, all_names(self.catalogue), hint=hint)
         return found
+
+    def is_own(self, endpoint: str) -> bool:
+        """Whether the server of that address is one that we start ourselves, and that ends with us."""
+        return any(one.url == endpoint and one.embedded is not None for one in self.asked.endpoints)
+
+
+def get_hint(name: str, catalogue: Catalogue) -> str | None:
+    """How to get a model that nobody has, if one of the servers can download it."""
+    can = any(one.flavour == "lmstudio-v1" for one in catalogue.endpoints)
+    return f"`bridge-run models get {name}` downloads it" if can else None
 
 
 def with_servers(
@@ -84,11 +94,12 @@ def with_servers(
 
     config = read_configuration(request.config, environment)
     colour = allows_colour(sys.stderr, environment, wanted=request.colour)
-    tell_findings(config.warnings, colour=colour)
     try:
         with model_endpoints(request.endpoints, request.simulate, environment, config) as endpoints:
             from runner.edges.backends import make_backend
+            from runner.edges.endpoints import unset_tokens
 
+            tell_findings((*config.warnings, *unset_tokens(endpoints, environment, config)), colour=colour)
             backends = [make_backend(endpoint) for endpoint in endpoints]
 
             async def story() -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from runner.app.model_servers import ModelsRequest
 from runner.cli.options import config_option, endpoint_option, no_color_option, simulate_option
+
+if TYPE_CHECKING:
+    from runner.app.model_servers import ModelsRequest
 
 DEFAULT = "ls"
 _Function = Callable[..., int]
@@ -138,6 +140,8 @@ def get(*, key: str, quantization: str | None, **shared: Any) -> int:
 
 
 def _request(shared: dict[str, Any], **more: Any) -> ModelsRequest:
+    from runner.app.model_servers import ModelsRequest
+
     return ModelsRequest(
         endpoints=shared["endpoints"],
         simulate=shared["simulate"],

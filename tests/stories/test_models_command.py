@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from kit.project import BRIDGE_RUN, Project, interrupt
 from kit.simulator import simulator
+from kit.tiny_gguf import write_model
 from syrupy.assertion import SnapshotAssertion
 
 CODER, THINKER, EMBED = "qwen/qwen3-coder-30b", "mistralai/magistral-small-2509", "text-embedding-nomic-embed-text-v1.5"
@@ -185,6 +186,26 @@ def test_a_model_that_does_not_fit_is_refused_with_what_would_help(project: Proj
     assert ended.code == 4
     assert "  = help: " in ended.err
     assert instances(project, THINKER) == []
+
+
+def test_an_interrupted_load_may_go_on_at_the_server_and_it_says_so(project: Project, simulate: Simulate):
+    simulate({THINKER: {**MODELS[THINKER], "load_time": "30s"}})
+    process = project.start("models", "load", THINKER)
+    assert process.stderr is not None
+    assert process.stderr.readline().startswith(f"loading `{THINKER}`")
+    interrupt(process)
+    ended = project.ended(process)
+    assert ended.code == 130
+    assert ended.err.split("\n")[0] == (
+        f"the server may go on loading `{THINKER}`; `bridge-run models ls` shows it then"
+    )
+
+
+def test_a_server_of_our_own_keeps_nothing_loaded(project: Project):
+    file = write_model(project.folder / "own.gguf")
+    ended = project.run("models", "load", "own", "--endpoint", f"embedded:{file}")
+    assert ended.code == 4
+    assert "is started for each command and ends with it: nothing stays loaded there" in ended.err
 
 
 # unload

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.virtual_time import LoopClock, run_virtually
 from kit.world import Bench
 
 
@@ -16,5 +17,15 @@ def bench(tmp_path: Path) -> Callable[..., Bench]:
 
     def make(**parts: Any) -> Bench:
         return Bench(tmp_path / "place", **parts)
+
+    return make
+
+
+@pytest.fixture
+def timeless(tmp_path: Path) -> Callable[..., Bench]:
+    """As ``bench``, in virtual time."""
+
+    def make(**parts: Any) -> Bench:
+        return Bench(tmp_path / "place", clock=LoopClock(), start=run_virtually, **parts)
 
     return make

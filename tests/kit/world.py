@@ -33,6 +33,7 @@ from runner.execute.tool_servers import ToolServers
 from runner.execute.world import World
 from runner.plan.make import make_plan
 from runner.plan.plan import Plan
+from runner.plan.setting import NO_SETTING, Setting
 from runner.record.events import Event, RunFinished, RunStarted, StepFinished
 from runner.record.journal import Entry, Journal, Sink, masking
 from runner.record.state import RunState, result
@@ -154,7 +155,9 @@ class Ran:
 
 @dataclass
 class Bench:
-    """Builds worlds in a folder. ``backend`` answers every model; ``boxes`` stand in for servers by name."""
+    """Builds worlds in a folder. ``backend`` answers every model, or each of ``backends`` its own; ``boxes`` stand in
+    for servers by name. Loops are started by ``start``, as ``asyncio.run`` does it.
+    """
 
     folder: Path
     backend: Backend | None = None
@@ -167,11 +170,15 @@ class Bench:
     on_delta: Callable[[str, Delta], None] = lambda step, delta: None
     sink: Callable[[Sink], Sink] = lambda sink: sink
     folders: list[RunFolder] = field(default_factory=list)
+    backends: Sequence[Backend] = ()
+    setting: Setting = NO_SETTING
+    keep_loaded: bool = False
+    start: Callable[[Any], Any] = asyncio.run
     _runs: int = 0
 
     def run(self, text: str, **inputs: Any) -> Ran:
         """Run a workflow text to its end."""
-        return asyncio.run(self.running(text, **inputs))
+        return self.start(self.running(text, **inputs))
 
     async def running(self, text: str, **inputs: Any) -> Ran:
         """The same inside a loop, so that a test can cancel it."""
@@ -180,8 +187,8 @@ class Bench:
         file = self.folder / f"flow-{self._runs}.yaml"
         file.write_text(text, encoding="utf-8")
         workflow = load(str(file)).workflow
-        catalogue = Catalogue((await self.backend.catalogue(),)) if self.backend else Catalogue()
-        plan = make_plan(workflow, catalogue, inputs=inputs)
+        catalogue = Catalogue(tuple([await backend.catalogue() for backend in self._all]))
+        plan = make_plan(workflow, catalogue, inputs=inputs, setting=self.setting)
         return await self._run(plan, inputs)
 
     async def _run(self, plan: Plan, inputs: Mapping[str, Any]) -> Ran:
@@ -209,10 +216,14 @@ class Bench:
         finally:
             for box in boxes.values():
                 await box.close()
-            if self.backend:
-                await self.backend.close()
+            for backend in self._all:
+                await backend.close()
             journal.close()
         return Ran(entries, finished, outputs, result(state), Path(folder.path), world)
+
+    @property
+    def _all(self) -> Sequence[Backend]:
+        return self.backends or ((self.backend,) if self.backend else ())
 
     def _box(self, name: str, plan: Plan, inputs: Mapping[str, Any], secrets: Mapping[str, str]) -> ToolBox:
         if name in self.boxes:
@@ -236,7 +247,13 @@ class Bench:
             run_id=journal.run,
             inputs=inputs,
             secrets=secrets,
-            models=Models(plan, {self.backend.endpoint: self.backend} if self.backend else {}, journal, self.clock),
+            models=Models(
+                plan,
+                {backend.endpoint: backend for backend in self._all},
+                journal,
+                self.clock,
+                keep_loaded=self.keep_loaded,
+            ),
             tools=ToolServers(boxes, journal),
             servers=workflow.servers,
             commands=CommandRunner(inherited, self.offspring),

@@ -29,13 +29,14 @@ _SIGNS_OF_DEATH: Final = frozenset(("connection", "server", "empty"))
 
 @dataclass(slots=True)
 class _Running:
-    """A loaded model: its process, the way to it, and how many requests are under way."""
+    """A loaded model: its process, the way to it, how many requests are under way, and whether it was let go of."""
 
     file: ModelFile
     instance: Instance
     process: EmbeddedProcess
     http: HttpBackend
     busy: int = 0
+    dismissed: bool = False
 
 
 @dataclass(slots=True)
@@ -108,6 +109,7 @@ class EmbeddedBackend:
         """
         self._check_settings(model, settings)
         file = await self._file(model)
+        await self._forget_the_dead()  # the name of one that died is free again
         name = self._reserve(file.entry.key)
         try:
             running = await self._start(name, file, settings)
@@ -134,15 +136,15 @@ class EmbeddedBackend:
 
     async def unload(self, instance: str) -> None:
         """End the server of that instance and wait until it is gone; one that is gone already counts as done."""
-        running = self._running.pop(instance, None)
+        running = self._running.get(instance)
         if running is not None:
-            await _end(running)
+            running.dismissed = True
+            await self._end(running)
 
     async def close(self) -> None:
         """End all servers; may be called twice."""
-        while self._running:
-            _, running = self._running.popitem()
-            await _end(running)
+        for name in tuple(self._running):
+            await self.unload(name)
 
     async def _serving(self, model: str) -> _Running:
         """The server that is to answer: the very instance, else the least busy one of the model, else a new one."""
@@ -199,10 +201,10 @@ class EmbeddedBackend:
         name = running.instance.id
         who = f"`{name}` on {self.endpoint}"
         if error.kind in _SIGNS_OF_DEATH and await running.process.ends_within(_DYING_SECONDS):
-            if self._running.get(name) is not running:
+            if running.dismissed:
                 return LLMResponseError(f"{who} was unloaded while it worked", kind="crash")
             words = running.process.last_words()
-            await self.unload(name)
+            await self._end(running)
             hint = "the same prompt twice: try a smaller context, another quantization, or fewer steps at once"
             return LLMResponseError(f"{who} crashed: its process {words}", kind="crash", hint=hint)
         error.message = error.message.replace(running.process.address, self.endpoint)
@@ -210,9 +212,18 @@ class EmbeddedBackend:
         return error
 
     async def _forget_the_dead(self) -> None:
-        for name, running in tuple(self._running.items()):
+        for running in tuple(self._running.values()):
             if not running.process.runs:
-                await self.unload(name)
+                await self._end(running)
+
+    async def _end(self, running: _Running) -> None:
+        """Forget it at once, whoever else still asks it; then end it, which does no harm a second time."""
+        if self._running.get(running.instance.id) is running:
+            del self._running[running.instance.id]
+        try:
+            await running.http.close()
+        finally:
+            await running.process.end()
 
     async def _shelf(self) -> Shelf:
         async with self._looking:
@@ -267,13 +278,6 @@ class EmbeddedBackend:
                 "setting",
                 hint=f"of `load` it knows {', '.join(_UNDERSTOOD)}",
             )
-
-
-async def _end(running: _Running) -> None:
-    try:
-        await running.http.close()
-    finally:
-        await running.process.end()
 
 
 def _check_installed() -> None:

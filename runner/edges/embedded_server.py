@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
 import threading
@@ -121,15 +122,24 @@ def _params(xllamacpp: Any, setting: Setting, available: int | None) -> Any:
 
 
 def _available_memory() -> int | None:
-    """Bytes that can be had without pushing others out (Linux: ``MemAvailable``); None where nobody says."""
+    """Bytes that can be had without pushing others out, on Linux; None where nobody says.
+
+    ``MemAvailable`` is that of the machine (proc(5)); a container may be allowed less (``memory.max`` of cgroup v2).
+    """
+    found = re.search(r"^MemAvailable: +(\d+) kB$", _text_of("/proc/meminfo"), re.MULTILINE)
+    allowed = _text_of("/sys/fs/cgroup/memory.max").strip()
+    bounds = [int(found[1]) * 1024] if found else []
+    bounds += [int(allowed)] if allowed.isdigit() else []
+    return min(bounds, default=None)
+
+
+def _text_of(path: str) -> str:
+    """A file of the system; empty where there is none."""
     try:
-        with open("/proc/meminfo", encoding="ascii") as file:  # noqa: PTH123 - pathlib would be its slowest import
-            for line in file:
-                if line.startswith("MemAvailable:"):
-                    return int(line.split()[1]) * 1024
+        with open(path, encoding="ascii") as file:  # noqa: PTH123 - pathlib would be its slowest import
+            return file.read()
     except (OSError, ValueError):
-        pass
-    return None
+        return ""
 
 
 def _say(message: dict[str, Any]) -> None:

@@ -213,6 +213,33 @@ def test_a_crash_in_an_answer_is_told_and_the_next_request_starts_anew(own):
     assert again == first
 
 
+def test_a_crash_is_one_for_everybody_who_was_being_answered(own):
+    async def work(backend):
+        await backend.load("own", {})
+
+        def kill(_):
+            for number in servers(own):
+                os.kill(number, signal.SIGKILL)
+
+        long = asking(model="own", sampling={"max_tokens": 400})
+        return await asyncio.gather(*(backend.chat(long, kill) for _ in range(2)), return_exceptions=True)
+
+    crashed = "`own` on embedded:it crashed: its process was ended by SIGKILL"
+    assert [error.message for error in on(work, own, parallel=2)] == [crashed, crashed]
+
+
+def test_a_load_after_a_crash_gets_the_old_name(own):
+    async def work(backend):
+        await backend.load("own", {})
+        for number in servers(own):
+            os.kill(number, signal.SIGKILL)
+        [running] = backend._running.values()
+        await until(lambda: not running.process.runs)
+        return await backend.load("own", {})
+
+    assert on(work, own).id == "own"
+
+
 def test_a_process_that_died_unnoticed_is_replaced(own):
     async def work(backend):
         await backend.load("own", {})

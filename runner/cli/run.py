@@ -53,11 +53,6 @@ def command(
     """Run the workflow in FILE; its outputs go to stdout, all else to stderr."""
     if context.args:
         _refuse_more(context.args[0])
-    if faults is not None and (dry_run or endpoints):
-        raise click.UsageError(f"`--faults` and `{'--dry-run' if dry_run else '--endpoint'}` exclude each other")
-    if not dry_run and (offline or tools or (format != "text" and faults is None)):
-        name = "--offline" if offline else "--tools" if tools else "--format"
-        raise click.UsageError(f"`{name}` belongs to `--dry-run`")
     request = RunRequest(
         file=file,
         inputs=inputs,
@@ -77,6 +72,7 @@ def command(
         run_dir=run_dir,
         colour=not no_color,
     )
+    _refuse_contradictions(request)
     if faults is not None:
         return _rehearse(request)
     return _show_plan(request) if dry_run else _run(request)
@@ -85,6 +81,16 @@ def command(
 def _refuse_more(word: str) -> None:
     ways = f"an input is given by `-i {word}`" if "=" in word else "`bridge-run check` takes several"
     raise click.UsageError(f"a run takes one file, and `{word}` is left over; {ways}")
+
+
+def _refuse_contradictions(asked: RunRequest) -> None:
+    """Options that make no sense together."""
+    if asked.faults is not None and (asked.dry_run or asked.endpoints):
+        other = "--dry-run" if asked.dry_run else "--endpoint"
+        raise click.UsageError(f"`--faults` and `{other}` exclude each other")
+    if not asked.dry_run and (asked.offline or asked.tools or (asked.format != "text" and asked.faults is None)):
+        name = "--offline" if asked.offline else "--tools" if asked.tools else "--format"
+        raise click.UsageError(f"`{name}` belongs to `--dry-run`")
 
 
 def _rehearse(request: RunRequest) -> int:

@@ -330,6 +330,7 @@ def test_the_table_has_its_rows_and_every_rule_has_one():
     [
         (engine(POOL), True, None, None),
         (sse(POOL), True, None, None),
+        (flat(f"{POOL} {ENGINE}"), False, 17246, 8192),
         (ENGINE_400, False, 17246, 8192),
         (llama(ENGINE, 400, "exceed_context_size_error"), False, 17246, 8192),
         (sse(MLX), False, 31430, 30000),

@@ -245,6 +245,7 @@ class TestUnload:
         ("answer", "kind", "message"),
         [
             (reply({"error": "boom"}, status=500), "server", f"`{KEY}` on URL failed: boom"),
+            (reply({"error": "boom"}), "server", f"`{KEY}` on URL failed: boom"),
             (
                 reply("<html><title>404</title></html>", status=404), "request",
                 "URL does not know this request: a web page titled “404”",

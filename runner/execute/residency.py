@@ -67,8 +67,7 @@ class Residency:
             while True:
                 resident = self._found(demand)
                 if resident is not None and self._may_join(resident, ticket):
-                    resident.users += 1
-                    return resident
+                    return resident.join()
                 if resident is None and demand.name not in self._coming:
                     self._begin(demand)
                 await self._change()
@@ -82,9 +81,7 @@ class Residency:
         if self._queue:
             return None
         resident = self._found(demand)
-        if resident is not None:
-            resident.users += 1
-        return resident
+        return None if resident is None else resident.join()
 
     def release(self, resident: Resident) -> None:
         """A user is done with it."""
@@ -145,7 +142,7 @@ class Residency:
 
     def _may_join(self, resident: Resident, ticket: _Ticket) -> bool:
         """Not if somebody has waited for another model for too long, and this one is in its way."""
-        if not self._in_the_way(resident):
+        if resident.fresh or not self._in_the_way(resident):
             return True
         now = self._clock.monotonic()
         return not any(
@@ -181,8 +178,14 @@ class Residency:
 
     def _idle(self, demand: Demand) -> list[Resident]:
         """Ours that nobody uses, but for this one itself; the one unused for longest first."""
-        idle = [r for n, r in self._there.items() if n != demand.name and self._in_the_way(r) and not r.users]
+        idle = [r for n, r in self._there.items() if n != demand.name and self._in_the_way(r) and not self._wanted(r)]
         return sorted(idle, key=lambda r: r.last_used)
+
+    def _wanted(self, resident: Resident) -> bool:
+        """Whether somebody uses it, or is about to: else two that do not fit together push each other out for ever."""
+        if resident.users:
+            return True
+        return resident.fresh and any(ticket.name == resident.demand.name for ticket in self._queue)
 
     def _take_victims(self, demand: Demand) -> list[Resident]:
         """Those that must go before this may come; nobody finds them any more."""

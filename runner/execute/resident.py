@@ -19,8 +19,8 @@ CUT = 0.95
 class Resident:
     """``address`` is the id to send, ``context_length`` what one request may use, in tokens, None if nobody knows.
 
-    ``ours``: this run loaded it, and will unload it. ``spoiled``: it may not be what it was, so it is looked at again
-    before anybody new uses it.
+    ``ours``: this run loaded it, and will unload it. ``fresh``: nobody has used it yet. ``spoiled``: it may not be what
+    it was, so it is looked at again before anybody new uses it.
     ``users`` are the leases on it; ``timed``: somebody waits for the end of its time to live.
     """
 
@@ -29,12 +29,19 @@ class Resident:
     instance: Instance | None
     slots: Slots
     ours: bool = False
+    fresh: bool = True
     users: int = 0
     timed: bool = False
     last_used: float = 0.0
     spoiled: bool = False
     context_length: int | None = None
     names: frozenset[str] = field(default_factory=frozenset)
+
+    def join(self) -> Resident:
+        """This one, with one user more."""
+        self.users += 1
+        self.fresh = False
+        return self
 
     @property
     def shared_context(self) -> bool:

@@ -150,7 +150,7 @@ class _Rehearsals:
         if usual.result is not None:
             tell(usual.result.stderr)
         over = "takes too long" if usual.result is None else "fails"
-        tell(f"error: the workflow {over} on the simulator even without a fault\n  help: get that right first")
+        tell(f"error: the workflow {over} on the simulator even without a fault\n  = help: get that right first")
         return Exit.STEP_FAILED if usual.result is None else usual.result.exit_code
 
     def _report(self, rehearsals: Sequence[Rehearsal]) -> int:
@@ -233,7 +233,7 @@ def _judged(name: str, ran: _Ran, usual: Story) -> Rehearsal:
         seconds=ran.seconds,
         struck=ran.struck,
         attempts=ran.story.attempts,
-        happened=ran.story.happened,
+        happened=tuple(words for words in ran.story.happened if words not in usual.happened),
         kind=error.get("kind"),
         message=error.get("message"),
         exit_code=None if ran.result is None else ran.result.exit_code,

@@ -27,7 +27,7 @@ def command(
         click.echo(fault_list())
         return
     if script is None:
-        raise click.MissingParameter(ctx=context, param=context.command.params[0])
+        raise click.UsageError("Missing argument 'SCRIPT'.")
     from runner.app.files import script_file
     from runner.rehearse.simulator.foreground import serve_until_stopped
 

@@ -122,3 +122,49 @@ def test_context_lengths() -> None:
     assert (state.instances(0)[0].context_length, state.instances(0)[0].parallel) == (100, 2)
     assert (load(state, "a").context_length, load(state, "b").context_length) == (60, 50)
     assert load(state, "a", context_length=70).context_length == 70
+
+
+def test_memory_is_finite() -> None:
+    state = memory("a: {size: 4GB}, b: {size: 4GB, token_size: 1MB}", "{memory: 10GB, auto_evict: false}")
+    load(state, "a")
+    with pytest.raises(Refusal) as explicit:
+        load(state, "b", context_length=4096)
+    assert explicit.value.status == 500
+    assert explicit.value.text.startswith(
+        "Failed to load LLM 'b': Error: Model loading was stopped due to insufficient system resources. Under the "
+        "current settings, this model requires approximately 8.00 GB of memory."
+    )
+    with pytest.raises(Refusal) as on_demand:
+        load(state, "b", jit=True)
+    assert on_demand.value.text == 'Failed to load model "b". Error: Failed to load model.'
+    assert load(state, "b", context_length=1024).context_length == 1024
+    state.unload("a")
+    assert load(state, "b", context_length=1024).id == "b:2"
+
+
+def test_mlx_gives_another_context_than_was_asked() -> None:
+    state = memory("a: {format: mlx, max_context_length: 9000}, b: {format: mlx, fitted_context: 7000}")
+    assert (load(state, "a").context_length, load(state, "a", context_length=50).context_length) == (9000, 50)
+    assert load(state, "a", jit=True).context_length == 4096
+    assert load(state, "b", context_length=50).context_length == 7000
+
+
+def test_after_a_crash_the_next_request_is_told_so() -> None:
+    state = memory("a: {loaded: true}")
+    state.crash(state.instances(0)[0])
+    assert refusal(state, "a")[1].startswith("No models loaded.")
+    assert answering(state, "a") == "load a"
+    state.crash(load(state, "a"))
+    load(state, "a")
+    assert answering(state, "a") == "a"
+
+
+def test_what_is_to_be_downloaded_is_not_there_before() -> None:
+    state = memory("a: {tool_use: false}", "{downloadable: {a: 1GB, b: 2GB}}")
+    assert (dict(state.models), state.find("a")) == ({}, None)
+    state.shelve("a", 5)
+    state.shelve("b", 6)
+    assert [(key, model.size, model.tool_use) for key, model in state.models.items()] == [
+        ("a", 5, False),
+        ("b", 6, True),
+    ]

@@ -141,7 +141,8 @@ def test_a_normal_file_on_a_normal_server_is_quiet(text, have):
             TOOLS,
             catalogue(loaded(4_096)),
             "warning BR316 7: `m` is loaded, but its context is 4,096 tokens, and 7,270 are wanted: "
-            "it will be loaded anew | unload it or load it like that yourself, so that two copies need not be in memory",
+            "it will be loaded anew | unload it or load it like that yourself, "
+            "so that two copies need not be in memory",
         ),
         (
             TOOLS,

@@ -85,6 +85,12 @@ def recover(content: str, reasoning: str, tools: Iterable[ToolSpec], *, cut: boo
     return None if cut or not reasoning.strip() else _Search(reasoning, offered, cut=False).result(thinking=True)
 
 
+def begins_as_call(text: str) -> bool:
+    """Whether a text begins with the mark of a call, of whatever tool: then it is no answer for a person."""
+    mark = _MARK.match(text.lstrip())
+    return mark is not None and mark.lastgroup not in _QUIET
+
+
 class _Search:
     """One way through a text, from mark to mark."""
 

@@ -14,7 +14,16 @@ from runner.chat.messages import ChatAnswer, Delta, Image, Message, ToolSpec, Us
 from runner.chat.tool_schema import offered_schema
 from runner.execute.lease import Lease
 from runner.execute.model_turn import ModelTurns, Turn
-from runner.execute.refusal import CUT_CALL, LOOPED, NO_TOOLS, Refusal, not_expected, not_fitting, read_answer
+from runner.execute.refusal import (
+    CUT_CALL,
+    LOOPED,
+    NO_TOOLS,
+    UNREAD_CALL,
+    Refusal,
+    not_expected,
+    not_fitting,
+    read_answer,
+)
 from runner.execute.tool_round import CallMemory, OfferedTool, ToolRound
 from runner.execute.world import World
 from runner.plan.plan import ModelChoice
@@ -110,7 +119,7 @@ class Conversation:
             if answer.tool_calls and tools:
                 await self._use_tools(answer, attempt, lease)
                 continue
-            output, refusal = await self._judge(answer, check)
+            output, refusal = await self._judge(answer, check, last=last)
             if refusal is not None:
                 self._refuse(answer, attempt, refusal, last=last)
                 continue
@@ -207,7 +216,7 @@ class Conversation:
         self._history.append(Message("assistant", answer.content, answer.tool_calls))
         self._history.extend(messages)
 
-    async def _judge(self, answer: ChatAnswer, check: Check) -> tuple[Any, Refusal | None]:
+    async def _judge(self, answer: ChatAnswer, check: Check, *, last: bool) -> tuple[Any, Refusal | None]:
         """The output, or why the answer is not accepted."""
         if answer.looped:
             return None, LOOPED
@@ -215,6 +224,8 @@ class Conversation:
             return None, CUT_CALL
         if answer.tool_calls:
             return None, NO_TOOLS
+        if self._specs and self._is_unread_call(answer.content):
+            return None, NO_TOOLS if last else UNREAD_CALL
         output: Any = answer.content
         if self._step.output_schema is not None:
             try:
@@ -225,6 +236,14 @@ class Conversation:
             self._warn("the answer was cut off by max_tokens or the end of the context; it is used as far as it came")
         missed = await check(output)
         return output, None if missed is None else not_expected(missed)
+
+    def _is_unread_call(self, content: str) -> bool:
+        """Whether a model tried to call something, and what came of it is text: that is not its answer."""
+        if content[:1] not in "<[`" and not content.startswith("to="):
+            return False
+        from runner.chat.markup import begins_as_call  # patterns that most runs never need
+
+        return begins_as_call(content)
 
     def _which_limit(self) -> str:
         if self._memory.repeats >= CIRCLING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -42,6 +42,7 @@ class Lease:
         clock: Clock,
         spoil: Spoil,
         warmed: Callable[[Resident], None],
+        renew: Callable[[Resident], Awaitable[Resident]],
     ) -> None:
         self.choice = choice
         self._resident = resident
@@ -51,6 +52,12 @@ class Lease:
         self._clock = clock
         self._spoil = spoil
         self._warmed = warmed
+        self._renew = renew
+
+    @property
+    def resident(self) -> Resident:
+        """What it holds right now; another one after the first was spoiled."""
+        return self._resident
 
     @property
     def context_length(self) -> int | None:
@@ -80,6 +87,8 @@ class Lease:
             CircuitOpenError: the model failed too often of late.
             LLMError: the request failed, by class.
         """
+        if self._resident.spoiled:  # by another step: asked by name, the server would load the model in its own way
+            self._resident = await self._renew(self._resident)
         resident = self._resident
         async with resident.slots.hold(prompt_tokens + reserve, alone=alone):
             call = self._breaker.admit()

@@ -76,24 +76,35 @@ class Models:
         key = key_of(choice)
         server, demand = self._servers[choice.endpoint], self._demands[key]
         breaker = self._breaker(key)
-        resident = server.at_hand(demand)
-        if resident is None:
+
+        async def hold() -> Resident:
+            at_hand = server.at_hand(demand)
+            if at_hand is not None:
+                return at_hand
             breaker.refuse_if_open()
             with waiting():
-                resident = await self._acquired(server, demand, breaker, has_fallback=has_fallback)
+                return await self._acquired(server, demand, breaker, has_fallback=has_fallback)
+
+        async def renew(spoiled: Resident) -> Resident:
+            fresh = await hold()
+            server.release(spoiled)
+            return fresh
+
+        lease = Lease(
+            choice,
+            await hold(),
+            self._backends[choice.endpoint],
+            breaker=breaker,
+            patience=self._patience.setdefault(key, Patience()),
+            clock=self._clock,
+            spoil=server.spoil,
+            warmed=server.warmed,
+            renew=renew,
+        )
         try:
-            yield Lease(
-                choice,
-                resident,
-                self._backends[choice.endpoint],
-                breaker=breaker,
-                patience=self._patience.setdefault(key, Patience()),
-                clock=self._clock,
-                spoil=server.spoil,
-                warmed=server.warmed,
-            )
+            yield lease
         finally:
-            server.release(resident)
+            server.release(lease.resident)
 
     async def _acquired(self, server: Residency, demand: Demand, breaker: Breaker, *, has_fallback: bool) -> Resident:
         try:

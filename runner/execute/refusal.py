@@ -35,6 +35,14 @@ LOOPED = Refusal(
     reason="the answer repeated itself without end and was stopped",
     words="Your last answer repeated the same words over and over and was stopped. Answer again, briefly, and end.",
 )
+UNREAD_CALL = Refusal(
+    kind="invalid_output",
+    reason="it wrote a tool call as text that names no offered tool or cannot be read",
+    words=(
+        "Your last answer was a tool call that could not be read, so nothing was called. "
+        "Call one of the tools you were given, with all of its arguments, or answer without a call."
+    ),
+)
 NO_TOOLS = Refusal(
     kind="invalid_output",
     reason="it called tools that were not offered",

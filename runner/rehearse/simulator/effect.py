@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -25,7 +26,7 @@ class Effect:
     ``refuse`` gets the key of the model. ``silence``: before the first byte. ``drag``: before each delta. ``breaks``
     and ``then`` say where an answer stops and how; ``message`` is the error event that stands there, and what an
     unstreamed request is refused with. ``unloads``: the instance goes with it. ``crashes``: that is told to the next
-    request, too. ``duplicates``: a second copy of the model answers.
+    request, too. ``duplicates``: a second copy of the model answers. ``spoils``: what ``rewrite`` leaves is of no use.
     """
 
     refuse: Callable[[str], Refusal] | None = None
@@ -39,6 +40,13 @@ class Effect:
     duplicates: bool = False
     overflow: Overflow | None = None
     rewrite: Callable[[Answer], Answer] | None = None
+    spoils: bool = False
+
+    @property
+    def loses(self) -> bool:
+        """Whether the answer does not arrive as it was meant, so that it has to be asked for again."""
+        broken = self.breaks not in ("never", "counts") or self.silence == math.inf
+        return self.spoils or broken or self.refuse is not None
 
 
 NONE = Effect()

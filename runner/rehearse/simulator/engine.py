@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from runner.rehearse.simulator import refusal
+from runner.rehearse.simulator.again import Again
 from runner.rehearse.simulator.answer import Answer, compose, serial_of, shortened
 from runner.rehearse.simulator.ask import Ask
 from runner.rehearse.simulator.download import Downloads, Moment
@@ -60,6 +61,7 @@ class Engine:
         self.memory = Memory(script, clock())
         self.downloads = Downloads(script.settings)
         self.striking = Striking(script.faults)
+        self._again = Again()
         self._played: defaultdict[str, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
         self._slots: dict[Instance, asyncio.Semaphore] = {}
 
@@ -146,7 +148,7 @@ class Engine:
         if ask.images and not model.sees:
             raise refusal.no_images(model.key)
         played = self._played[model.key]
-        picked = pick(model, ask.conversation, played)
+        picked = pick(model, self._again.seen(ask.conversation), self._again.used(model.key, played))
         if picked is None:
             raise refusal.plain(no_turn(model, ask.conversation))
         serial = serial_of(self.script.settings.seed, model.key, picked.index, played[picked.index])
@@ -165,6 +167,10 @@ class Engine:
             answer = answer.by(self.memory.load(model, self.clock()).id)
         if effect.rewrite is not None:
             answer = shortened(effect.rewrite(answer), _room(ask, instance, prompt))
+        if effect.loses and picked.turn.fault is None:
+            self._again.lose(model.key, picked.index)
+        if effect.spoils and picked.turn.fault is None:
+            self._again.spoil(answer)
         return Part(answer=answer, turn=picked.turn, index=picked.index, effect=effect, fault=name)
 
     def strike_down(self, instance: Instance, effect: Effect) -> None:

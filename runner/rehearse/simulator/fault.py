@@ -121,14 +121,16 @@ def _engines() -> Iterator[FaultKind]:
 
 
 def _answers() -> Iterator[FaultKind]:
-    yield FaultKind(name="empty-answer", line="nothing is said", effect=Effect(rewrite=rewrite.empty))
+    yield FaultKind(name="empty-answer", line="nothing is said", effect=Effect(rewrite=rewrite.empty, spoils=True))
     yield FaultKind(
         name="zero-usage",
         line="all token counts are zero",
         effect=Effect(rewrite=rewrite.in_manner(Manner(no_counts=True))),
         lasting=True,
     )
-    yield FaultKind(name="repetition", line="the same sentence without end", effect=Effect(rewrite=rewrite.endless))
+    yield FaultKind(
+        name="repetition", line="the same sentence without end", effect=Effect(rewrite=rewrite.endless, spoils=True)
+    )
     yield FaultKind(
         name="json-in-reasoning",
         line="the data stands in reasoning_content, the content is empty",
@@ -174,7 +176,9 @@ def _calls() -> Iterator[FaultKind]:
         "call-in-thought": ("calls are written inside <think>, and none is made", rewrite.written_in_thought),
     }
     for name, (line, change) in spoilt.items():
-        yield FaultKind(name=name, line=line, needs="call", effect=Effect(rewrite=change))
+        yield FaultKind(
+            name=name, line=line, needs="call", effect=Effect(rewrite=change, spoils=name != "call-in-thought")
+        )
     for form in FORMS:
         line = f"calls are written into the text, in the form {form}"
         yield FaultKind(

@@ -24,7 +24,7 @@ def overflowing(effect: Effect, instance: Instance, prompt: int) -> Effect:
         return replace(effect, refuse=lambda _: refusal.plain(refusal.POOL_FULL))
     if way == "event":
         return replace(effect, breaks="start", then="end", message=refusal.does_not_fit(prompt, shown))
-    return replace(effect, rewrite=cut_silently) if effect.overflow else effect
+    return replace(effect, rewrite=cut_silently, spoils=True) if effect.overflow else effect
 
 
 def natural(model: ScriptedModel, prompt: int, context: int) -> Overflow | None:

@@ -17,7 +17,7 @@ from syrupy.assertion import SnapshotAssertion
 Command = Callable[..., tuple[int, str, str]]
 MODELS = {
     "models": {
-        "qwen/coder": {"loaded": True, "tool_use": True},
+        "qwen/coder": {"loaded": {"context_length": 32768}, "tool_use": True},
         "tiny/plain": {"tool_use": False},
         "nomic-embed": {"type": "embedding"},
     }

@@ -244,12 +244,15 @@ class Residency:
     async def _until_some_idle(self, demand: Demand) -> None:
         """Wait until another of ours may go; until then nobody new joins those in use for too long."""
         self._cramped.add(demand.name)
+        self._tell()  # two that wait like this do not wait for each other
         while self._others_work(demand) and not any(r.ours for r in self._idle(demand)):
             await self._change()
         self._cramped.discard(demand.name)
 
     def _others_work(self, demand: Demand) -> bool:
-        return any(resident.ours and name != demand.name for name, resident in self._there.items())
+        """Whether memory of ours may become free: others are there, or on their way and will be used up one day."""
+        ours = {name for name, resident in self._there.items() if resident.ours}
+        return bool((ours | self._coming) - self._cramped - {demand.name})
 
     def _somebody_falls_back(self, demand: Demand) -> bool:
         return any(ticket.name == demand.name and ticket.has_fallback for ticket in self._queue)

@@ -22,7 +22,7 @@ class _Selector(selectors.DefaultSelector):
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
-        if timeout is None:  # only a thread or a socket can go on
+        if timeout is None or self.loop.threads:  # only a thread or a socket can go on
             ready = super().select(STUCK)
             assert ready, "everybody waits, and nothing will ever happen"
             return ready
@@ -35,12 +35,23 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.seconds = START
+        self.threads = 0
         selector = _Selector()
         selector.loop = self
         super().__init__(selector)
 
     def time(self) -> float:
         return self.seconds
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+        """As ever; no time passes while a thread works."""
+        future = super().run_in_executor(executor, func, *args)
+        self.threads += 1
+        future.add_done_callback(self._ended)
+        return future
+
+    def _ended(self, future: Any) -> None:
+        self.threads -= 1
 
 
 class LoopClock:

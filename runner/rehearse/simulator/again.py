@@ -31,10 +31,9 @@ class Again:
         self._lost[(model, index)] += 1
 
     def spoil(self, answer: Answer) -> None:
-        """This is what arrived of one."""
+        """This is what arrived of one; a client may keep it whole, or its text without its calls."""
         self._ids.update(call.id for call in answer.calls if call.id)
-        if answer.content and not answer.calls:
-            self._texts.add(answer.content[:_BEGINNING])
+        self._texts.add(answer.content[:_BEGINNING])
 
     def used(self, model: str, played: Mapping[int, int]) -> Mapping[int, int]:
         """How often each turn was played for good."""

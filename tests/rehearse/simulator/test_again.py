@@ -41,6 +41,13 @@ def test_a_complaint_about_a_spoilt_answer(fault: str) -> None:
     assert (names(good), end["content"]) == (["t"], "Done.")
 
 
+def test_a_spoilt_answer_that_is_kept_without_its_calls() -> None:
+    with simulator({"faults": ["truncated-arguments"], "models": {"m": {"loaded": True, "turns": TURNS}}}) as url:
+        message(url, TASK)
+        kept = [{"role": "assistant", "content": ""}, {"role": "user", "content": "It was cut off."}]
+        assert names(message(url, TASK, *kept)) == ["t"]
+
+
 @pytest.mark.parametrize("fault", ["status-503", "crash", "no-finish", "empty-answer"])
 def test_the_same_question_again(fault: str) -> None:
     with simulator({"faults": [fault], "models": {"m": {"loaded": True, "turns": TURNS}}}) as url:

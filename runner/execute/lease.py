@@ -87,22 +87,28 @@ class Lease:
             CircuitOpenError: the model failed too often of late.
             LLMError: the request failed, by class.
         """
-        if self._resident.spoiled:  # by another step: asked by name, the server would load the model in its own way
-            self._resident = await self._renew(self._resident)
-        resident = self._resident
-        async with resident.slots.hold(prompt_tokens + reserve, alone=alone):
-            call = self._breaker.admit()
-            watch = _Watch(on_delta, self._clock)
-            try:
-                answer = await self._backend.chat(self._addressed(request, prompt_tokens), watch)
-            except LLMError as error:
-                self._failed(error, call)
-                raise
-            except BaseException:
-                self._breaker.gave_up(call)
-                raise
+        while True:
+            if self._resident.spoiled:  # by another step: asked by name, the server would load the model in its own way
+                self._resident = await self._renew(self._resident)
+            resident = self._resident
+            async with resident.slots.hold(prompt_tokens + reserve, alone=alone):
+                if not resident.spoiled:  # while this waited for its slot
+                    return await self._put(request, on_delta, prompt_tokens)
+
+    async def _put(self, request: ChatRequest, on_delta: OnDelta, prompt_tokens: int) -> ChatAnswer:
+        """Raises: LLMError."""
+        call = self._breaker.admit()
+        watch = _Watch(on_delta, self._clock)
+        try:
+            answer = await self._backend.chat(self._addressed(request, prompt_tokens), watch)
+        except LLMError as error:
+            self._failed(error, call)
+            raise
+        except BaseException:
+            self._breaker.gave_up(call)
+            raise
         self._breaker.succeeded()
-        self._warmed(resident)
+        self._warmed(self._resident)
         self._learn(answer, watch, prompt_tokens)
         return answer
 

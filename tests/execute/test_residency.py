@@ -27,6 +27,8 @@ from runner.record.journal import Journal
 from runner.words.errors import LLMConnectionError, LLMResponseError
 
 HEAD = "version: 1\nname: flow\n"
+LARGE = "models: {m: {id: a, load: {context_length: 32768}}}\n"
+"""A context that bounds nobody."""
 LOADS = ("load", "loaded", "refuse", "unload")
 
 
@@ -583,8 +585,7 @@ class TestDoubt:
             return "done"
 
         server = PaintedServer({"a": PaintedModel()}, say)
-        head = "models: {m: {id: a, load: {context_length: 32768}}}\n"
-        ran = timeless(backend=server).run(flow(*(f"s{n} | m" for n in range(12)), head=head))
+        ran = timeless(backend=server).run(flow(*(f"s{n} | m" for n in range(12)), head=LARGE))
         assert statuses(ran) == {"succeeded"}
         assert server.most_busy["a"] == 4
 
@@ -631,9 +632,26 @@ class TestDoubt:
             return "done"
 
         server = PaintedServer({"a": PaintedModel()}, say)
-        ran = timeless(backend=server).run(flow(*(f"s{n} | a" for n in range(4))))
+        ran = timeless(backend=server).run(flow(*(f"s{n} | m" for n in range(4)), head=LARGE))
         assert statuses(ran) == {"succeeded"}
         assert server.did(*LOADS) == ["load a", "loaded a", "unload a", "load a", "loaded a", "unload a"]
+
+    def test_who_waits_for_a_slot_of_a_crashed_model_asks_the_new_one(self, timeless):
+        crashed = []
+
+        async def say(request):
+            await asyncio.sleep(1)
+            if not crashed:
+                crashed.append(server.there.clear())
+                raise LLMResponseError("`a` crashed", kind="crash")
+            await asyncio.sleep(20)
+            return "done"
+
+        server = PaintedServer({"a": PaintedModel()}, say)
+        ran = timeless(backend=server).run(flow(*(f"s{n} | m" for n in range(9)), head=LARGE))
+        assert statuses(ran) == {"succeeded"}
+        assert [e.kind for e in ran.events(StepRetried)] == ["crash"]
+        assert server.did("load") == ["load a", "load a"]
 
 
 class TestOnDemand:

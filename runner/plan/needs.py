@@ -20,6 +20,8 @@ RESERVE: Final = 1_024
 """Tokens kept free for an answer whose length the file does not bound."""
 IMAGE_TOKENS: Final = 800
 """Tokens of one picture: models spend 256 to 1,300."""
+RESULT_TOKENS: Final = 1_000
+"""Room for a first tool result. Longer ones are cut to a part of the context, so that is no reason to load anew."""
 NAMED_TOOL_TOKENS: Final = 150
 """Tokens of the schema of one tool that no server has listed yet."""
 EVERY_TOOL_TOKENS: Final = 1_500
@@ -46,7 +48,7 @@ def needs_of(
     """
     prompt = _prompt_tokens(step, work, inputs)
     tools = sum(_tools_tokens(grant, workflow.servers[grant.server]) for grant in grants)
-    result = ceil(step.limits.tool_result / _CHARACTERS_A_TOKEN) if grants else 0
+    result = min(RESULT_TOKENS, ceil(step.limits.tool_result / _CHARACTERS_A_TOKEN)) if grants else 0
     most = sampling.get("max_tokens")
     reserve = most if isinstance(most, int) and most > 0 else RESERVE
     return Needs(

@@ -6,6 +6,7 @@ LM Studio cuts the middle out of a prompt that is up to twice too long, and answ
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -23,6 +24,11 @@ REFILL: Final = 0.7
 cache of the prompt."""
 SHRUNK: Final = 0.9
 """A prompt that grew and is counted at less than this of what it was before was cut."""
+MOST_CHARACTERS: Final = 7
+"""No vocabulary has tokens that are longer than this on average over a whole text, runs of one character aside."""
+ENOUGH: Final = 1_500
+"""Characters below which nothing is concluded from that."""
+_RUN = re.compile(r"(.)\1{2,}", re.DOTALL)
 
 
 class ContextGuard:
@@ -70,9 +76,15 @@ class ContextGuard:
         self._counted = None
 
     def answered(
-        self, history: Sequence[Message], tools: Sequence[ToolSpec], answer: ChatAnswer, context: int | None
+        self,
+        history: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        answer: ChatAnswer,
+        context: int | None,
+        *,
+        may_cut: bool = True,
     ) -> None:
-        """Learn from what the server counted.
+        """Learn from what the server counted. ``may_cut``: it is of a kind that cuts prompts, and counts them right.
 
         Raises:
             ContextError: the count shows that the prompt was cut before the model saw it.
@@ -80,11 +92,19 @@ class ContextGuard:
         usage = answer.usage
         if usage.prompt_tokens <= 0:  # some servers count nothing
             return
-        known = self._known(history, tools)
+        messages, counted = self._known(history, tools) or (0, 0)
         if context is not None and usage.prompt_tokens >= context:
             raise _cut(f"it fills the whole context of {context:,} tokens", usage, context)
-        if known is not None and usage.prompt_tokens < known[1] * SHRUNK:
-            raise _cut(f"it had {known[1]:,} tokens one turn earlier", usage, context)
+        shrunk = usage.prompt_tokens < counted * SHRUNK
+        if may_cut and shrunk:
+            raise _cut(f"it had {counted:,} tokens one turn earlier", usage, context)
+        characters = _characters(history[messages:]) if may_cut else 0
+        if characters > ENOUGH and (usage.prompt_tokens - counted) * MOST_CHARACTERS < characters:
+            new = " that are new" if counted else ""
+            raise _cut(f"it has {characters:,} characters{new}", usage, context)
+        if shrunk:  # a server that counts only what it has read anew: what it says is of no use here
+            self._counted = None
+            return
         self._ratio = calibration(estimate(history, tools), usage.prompt_tokens)
         self._counted = len(history), usage.prompt_tokens, _names(tools)
 
@@ -93,6 +113,11 @@ class ContextGuard:
         if self._counted is None or self._counted[2] != _names(tools) or self._counted[0] > len(history):
             return None
         return self._counted[:2]
+
+
+def _characters(messages: Sequence[Message]) -> int:
+    """Characters that no tokens can be spared on: runs of one are counted as two."""
+    return sum(len(_RUN.sub(r"\1\1", message.content)) for message in messages)
 
 
 def _names(tools: Sequence[ToolSpec]) -> tuple[str, ...]:

@@ -87,13 +87,28 @@ class Lease:
             CircuitOpenError: the model failed too often of late.
             LLMError: the request failed, by class.
         """
+        looked = False
         while True:
             if self._resident.spoiled:  # by another step: asked by name, the server would load the model in its own way
                 self._resident = await self._renew(self._resident)
             resident = self._resident
             async with resident.slots.hold(prompt_tokens + reserve, alone=alone):
-                if not resident.spoiled:  # while this waited for its slot
+                if resident.spoiled:  # while this waited for its slot
+                    continue
+                try:
                     return await self._put(request, on_delta, prompt_tokens)
+                except LLMError as error:
+                    if looked or not self._may_be_found(error):
+                        raise
+                    looked = True
+
+    def _may_be_found(self, error: LLMError) -> bool:
+        """Whether the model is to be looked for, and loaded if it is not there.
+
+        LM Studio unloads what was idle for its time. A request to an instance that is gone is then answered by the one
+        other model that is loaded, or refused as naming none.
+        """
+        return error.kind in VANISHED and self.choice.manages
 
     async def _put(self, request: ChatRequest, on_delta: OnDelta, prompt_tokens: int) -> ChatAnswer:
         """Raises: LLMError."""

@@ -105,7 +105,9 @@ class ModelTurns:
         reserve = self._guard.reserve(lease.context_length)
         request = shaped(self._request(tools, schema, self._most(lease, tokens)), self._form)
         answer = await lease.ask(request, on_delta, prompt_tokens=tokens, reserve=reserve, alone=alone)
-        self._guard.answered(self._history, tools, answer, lease.context_length)
+        self._guard.answered(
+            self._history, tools, answer, lease.context_length, may_cut=lease.shares_context
+        )  # only LM Studio is known to cut, and all of its instances share their context
         return answer
 
     def _request(

@@ -123,3 +123,25 @@ class TestCuts:
         cut = guard.trimmed(history, 4000)
         guard.answered(cut.history, (), counted(3000), None)
         assert guard.tokens(cut.history, ()) == 3000
+
+    def test_a_text_that_no_vocabulary_makes_so_few_tokens_of(self):
+        prose = [Message("user", "the quick brown fox jumps over lazy dogs " * 150)]
+        error = self.refused(ContextGuard(None), prose, 750, 32768)
+        assert "it counts 750 tokens, and it has 6,150 characters" in str(error)
+        ContextGuard(None).answered(prose, (), counted(1400), 32768)
+
+    def test_what_came_anew_is_judged_by_itself(self):
+        guard, history = ContextGuard(None), [Message("user", "a short beginning of some words")]
+        guard.answered(history, (), counted(10), 32768)
+        longer = [*history, Message("assistant", ""), Message("tool", "line after line of a log\n" * 200)]
+        assert "characters that are new" in str(self.refused(guard, longer, 300, 32768))
+
+    def test_runs_of_one_character_are_few_tokens_in_truth(self):
+        ContextGuard(None).answered([Message("user", " " * 9000 + "-" * 9000)], (), counted(300), 32768)
+
+    def test_a_server_that_counts_only_what_is_new_is_not_blamed(self):
+        """Some do; only LM Studio is known to cut and to count all."""
+        guard, history = ContextGuard(None), talk(9000)
+        guard.answered(history, (), counted(2600), 8192, may_cut=False)
+        guard.answered(history + talk(10), (), counted(12), 8192, may_cut=False)
+        assert guard.tokens(history + talk(10), ()) > 2000

@@ -42,8 +42,9 @@ class Talk:
         size=3000,
         judge=lambda request, tokens: None,
         count=lambda tokens: tokens,
-        **inputs,
+        words="",
     ):
+        self.words = words
         self.calls, self.judge, self.count = calls, judge, count
         self.server = PaintedServer({"a": PaintedModel()}, self.say)
         self.box = PaintedBox(
@@ -51,12 +52,14 @@ class Talk:
             (Tool(name="look", effect="none", input_schema=LOOK),),
             lambda tool, given: f"{given['n']} " + "x" * size,
         )
-        self.ran = bench(backend=self.server, boxes={"box": self.box}).run(file, **inputs)
+        self.ran = bench(backend=self.server, boxes={"box": self.box}).run(file)
         self.step = self.ran.finished["s"]
         self.asked = self.server.asked
 
     def say(self, request):
         tokens = estimate(request.messages, request.tools)
+        if request.messages[-1].content == "Write.":
+            return self.words
         refusal = self.judge(request, tokens)
         if isinstance(refusal, Exception):
             raise refusal
@@ -79,9 +82,9 @@ class Talk:
 
 
 def given(file):
-    """The file with a task of which a plan knows nothing before it runs: ``words``."""
-    inputs = "inputs: {words: {type: string}}\nsteps:"
-    return file.replace("steps:", inputs, 1).replace("task: Go.", 'task: "{{ inputs.words }}"')
+    """The file with a task of which a plan knows nothing before it runs: another step wrote it."""
+    first = "steps:\n  - id: w\n    model: m\n    task: Write.\n"
+    return file.replace("steps:\n", first, 1).replace("task: Go.", 'task: "{{ steps.w.output }}"')
 
 
 class TestRoom:
@@ -117,14 +120,14 @@ class TestRoom:
         assert talk.step.error["kind"] == "context"
         assert talk.step.error["message"].endswith("and 2,048 for the answer, and `a` has a context of 8,192")
         assert "(`load: {context_length: …}`)" in talk.step.error["hint"]
-        assert talk.asked == []
+        assert [request.messages[-1].content for request in talk.asked] == ["Write."]
 
     def test_what_is_in_doubt_is_left_to_the_server(self, timeless):
         assert Talk(timeless, given(text(tools=False)), words="x" * int(5900 * 3.5)).step.output == "done"
 
     def test_the_files_own_reserve(self, timeless):
-        file = given(text(tools=False, sampling=", sampling: {max_tokens: 7000}"))
-        assert "and 7,000 for the answer" in Talk(timeless, file, words="x" * 6000).step.error["message"]
+        file = given(text(tools=False, sampling=", sampling: {max_tokens: 6000}"))
+        assert "and 6,000 for the answer" in Talk(timeless, file, words="x" * 9000).step.error["message"]
 
     def test_the_servers_count_is_believed(self, timeless):
         """Its tokens are twice as many as ours: trimmed as they are counted, not as we thought."""

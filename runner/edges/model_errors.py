@@ -25,6 +25,7 @@ from runner.words.errors import (
     ModelNotFoundError,
 )
 from runner.words.noun import noun
+from runner.words.units import show_bytes
 
 _POOL: Final = "context size has been exceeded"
 _POOL_HINT: Final = "run fewer steps at once on this model, or load it with a larger `context_length`: all share it"
@@ -89,10 +90,21 @@ def _by_rule(rule: Rule, heard: _Heard) -> LLMError:
         return LLMRateLimitError(message, retry_after=heard.retry_after, hint=rule.hint)
     if rule.make is ModelMemoryError:
         required, available = memory_sizes(heard.lowered)
+        message = (
+            f"{heard.name} {rule.words}{_sizes(required, available)}{heard.said}"  # the sizes first: texts are cut
+        )
         return ModelMemoryError(message, hint=rule.hint, required_bytes=required, available_bytes=available)
     if rule.make is ContextError:
         return _no_room(message, rule.hint, heard.lowered)
     return rule.make(message, kind=rule.kind, hint=rule.hint)
+
+
+def _sizes(required: int | None, available: int | None) -> str:
+    said = (
+        *((f"it needs about {show_bytes(required)}",) if required is not None else ()),
+        *((f"{show_bytes(available)} are available",) if available is not None else ()),
+    )
+    return f" ({', '.join(said)})" if said else ""
 
 
 def _no_room(message: str, hint: str | None, lowered: str) -> ContextError:

@@ -201,7 +201,9 @@ def _names(listing: EndpointCatalogue) -> tuple[str, ...]:
 
 def _note(demand: Demand, instance: Instance) -> str | None:
     """What is worth saying about a load that worked."""
-    passed = [f"`{one.id}` is loaded, but {why}" for one in demand.entry.instances if (why := demand.lacks(one))]
+    passed = [
+        f"beside `{one.id}`, which was there: {why}" for one in demand.entry.instances if (why := demand.lacks(one))
+    ]
     got = demand.lacks(instance)
     if got is not None:
         passed.append(f"the server loaded it with other settings than asked: {got}")

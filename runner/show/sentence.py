@@ -29,7 +29,7 @@ from runner.record.events import (
     ToolServerStarted,
 )
 from runner.record.wire import encode_json
-from runner.show.cell import fit, one_line
+from runner.show.cell import fit, one_line, width
 from runner.words.noun import noun
 from runner.words.units import show_bytes, show_seconds
 
@@ -37,6 +37,7 @@ Mood = Literal["plain", "good", "warning", "bad"]
 _ARGUMENTS = 60
 _TOOL_ERROR = 120
 _REASON = 140
+_LEAST = 60
 _WHOLE = 200
 """Cells of a whole sentence, which only names of many letters reach: everything else in it is cut before."""
 _SETTINGS: Mapping[str, str] = {
@@ -120,8 +121,10 @@ def _loaded(event: ModelLoaded) -> Said:
 
 
 def _load_failed(event: ModelLoadFailed) -> Said:
+    head = f"could not load {event.model} ({event.kind}): "
     then = f"; then: {event.then}" if event.then else ""
-    return f"could not load {event.model} ({event.kind}): {fit(one_line(event.message), _REASON)}{then}", "warning"
+    room = max(min(_REASON, _WHOLE - width(head) - width(then)), _LEAST)  # what is done next is told whole
+    return f"{head}{fit(one_line(event.message), room)}{then}", "warning"
 
 
 def _unloaded(event: ModelUnloaded) -> Said:

@@ -154,7 +154,7 @@ class TestLoad:
         error, text = refusal(Server(reply(body, status=status)), load())
         assert isinstance(error, errors.ModelMemoryError)
         assert error.required_bytes == 80 * 1024**3
-        assert text == f"`{KEY}` on URL does not fit into memory: {MEMORY}"
+        assert text == f"`{KEY}` on URL does not fit into memory (it needs about 80.0 GB): {MEMORY}"
 
     @pytest.mark.parametrize(
         ("answer", "kind", "message"),

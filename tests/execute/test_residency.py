@@ -245,7 +245,9 @@ class TestWhatAPersonLoaded:
         server.put("a", **config)
         ran = timeless(backend=server).run(flow("s | m", head=f"models: {{m: {{id: a, load: {{{load}}}}}}}\n"))
         assert [request.model for request in server.asked] == ["a:2"]
-        assert [(e.instance, e.note) for e in ran.events(ModelLoaded)] == [("a:2", f"`a` is loaded, but {why}")]
+        assert [(e.instance, e.note) for e in ran.events(ModelLoaded)] == [
+            ("a:2", f"beside `a`, which was there: {why}")
+        ]
         assert list(server.there) == ["a"]
 
     def test_one_that_a_person_unloads_is_replaced_by_ours(self, timeless):

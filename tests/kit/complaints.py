@@ -15,7 +15,8 @@ from runner.words import errors
 
 NAME = "`qwen3` on URL"
 ROOM = f"{NAME} has no room for the prompt: "
-MEMORY = f"{NAME} does not fit into memory: "
+NO_MEMORY = f"{NAME} does not fit into memory"
+MEMORY = f"{NO_MEMORY}: "
 TEMPLATE = f"{NAME} has a prompt template that refuses this conversation: "
 SCHEMA = f"{NAME} cannot be held to this schema of an output or a tool: "
 TOOLS = f"{NAME} cannot be given tools as they were asked for: "
@@ -118,10 +119,11 @@ ROWS = [
      E.ContextError, "context", False, ROOM + "Requested tokens (3000) exceed context window of 2048"),
     # memory
     ("plain", 500, {"error": {"type": "model_load_failed", "message": GUARD}}, E.ModelMemoryError, "overloaded", True,
-     MEMORY + GUARD),
+     f"{NO_MEMORY} (it needs about 80.5 GB): {GUARD}"),
     ("plain", 200, {"error": {"type": "model_load_failed", "message": GUARD}}, E.ModelMemoryError, "overloaded", True,
-     MEMORY + GUARD),
-    ("plain", 500, flat(OLLAMA_SIZE), E.ModelMemoryError, "overloaded", True, MEMORY + OLLAMA_SIZE),
+     f"{NO_MEMORY} (it needs about 80.5 GB): {GUARD}"),
+    ("plain", 500, flat(OLLAMA_SIZE), E.ModelMemoryError, "overloaded", True,
+     f"{NO_MEMORY} (it needs about 20.1 GB, 9.9 GB are available): {OLLAMA_SIZE}"),
     ("event", 200, sse("CUDA error: out of memory"), E.ModelMemoryError, "overloaded", True,
      MEMORY + "CUDA error: out of memory"),
     ("data", 200, flat("[METAL] Command buffer execution failed: Insufficient Memory"), E.ModelMemoryError,

@@ -29,6 +29,26 @@ def fan(folder: Path, width: int, parallel: int) -> Path:
     return _write(folder, f"fan-{width}-{parallel}", f"limits: {{parallel: {parallel}}}\nsteps:\n{steps}")
 
 
+def failing(folder: Path, length: int, wait: str) -> Path:
+    """A chain whose every step may need a second attempt, after ``wait``."""
+    steps = "".join(f"  - {{id: s{n}, needs: [{f's{n - 1}' if n else ''}], task: 'Step {n}'}}\n" for n in range(length))
+    retry = f"defaults: {{model: zero-model, retry: {{attempts: 2, wait: {wait}, max_wait: {wait}}}}}"
+    path = _write(folder, f"failing-{length}", f"steps:\n{steps}")
+    path.write_text(path.read_text("utf-8").replace("defaults: {model: zero-model}", retry), encoding="utf-8")
+    return path
+
+
+def long_talk(folder: Path, rounds: int, text: str) -> Path:
+    """An agent that reads so many files of ``text``, one a round, with the built-in tools; the files are made, too."""
+    parts = folder / "parts"
+    parts.mkdir(exist_ok=True)
+    for number in range(rounds):
+        (parts / f"part-{number}.txt").write_text(text, encoding="utf-8")
+    limits = f"limits: {{rounds: {rounds + 5}, tool_calls: {rounds + 5}}}"
+    step = f"{{id: read, mcp_servers: [files], tools: [files.read], {limits}, task: Read until told to stop.}}"
+    return _write(folder, "talk", f"mcp_servers: {{files: {{builtin: files, root: parts}}}}\nsteps:\n  - {step}\n")
+
+
 def tools(folder: Path, command: list[str]) -> Path:
     """An agent that calls the tool ``echo`` of one MCP server until it is told to stop."""
     server = json.dumps({"command": command[0], "args": command[1:]})

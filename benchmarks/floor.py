@@ -4,6 +4,8 @@
     floor.py chain URL 200         so many prompts, one after the other, each carrying the last answer
     floor.py fan URL 40 4          so many prompts, four at once
     floor.py tools URL COMMAND…    an agent loop with the tools of one MCP server over stdio (the official SDK)
+    floor.py read URL FOLDER       an agent loop with one tool of its own, which reads a file
+    floor.py retry URL 50 0.01     so many prompts, each asked again, after so many seconds, if it is refused
 
 It keeps no record, repeats nothing, checks nothing: what bridge-run adds to it is the price of all that.
 """
@@ -13,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -84,11 +87,50 @@ async def agent(client: httpx.AsyncClient, command: list[str]) -> None:
                 messages.append({"role": "tool", "tool_call_id": call["id"], "content": text})
 
 
+READ = {
+    "type": "function",
+    "function": {
+        "name": "read",
+        "description": "Reads a file.",
+        "parameters": {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]},
+    },
+}
+
+
+async def reader(client: httpx.AsyncClient, folder: Path) -> None:
+    """Ask, read the files, answer back, until the model is done."""
+    messages: list[dict[str, Any]] = [{"role": "user", "content": "Read until told to stop."}]
+    while True:
+        answer = await ask(client, messages, [READ])
+        messages.append(answer)
+        if not answer.get("tool_calls"):
+            print(answer["content"])
+            return
+        for call in answer["tool_calls"]:
+            text = (folder / json.loads(call["function"]["arguments"])["path"]).read_text("utf-8")
+            messages.append({"role": "tool", "tool_call_id": call["id"], "content": text})
+
+
+async def stubborn(client: httpx.AsyncClient, length: int, wait: float) -> None:
+    """``length`` prompts, one after the other, each until it is answered."""
+    for number in range(length):
+        while True:
+            try:
+                await ask(client, [{"role": "user", "content": f"Step {number}"}], [])
+                break
+            except httpx.HTTPStatusError:
+                await asyncio.sleep(wait)
+
+
 async def main(what: str, url: str, rest: list[str]) -> None:
-    """Do one of the four."""
+    """Do one of the six."""
     async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as client:
         if what == "tools":
             await agent(client, rest)
+        elif what == "read":
+            await reader(client, Path(rest[0]))
+        elif what == "retry":
+            await stubborn(client, int(rest[0]), float(rest[1]))
         elif what == "fan":
             await fan(client, int(rest[0]), int(rest[1]))
         else:

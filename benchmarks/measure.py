@@ -17,21 +17,24 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
+FLOOR = str(HERE / "floor.py")
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One process: seconds of wall time, seconds of processor time, megabytes of peak resident memory.
 
-    ``span`` is what the server's watch says: seconds from the first prompt's arrival to the last answer's departure.
+    ``span`` and ``gaps`` are what the server's watch says, as in ``Watched``.
     """
 
     seconds: float
     processor: float
     megabytes: float
     span: float = 0.0
+    gaps: tuple[float, ...] = ()
 
 
 def _surroundings() -> dict[str, str]:
@@ -79,16 +82,43 @@ class Command:
         return Sample(seconds=seconds, processor=usage.ru_utime + usage.ru_stime, megabytes=megabytes)
 
 
+def script(folder: Path, *arguments: str) -> Command:
+    """Python itself with these arguments, in ``folder``."""
+    return Command(argv=(sys.executable, *arguments), cwd=folder, env={})
+
+
+def bridge_run(folder: Path, *arguments: str, url: str = "") -> Command:
+    """``bridge-run`` with these arguments, in ``folder``; ``url`` is that of the server of models."""
+    env = {"BRIDGE_RUN_ENDPOINT": url, "NO_COLOR": "1"} if url else {"NO_COLOR": "1"}
+    return Command(argv=(str(Path(sys.executable).with_name("bridge-run")), *arguments), cwd=folder, env=env)
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """In seconds: from the first prompt's arrival to the last answer's departure; from each answer to the next prompt.
+
+    The gaps are a client's own time between two requests, if it never asks two at once.
+    """
+
+    span: float
+    gaps: tuple[float, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ZeroServer:
     """A running ``zero_server.py``; ``url`` without a trailing slash."""
 
     url: str
 
+    def watch(self) -> Watched:
+        """What its watch saw since this was last asked."""
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{self.url}/bench/span") as answer:
+            seen = json.load(answer)
+        return Watched(span=float(seen["seconds"]), gaps=tuple(map(float, seen["gaps"])))
+
     def span(self) -> float:
         """Seconds from the first prompt's arrival to the last answer's departure since this was last asked."""
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"{self.url}/bench/span") as answer:
-            return float(json.load(answer)["seconds"])
+        return self.watch().span
 
 
 @contextmanager
@@ -131,14 +161,21 @@ class Medians:
         return statistics.median(sample.span for sample in self.samples)
 
 
+def newest_journal(folder: Path) -> list[dict[str, Any]]:
+    """The events of the run that was begun last in ``folder``."""
+    path = max(folder.glob(".bridge/runs/*/journal.jsonl"), key=lambda one: one.stat().st_mtime_ns)
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
 def by_turns(commands: Mapping[str, Command], repetitions: int, watch: ZeroServer | None = None) -> dict[str, Medians]:
     """Every command once a round, so that a busy machine is busy for all; the first round warms up, uncounted."""
     samples: dict[str, list[Sample]] = {name: [] for name in commands}
     for number in range(repetitions + 1):
         for name, command in commands.items():
             sample = command.run()
+            if watch:
+                seen = watch.watch()
+                sample = replace(sample, span=seen.span, gaps=seen.gaps)
             if number:
-                samples[name].append(replace(sample, span=watch.span()) if watch else sample)
-            elif watch:
-                watch.span()
+                samples[name].append(sample)
     return {name: Medians(tuple(some)) for name, some in samples.items()}

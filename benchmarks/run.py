@@ -12,64 +12,36 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 import files
-from measure import HERE, Command, Medians, by_turns, zero_server
+import talk
+from figure import Figure, above, absolute, memory, missing, ms, whole
+from measure import FLOOR, HERE, Medians, bridge_run, by_turns, script, zero_server
 
-PYTHON = sys.executable
-BRIDGE_RUN = str(Path(sys.executable).with_name("bridge-run"))
-FLOOR = str(HERE / "floor.py")
 EVERYTHING = HERE.parent / "tests/servers/node_modules/@modelcontextprotocol/server-everything/dist/index.js"
 EMPTY_CLICK = "import click\n@click.group()\ndef main(): 'Nothing.'\nmain(prog_name='empty')"
 BARE_YAML = "import sys, yaml\nfor name in sys.argv[1:]: yaml.load(open(name), yaml.CSafeLoader)"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """One line of the results: ours beside the floor's, ``holds`` against the mark (None: there is no mark)."""
-
-    what: str
-    floor: str
-    ours: str
-    compared: str
-    mark: str
-    holds: bool | None
-
-
-def _ms(seconds: float) -> str:
-    digits = 2 if abs(seconds) < 0.01 else 1 if abs(seconds) < 0.1 else 0
-    return f"{seconds * 1000:.{digits}f} ms"
-
-
-def _script(folder: Path, *arguments: str) -> Command:
-    return Command(argv=(PYTHON, *arguments), cwd=folder, env={})
-
-
-def _ours(folder: Path, *arguments: str, url: str = "") -> Command:
-    env = {"BRIDGE_RUN_ENDPOINT": url, "NO_COLOR": "1"} if url else {"NO_COLOR": "1"}
-    return Command(argv=(BRIDGE_RUN, *arguments), cwd=folder, env=env)
-
-
 def bench_help(folder: Path, repeat: int) -> list[Figure]:
     """An empty click program beside ``bridge-run --help``."""
-    pair = {"floor": _script(folder, "-c", EMPTY_CLICK, "--help"), "ours": _ours(folder, "--help")}
+    pair = {"floor": script(folder, "-c", EMPTY_CLICK, "--help"), "ours": bridge_run(folder, "--help")}
     found = by_turns(pair, repeat)
-    return [_whole("`--help` beside an empty click program", found["floor"], found["ours"], most=2.0)]
+    return [whole("`--help` beside an empty click program", found["floor"], found["ours"], most=2.0)]
 
 
 def bench_prompt(folder: Path, repeat: int) -> list[Figure]:
     """One prompt, whole process, and its memory."""
     with zero_server() as server:
         pair = {
-            "floor": _script(folder, FLOOR, "prompt", server.url),
-            "ours": _ours(folder, str(files.one_prompt(folder)), "--quiet", url=server.url),
+            "floor": script(folder, FLOOR, "prompt", server.url),
+            "ours": bridge_run(folder, str(files.one_prompt(folder)), "--quiet", url=server.url),
         }
         found = by_turns(pair, repeat)
     return [
-        _whole("one prompt, whole process", found["floor"], found["ours"], most=1.6),
-        _memory("one prompt, peak memory", found["floor"], found["ours"], most=60),
+        whole("one prompt, whole process", found["floor"], found["ours"], most=1.6),
+        memory("one prompt, peak memory", found["floor"], found["ours"], most=60),
     ]
 
 
@@ -77,31 +49,30 @@ def bench_chain(folder: Path, repeat: int) -> list[Figure]:
     """What one more step costs: a chain of 200, on the server's watch, so that no start-up blurs it."""
     with zero_server() as server:
         pair = {
-            "floor": _script(folder, FLOOR, "chain", server.url, "200"),
-            "ours": _ours(folder, str(files.chain(folder, 200)), "--quiet", url=server.url),
+            "floor": script(folder, FLOOR, "chain", server.url, "200"),
+            "ours": bridge_run(folder, str(files.chain(folder, 200)), "--quiet", url=server.url),
         }
         found = by_turns(pair, repeat, server)
     return [
-        _above("a step (chain of 200)", found["floor"].span / 199, found["ours"].span / 199, most=0.003),
-        _whole("chain of 200, whole process", found["floor"], found["ours"]),
+        above("a step (chain of 200)", found["floor"].span / 199, found["ours"].span / 199, most=0.003),
+        whole("chain of 200, whole process", found["floor"], found["ours"]),
     ]
 
 
 def bench_tools(folder: Path, repeat: int) -> list[Figure]:
     """What one more tool round costs, and the whole process: 20 rounds with server-everything over stdio."""
     if not EVERYTHING.exists():
-        why = "not measured: the npm servers are not installed"
-        return [Figure(what="a tool round", floor="–", ours="–", compared=why, mark="at most 5 ms above", holds=None)]
+        return [missing("a tool round", "the npm servers are not installed")]
     command = ["node", str(EVERYTHING)]
     with zero_server("--tool-rounds", "20") as server:
         pair = {
-            "floor": _script(folder, FLOOR, "tools", server.url, *command),
-            "ours": _ours(folder, str(files.tools(folder, command)), "--quiet", url=server.url),
+            "floor": script(folder, FLOOR, "tools", server.url, *command),
+            "ours": bridge_run(folder, str(files.tools(folder, command)), "--quiet", url=server.url),
         }
         found = by_turns(pair, repeat, server)
     return [
-        _above("a tool round (20 rounds)", found["floor"].span / 20, found["ours"].span / 20, most=0.005),
-        _whole("20 tool rounds, whole process", found["floor"], found["ours"]),
+        above("a tool round (20 rounds)", found["floor"].span / 20, found["ours"].span / 20, most=0.005),
+        whole("20 tool rounds, whole process", found["floor"], found["ours"]),
     ]
 
 
@@ -117,14 +88,14 @@ def bench_fan(folder: Path, repeat: int) -> list[Figure]:
         ideal = 40 / parallel * 0.05
         with zero_server("--delay", "50") as server:
             pair = {
-                "floor": _script(folder, FLOOR, "fan", server.url, "40", str(parallel)),
-                "ours": _ours(folder, str(files.fan(folder, 40, parallel)), "--quiet", url=server.url),
+                "floor": script(folder, FLOOR, "fan", server.url, "40", str(parallel)),
+                "ours": bridge_run(folder, str(files.fan(folder, 40, parallel)), "--quiet", url=server.url),
             }
             found = by_turns(pair, 3 * repeat, server)  # short, and two processes at a time: the noisiest figure
         floor, ours = found["floor"].span, found["ours"].span
         figure = Figure(
-            what=f"40 steps at 50 ms, {parallel} at once", floor=_ms(floor), ours=_ms(ours),
-            compared=f"{floor / ours:.1%} of the floor's speed; of {_ms(ideal)} by arithmetic {ideal / ours:.1%}"
+            what=f"40 steps at 50 ms, {parallel} at once", floor=ms(floor), ours=ms(ours),
+            compared=f"{floor / ours:.1%} of the floor's speed; of {ms(ideal)} by arithmetic {ideal / ours:.1%}"
             f" (floor {ideal / floor:.1%})",
             mark="at least 95 % of the floor's speed", holds=floor / ours >= 0.95,
         )  # fmt: skip
@@ -138,20 +109,20 @@ def bench_check(folder: Path, repeat: int) -> list[Figure]:
     commands = {}
     for length in marks:
         path = str(files.realistic(folder, length))
-        commands[f"floor {length}"] = _script(folder, "-c", BARE_YAML, path)
-        commands[f"ours {length}"] = _ours(folder, "check", "--offline", path)
+        commands[f"floor {length}"] = script(folder, "-c", BARE_YAML, path)
+        commands[f"ours {length}"] = bridge_run(folder, "check", "--offline", path)
     small = folder / "small"
     small.mkdir()
     for number in range(200):
         files.realistic(small, 10, f"small-{number}")
-    commands["floor files"] = _script(folder, "-c", BARE_YAML, *sorted(map(str, small.iterdir())))
-    commands["ours files"] = _ours(folder, "check", "--offline", str(small))
+    commands["floor files"] = script(folder, "-c", BARE_YAML, *sorted(map(str, small.iterdir())))
+    commands["ours files"] = bridge_run(folder, "check", "--offline", str(small))
     found = by_turns(commands, repeat)
     figures = [
-        _absolute(f"check one file of {length:,} steps", found[f"floor {length}"], found[f"ours {length}"], most)
+        absolute(f"check one file of {length:,} steps", found[f"floor {length}"], found[f"ours {length}"], most)
         for length, most in marks.items()
     ]
-    figures.append(_absolute("check 200 files of 10 steps", found["floor files"], found["ours files"], 2.0))
+    figures.append(absolute("check 200 files of 10 steps", found["floor files"], found["ours files"], 2.0))
     return [*figures, _growth(found)]
 
 
@@ -159,44 +130,11 @@ def bench_memory(folder: Path, repeat: int) -> list[Figure]:
     """Peak memory of a run of 1,000 steps."""
     with zero_server() as server:
         pair = {
-            "floor": _script(folder, FLOOR, "chain", server.url, "1000"),
-            "ours": _ours(folder, str(files.chain(folder, 1000)), "--quiet", url=server.url),
+            "floor": script(folder, FLOOR, "chain", server.url, "1000"),
+            "ours": bridge_run(folder, str(files.chain(folder, 1000)), "--quiet", url=server.url),
         }
         found = by_turns(pair, min(repeat, 3))
-    return [_memory("a run of 1,000 steps, peak memory", found["floor"], found["ours"], most=150)]
-
-
-def _whole(what: str, floor: Medians, ours: Medians, most: float | None = None) -> Figure:
-    """Whole processes by wall time; processor time beside it, which a busy machine changes less."""
-    ratio = ours.seconds / floor.seconds
-    return Figure(
-        what=what, floor=_ms(floor.seconds), ours=_ms(ours.seconds),
-        compared=f"{ratio:.2f}x (processor {ours.processor / floor.processor:.2f}x)",
-        mark=f"at most {most:g}x" if most else "–", holds=ratio <= most if most else None,
-    )  # fmt: skip
-
-
-def _memory(what: str, floor: Medians, ours: Medians, most: float) -> Figure:
-    return Figure(
-        what=what, floor=f"{floor.megabytes:.0f} MB", ours=f"{ours.megabytes:.0f} MB",
-        compared=f"{ours.megabytes / floor.megabytes:.2f}x", mark=f"at most {most:g} MB",
-        holds=ours.megabytes <= most,
-    )  # fmt: skip
-
-
-def _above(what: str, floor: float, ours: float, most: float) -> Figure:
-    return Figure(
-        what=what, floor=_ms(floor), ours=_ms(ours), compared=f"{ours / floor:.2f}x, {_ms(ours - floor)} above",
-        mark=f"at most {most * 1000:g} ms above", holds=ours - floor <= most,
-    )  # fmt: skip
-
-
-def _absolute(what: str, floor: Medians, ours: Medians, most: float | None) -> Figure:
-    return Figure(
-        what=what, floor=_ms(floor.seconds), ours=_ms(ours.seconds),
-        compared=f"{ours.seconds / floor.seconds:.2f}x (processor {_ms(ours.processor)})",
-        mark=f"at most {most:g} s" if most else "–", holds=ours.seconds <= most if most else None,
-    )  # fmt: skip
+    return [memory("a run of 1,000 steps, peak memory", found["floor"], found["ours"], most=150)]
 
 
 def _growth(found: Mapping[str, Medians]) -> Figure:
@@ -209,14 +147,15 @@ def _growth(found: Mapping[str, Medians]) -> Figure:
     floor, ours = steps("floor"), steps("ours")
     return Figure(
         what="check, processor time of a step: 500 to 1,000, then 1,000 to 2,000",
-        floor=" / ".join(_ms(step) for step in floor), ours=" / ".join(_ms(step) for step in ours),
+        floor=" / ".join(ms(step) for step in floor), ours=" / ".join(ms(step) for step in ours),
         compared=f"{ours[1] / ours[0]:.2f}x", mark="linear: at most 1.3x", holds=ours[1] <= 1.3 * ours[0],
     )  # fmt: skip
 
 
 BENCHES: Mapping[str, Callable[[Path, int], list[Figure]]] = {
     "help": bench_help, "prompt": bench_prompt, "chain": bench_chain, "tools": bench_tools, "fan": bench_fan,
-    "check": bench_check, "memory": bench_memory,
+    "check": bench_check, "memory": bench_memory, "validator": talk.bench_validator, "stream": talk.bench_stream,
+    "retry": talk.bench_retry, "talk": talk.bench_talk,
 }  # fmt: skip
 
 

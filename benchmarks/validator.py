@@ -1,16 +1,17 @@
 """What asking for a model costs: from the cache, cold, and 50 at once, beside a bare httpx GET of the same list.
 
-python benchmarks/validator.py [--rounds 200]
+python benchmarks/validator.py [--rounds 200] [--json URL]
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import statistics
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import httpx
 from measure import zero_server
@@ -82,9 +83,13 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=200)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--json", metavar="URL", help="only the figures, for a server that runs already")
+    given = parser.parse_args()
+    if given.json:
+        print(json.dumps({**asdict(asyncio.run(figures(given.json, given.rounds))), "callers": CALLERS}))
+        return
     with zero_server() as server:
-        print(asyncio.run(figures(server.url, rounds)))
+        print(asyncio.run(figures(server.url, given.rounds)))
 
 
 if __name__ == "__main__":

@@ -181,4 +181,11 @@ MEANING: Mapping[str, Explanation] = {
         wrong=_one("task: Look.\nexpect:\n  - that: steps.scan.output | length > 0"),
         right=_one("task: Look.\nexpect:\n  - that: output | length > 0"),
     ),
+    "BR235": Explanation(
+        title="a picture that is not on this machine",
+        text="Pictures are read here and sent with the prompt, as png, jpeg, webp or gif of at most 20 MB. A run "
+        "fetches nothing on its own: let a step of the workflow do it, so that the file says where data comes from.",
+        wrong=_one('task: What is it?\nimages: ["https://example.org/cat.png"]'),
+        right=_one("task: What is it?\nimages: [pictures/cat.png]"),
+    ),
 }  # fmt: skip

@@ -28,7 +28,12 @@ from runner.workflow.rules.shapes import br208_impossible_reference, br229_unlik
 from runner.workflow.rules.tools import br213_unknown_server, br214_tool_never_matches
 from runner.workflow.rules.unbuilt import br221_not_built_yet
 from runner.workflow.rules.unused import br230_unused_input, br231_unused_declaration
-from runner.workflow.rules.values import br226_illegal_schema, br232_absent_file, br233_default_breaks_schema
+from runner.workflow.rules.values import (
+    br226_illegal_schema,
+    br232_absent_file,
+    br233_default_breaks_schema,
+    br235_image_address,
+)
 from runner.workflow.rules.view import View
 
 Rule = Callable[[View], Iterable[Diagnostic]]
@@ -57,6 +62,7 @@ RULES: tuple[Rule, ...] = (
     br232_absent_file,
     br233_default_breaks_schema,
     br234_no_result_yet,
+    br235_image_address,
 )
 
 

@@ -1,7 +1,8 @@
-"""Rules about schemas, defaults and files that are named: BR226, BR232, BR233."""
+"""Rules about schemas, defaults and files that are named: BR226, BR232, BR233, BR235."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,6 +10,8 @@ from runner.words.diagnostics import Diagnostic
 from runner.words.schemas import check_schema, complaints
 from runner.words.spans import Path, show_path
 from runner.workflow.rules.view import View, schema_file
+
+_ADDRESS = re.compile(r"(?:https?|ftp|data|file|s3|gs):", re.IGNORECASE)
 
 
 def br226_illegal_schema(view: View) -> Iterable[Diagnostic]:
@@ -83,3 +86,15 @@ def br233_default_breaks_schema(view: View) -> Iterable[Diagnostic]:
             span = view.value_span(("inputs", name, "default", *complaint.path))
             where = f" at `{show_path(complaint.path)}`" if complaint.path else ""
             yield view.finding("BR233", f"the default of `{name}` does not fit{where}: {complaint.message}", span)
+
+
+def br235_image_address(view: View) -> Iterable[Diagnostic]:
+    """A picture on another machine: what is sent to a model is what lies on this one."""
+    for step in view.steps:
+        images = step.data.get("images")
+        for number, image in enumerate(images if isinstance(images, list) else ()):
+            if isinstance(image, str) and _ADDRESS.match(image):
+                shown = image if len(image) <= 60 else image[:60] + "…"
+                message = f"the image `{shown}` is an address, and only local files are sent"
+                hint = "fetch it in a `run` step of its own, and name the file"
+                yield view.finding("BR235", message, view.value_span((*step.path, "images", number)), help=hint)

@@ -40,3 +40,19 @@ def test_into_what_a_broken_schema_file_describes_every_path_leads(tmp_path: Pat
 
 def test_a_schema_may_be_true_or_false(tmp_path: Path) -> None:
     assert findings(tmp_path, steps("task: x\noutput: {type: object}", 'task: "{{ steps.a.output.x }}"')) == []
+
+
+def test_a_picture_on_another_machine(tmp_path: Path) -> None:
+    found = findings(
+        tmp_path, steps('task: x\nimages: [a.png, "https://example.org/b.png", "DATA:image/png;base64,AA"]')
+    )
+    fetch = "fetch it in a `run` step of its own, and name the file"
+    assert found == [
+        f"BR235 6:21 the image `https://example.org/b.png` is an address, and only local files are sent | {fetch}",
+        f"BR235 6:50 the image `DATA:image/png;base64,AA` is an address, and only local files are sent | {fetch}",
+    ]
+
+
+def test_a_picture_whose_name_is_not_known_yet_or_has_a_colon_is_not_judged(tmp_path: Path) -> None:
+    body = "inputs: {p: {type: string}}\n" + steps('task: x\nimages: ["{{ inputs.p }}", "C:/a.png", "http.png"]')
+    assert findings(tmp_path, body) == []

@@ -13,7 +13,7 @@ from runner.execute.clock import Clock
 from runner.execute.patience import Patience
 from runner.execute.resident import Resident
 from runner.plan.plan import ModelChoice
-from runner.words.errors import FailureKind, LLMConnectionError, LLMError
+from runner.words.errors import FailureKind, LLMConnectionError, LLMError, ModelMemoryError
 
 VANISHED: frozenset[FailureKind] = frozenset(("model_not_found", "wrong_model"))
 """Kinds after which the model may not be where it was."""
@@ -26,6 +26,13 @@ class Spoil(Protocol):
 
     def __call__(self, resident: Resident, *, crashed: bool) -> None:
         """``crashed``: it must be loaded anew even if the server still lists it."""
+
+
+class Lighten(Protocol):
+    """Says that a model has too little memory to work."""
+
+    def __call__(self, resident: Resident) -> bool:
+        """Whether it will be loaded anew with less context."""
 
 
 class Lease:
@@ -41,6 +48,7 @@ class Lease:
         patience: Patience,
         clock: Clock,
         spoil: Spoil,
+        lighten: Lighten,
         warmed: Callable[[Resident], None],
         renew: Callable[[Resident], Awaitable[Resident]],
     ) -> None:
@@ -51,8 +59,11 @@ class Lease:
         self._patience = patience
         self._clock = clock
         self._spoil = spoil
+        self._lighten = lighten
         self._warmed = warmed
         self._renew = renew
+        self.at_its_least = False
+        """Whether it ran out of memory at work, and cannot be loaded with less: the same again would fail the same."""
 
     @property
     def resident(self) -> Resident:
@@ -144,6 +155,9 @@ class Lease:
         self._breaker.failed(error, call)
         if error.kind == "timeout":
             self._patience.timed_out()
+        if isinstance(error, ModelMemoryError):
+            loading = self.choice.loads_on_demand and self._resident.instance is None
+            self.at_its_least = not loading and not self._lighten(self._resident)
         crashed = error.kind == "crash"
         if crashed or error.kind in VANISHED or isinstance(error, LLMConnectionError) or _is_gone(error):
             self._spoil(self._resident, crashed=crashed)

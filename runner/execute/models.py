@@ -98,6 +98,7 @@ class Models:
             patience=self._patience.setdefault(key, Patience()),
             clock=self._clock,
             spoil=server.spoil,
+            lighten=server.lighten,
             warmed=server.warmed,
             renew=renew,
         )

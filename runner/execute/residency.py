@@ -44,7 +44,8 @@ class Residency:
         self._loading = loading
         self._clock = clock
         self._there: dict[str, Resident] = {}
-        self._crashed: list[str] = []
+        self._crashed: list[tuple[str, str]] = []
+        self._lighter: dict[str, Demand] = {}
         self._coming: set[str] = set()
         self._cramped: set[str] = set()
         self._queue: list[_Ticket] = []
@@ -100,10 +101,29 @@ class Residency:
         resident.spoiled = True
         self._loading.stale.add(resident.demand.name)
         if crashed:
-            del self._there[resident.demand.name]
-            if resident.ours:
-                self._crashed.append(resident.address)
+            self._give_up(resident, "it crashed")
         self._tell()
+
+    def lighten(self, resident: Resident) -> bool:
+        """It had too little memory to work. False if it is not ours, or cannot be loaded with less context.
+
+        While others use it they are left to it: it may do when they are done.
+        """
+        less = smaller(resident.demand) if resident.ours else None
+        if less is None or resident.users > 1 or self._there.get(resident.demand.name) is not resident:
+            return less is not None
+        resident.spoiled = True
+        self._loading.stale.add(resident.demand.name)
+        self._lighter[resident.demand.name] = less
+        self._give_up(resident, "it ran out of memory")
+        self._tell()
+        return True
+
+    def _give_up(self, resident: Resident, reason: str) -> None:
+        """Nobody finds it any more; what is ours is unloaded before the next load."""
+        del self._there[resident.demand.name]
+        if resident.ours:
+            self._crashed.append((resident.address, reason))
 
     def warmed(self, resident: Resident) -> None:
         """A model that its server loaded for the first request has answered: more may come at once."""
@@ -197,10 +217,10 @@ class Residency:
     async def _bring(self, demand: Demand, victims: Sequence[Resident]) -> None:
         try:
             while self._crashed:
-                await self._loading.unload(self._crashed.pop(), "it crashed")
+                await self._loading.unload(*self._crashed.pop())
             for victim in victims:
                 await self._loading.unload(victim.address, f"`{demand.name}` needs its place")
-            seen = await self._fetched(demand)
+            seen = await self._fetched(self._lighter.get(demand.name, demand))
             old = self._there.get(demand.name)
             self._there[demand.name] = seen if old is None else old.renewed(seen)
         except LLMError as error:

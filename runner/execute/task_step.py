@@ -44,6 +44,7 @@ class TaskWorker:
             world, planned.step, choice, render_prompt(planned, world), offered_tools(planned, world)
         )
         self._refused = False
+        self._at_its_least = False
 
     @property
     def usage(self) -> Usage:
@@ -65,10 +66,14 @@ class TaskWorker:
         async def check(output: Any) -> str | None:
             return await missed(self._world, self._step.id, number, self._step.expect, output)
 
+        self._at_its_least = False
         try:
             models, more = self._world.models, bool(self._fallbacks)
             async with models.lease(self._choice, self._waiting, has_fallback=more) as lease:
-                return Outcome(output=await self._conversation.run(number, check, lease))
+                try:
+                    return Outcome(output=await self._conversation.run(number, check, lease))
+                finally:
+                    self._at_its_least = lease.at_its_least
         except BridgeError as error:
             self._refused = error.kind in _ANOTHER_ANSWER
             self._crashes += error.kind == "crash"
@@ -78,15 +83,16 @@ class TaskWorker:
         """A broken request always, because the history goes on.
 
         What is used up for good comes back by no repetition: tokens, and a tool server whose first death the model was
-        told of and whose second one ended the talk. A prompt that crashes its model does so again; and while a fallback
-        is there, nobody waits for a model that has no memory or is left alone.
+        told of and whose second one ended the talk. A prompt that crashes its model does so again, and so does one for
+        which a model has too little memory that cannot do with less; and while a fallback is there, nobody waits for a
+        model that has no memory or is left alone.
         """
         if isinstance(error, ToolServerError) or self._conversation.out_of_tokens:
             return False
         if error.kind == "crash":
             return self._crashes <= CRASHES
         if isinstance(error, ModelMemoryError | CircuitOpenError):
-            return not self._fallbacks
+            return not self._fallbacks and not self._at_its_least
         return True
 
     def fall_back(self, error: BridgeError) -> bool:

@@ -55,8 +55,37 @@ class Trimmed:
 
 def estimate(messages: Iterable[Message], tools: Iterable[ToolSpec] = ()) -> int:
     """About how many tokens a request takes, before any calibration."""
-    spoken = sum(_message_tokens(message) for message in messages)
-    return math.ceil(spoken + sum(_TOOL + _tokens(_tool_text(tool)) for tool in tools))
+    return math.ceil(sum(map(_message_tokens, messages)) + sum(map(_tool_tokens, tools)))
+
+
+class Estimator:
+    """``estimate`` for a conversation that grows: what it has measured once and finds again in its place is not
+    measured again, else each round would cost as much as all before it.
+    """
+
+    __slots__ = ("_messages", "_offered", "_tools")
+
+    def __init__(self) -> None:
+        self._messages: list[tuple[Message, float]] = []
+        self._tools: Sequence[ToolSpec] = ()
+        self._offered = 0.0
+
+    def estimate(self, history: Sequence[Message], tools: Sequence[ToolSpec] = (), *, start: int = 0) -> int:
+        """About how many tokens the ``history`` takes from its message ``start`` on, and the tools."""
+        self._measure(history)
+        if tools and tools is not self._tools:
+            self._tools, self._offered = tools, sum(map(_tool_tokens, tools))
+        spoken = sum(tokens for _, tokens in self._messages[start:])
+        return math.ceil(spoken + (self._offered if tools else 0))
+
+    def _measure(self, history: Sequence[Message]) -> None:
+        known = self._messages
+        del known[len(history) :]
+        for number, message in enumerate(history):
+            if number == len(known):
+                known.append((message, _message_tokens(message)))
+            elif known[number][0] is not message:
+                known[number] = message, _message_tokens(message)
 
 
 def calibration(estimated: int, counted: int) -> float:
@@ -157,8 +186,8 @@ def _message_tokens(message: Message) -> float:
     return _MESSAGE + _tokens(message.content) + calls + _IMAGE * len(message.images)
 
 
-def _tool_text(tool: ToolSpec) -> str:
-    return f"{tool.name}{tool.description}{write_json(tool.parameters)}"
+def _tool_tokens(tool: ToolSpec) -> float:
+    return _TOOL + _tokens(f"{tool.name}{tool.description}{write_json(tool.parameters)}")
 
 
 def _tokens(text: str) -> float:

@@ -49,7 +49,15 @@ def encode_chat(
     body |= _sampling(request.sampling, flavour, reasoning_options)
     if request.ttl is not None and flavour in _ON_DEMAND_TTL:
         body["ttl"] = max(1, round(request.ttl))  # whole seconds; it counts only if this request loads the model
-    return json.dumps(body, separators=(",", ":"), default=dict).encode()
+    return _json(body)
+
+
+def _json(body: Mapping[str, Any]) -> bytes:
+    """Letters as they are: spelt out as escapes, a long talk in another alphabet is twice as long, and as slow."""
+    try:
+        return json.dumps(body, separators=(",", ":"), default=dict, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # half a character, which only an escape can name
+        return json.dumps(body, separators=(",", ":"), default=dict).encode()
 
 
 def _sampling(

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from runner.chat.messages import ChatAnswer, Message, ToolSpec, Usage
-from runner.chat.trim import Trimmed, calibrated, calibration, estimate, trim
+from runner.chat.trim import Estimator, Trimmed, calibrated, calibration, trim
 from runner.words.errors import ContextError
 
 LEAST_RESERVE: Final = 256
@@ -37,6 +37,7 @@ class ContextGuard:
     def __init__(self, max_tokens: int | None) -> None:
         self._max_tokens = max_tokens
         self._ratio = 1.0
+        self._estimator = Estimator()
         self._counted: tuple[int, int, tuple[str, ...]] | None = None
 
     def reserve(self, context: int | None) -> int:
@@ -49,9 +50,9 @@ class ContextGuard:
         """What the request will take: as the server counted its beginning, and estimated from there."""
         known = self._known(history, tools)
         if known is None:
-            return calibrated(estimate(history, tools), self._ratio)
+            return calibrated(self._estimator.estimate(history, tools), self._ratio)
         messages, counted = known
-        return counted + calibrated(estimate(history[messages:]), self._ratio)
+        return counted + calibrated(self._estimator.estimate(history, start=messages), self._ratio)
 
     def over(self, history: Sequence[Message], tools: Sequence[ToolSpec], context: int | None) -> int:
         """By how many tokens the request should be shorter; 0 if it fits."""
@@ -98,14 +99,15 @@ class ContextGuard:
         shrunk = usage.prompt_tokens < counted * SHRUNK
         if may_cut and shrunk:
             raise _cut(f"it had {counted:,} tokens one turn earlier", usage, context)
-        characters = _characters(history[messages:]) if may_cut else 0
-        if characters > ENOUGH and (usage.prompt_tokens - counted) * MOST_CHARACTERS < characters:
+        bound = max(ENOUGH, (usage.prompt_tokens - counted) * MOST_CHARACTERS)
+        characters = _characters(history[messages:], bound) if may_cut else 0
+        if characters > bound:
             new = " that are new" if counted else ""
             raise _cut(f"it has {characters:,} characters{new}", usage, context)
         if shrunk:  # a server that counts only what it has read anew: what it says is of no use here
             self._counted = None
             return
-        self._ratio = calibration(estimate(history, tools), usage.prompt_tokens)
+        self._ratio = calibration(self._estimator.estimate(history, tools), usage.prompt_tokens)
         self._counted = len(history), usage.prompt_tokens, _names(tools)
 
     def _known(self, history: Sequence[Message], tools: Sequence[ToolSpec]) -> tuple[int, int] | None:
@@ -115,8 +117,10 @@ class ContextGuard:
         return self._counted[:2]
 
 
-def _characters(messages: Sequence[Message]) -> int:
-    """Characters that no tokens can be spared on: runs of one are counted as two."""
+def _characters(messages: Sequence[Message], bound: int) -> int:
+    """Characters that no tokens can be spared on: runs of one are counted as two. 0 if all are not over ``bound``."""
+    if sum(len(message.content) for message in messages) <= bound:
+        return 0  # most talks: nothing has to be searched
     return sum(len(_RUN.sub(r"\1\1", message.content)) for message in messages)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.chat.messages import Image, Message, ToolCall, ToolSpec
-from runner.chat.trim import calibrated, calibration, estimate, trim
+from runner.chat.trim import Estimator, calibrated, calibration, estimate, trim
 
 SAID = "you may look"
 
@@ -126,3 +126,39 @@ class TestTrim:
             "\n[… ,,, characters of this result were left out to save room; call the tool again if you need them …]\n"
         )
         assert trim(talk("a" * 5_000 + fake + "b" * 5_000), tokens_over=9_000).results == 1
+
+
+class TestEstimator:
+    TOOLS = (ToolSpec("f", "does", {"type": "object"}),)
+
+    def test_it_says_what_estimate_says_however_a_talk_changes(self):
+        estimator = Estimator()
+        history = [Message("user", "größer " * 20), Message("assistant", "x" * 99)]
+        for change in (
+            lambda: history.append(Message("tool", "狐 " * 50, tool_call_id="1")),
+            lambda: history.__setitem__(1, Message("assistant", "shorter")),
+            lambda: history.__delitem__(slice(1, None)),
+            lambda: history.append(Message("user", "again")),
+        ):
+            change()
+            for tools in ((), self.TOOLS, (*self.TOOLS, ToolSpec("g", "more", {}))):
+                assert estimator.estimate(history, tools) == estimate(history, tools)
+            assert estimator.estimate(history, start=1) == estimate(history[1:])
+
+    def test_it_measures_a_message_once(self):
+        looks = []
+
+        class Seen(str):
+            __slots__ = ()
+
+            def isascii(self):
+                looks.append(str(self))
+                return super().isascii()
+
+        estimator = Estimator()
+        history = [Message("user", Seen("one")), Message("assistant", Seen("two"))]
+        estimator.estimate(history)
+        history.append(Message("user", Seen("three")))
+        estimator.estimate(history)
+        estimator.estimate(history, start=2)
+        assert looks == ["one", "two", "three"]

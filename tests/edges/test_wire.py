@@ -185,3 +185,10 @@ def test_sampling_in_the_words_of_each_server(flavour, sent):
 def test_reasoning_in_the_words_of_each_server(flavour, wanted, options, sent):
     body = encoded(flavour, options, sampling={"reasoning": wanted})
     assert {key: body[key] for key in ("reasoning_effort", "chat_template_kwargs") if key in body} == sent
+
+
+def test_letters_go_as_they_are_and_half_a_character_as_its_escape():
+    body = encode_chat(ChatRequest(model="m", messages=(Message("user", "größer 狐"),)))
+    assert "größer 狐".encode() in body
+    halved = encode_chat(ChatRequest(model="m", messages=(Message("user", "größer \ud83d"),)))
+    assert b"gr\\u00f6\\u00dfer \\ud83d" in halved

@@ -85,8 +85,8 @@ def bench_retry(folder: Path, repeat: int) -> list[Figure]:
     first = [[some[0] for some in gaps[1:]] for gaps in (floor_gaps, our_gaps)]
     rest = [[gap for some in gaps[1:] for gap in some[1:]] for gaps in (floor_gaps, our_gaps)]
     return [
-        above("from a failure to its retry, beyond the wait", *map(statistics.median, rest)),
-        above("the same, the first of a process", *map(statistics.median, first)),
+        above("from a failure to its retry, beyond the wait", statistics.median(rest[0]), statistics.median(rest[1])),
+        above("the same, the first of a process", statistics.median(first[0]), statistics.median(first[1])),
     ]
 
 
@@ -105,10 +105,10 @@ def bench_talk(folder: Path, repeat: int) -> list[Figure]:
         early, late = (
             [_gap(found[who], part) for who in ("floor", "ours")] for part in (EARLY, LATE)
         )  # fmt: skip
-        figures.append(above(f"round 10 of a talk, results of {what}", *early))
+        figures.append(above(f"round 10 of a talk, results of {what}", early[0], early[1]))
         grown = late[1] - early[1] - (late[0] - early[0])
         note = f"; grew by {ms(grown)} more than the floor"
-        figures.append(above(f"round {ROUNDS - 5} of the same", *late, most=0.005, note=note))
+        figures.append(above(f"round {ROUNDS - 5} of the same", late[0], late[1], most=0.005, note=note))
     return figures
 
 

@@ -89,15 +89,17 @@ def deltas(body: dict[str, object], behaviour: Behaviour) -> tuple[list[dict[str
     return [{"role": "assistant", "tool_calls": [call]}], "tool_calls"
 
 
-def chat(body: dict[str, object], behaviour: Behaviour, size: int) -> list[bytes]:
-    """The event stream of one answer, event by event. ``size`` of the request in bytes: four count as a token."""
+def chat(body: dict[str, object], behaviour: Behaviour) -> list[bytes]:
+    """The event stream of one answer, event by event. Four characters of the prompt count as a token."""
     head = {"id": "chatcmpl-zero", "object": "chat.completion.chunk", "created": 0, "model": MODEL}
     parts, finish = deltas(body, behaviour)
     chunks: list[dict[str, object]] = [
         {**head, "choices": [{"index": 0, "delta": part, "logprobs": None, "finish_reason": None}]} for part in parts
     ]
     chunks.append({**head, "choices": [{"index": 0, "delta": {}, "logprobs": None, "finish_reason": finish}]})
-    read, written = size // 4, len(parts)
+    messages = body.get("messages")
+    said = sum(len(message["content"]) for message in messages) if isinstance(messages, list) else 0
+    read, written = 8 + said // 4, len(parts)
     usage = {"prompt_tokens": read, "completion_tokens": written, "total_tokens": read + written}
     chunks.append({**head, "choices": [], "usage": usage})
     return [f"data: {json.dumps(chunk)}\n\n".encode() for chunk in chunks] + [b"data: [DONE]\n\n"]
@@ -165,7 +167,7 @@ async def _chat(writer: asyncio.StreamWriter, raw: bytes, behaviour: Behaviour, 
     else:
         if behaviour.delay:
             await asyncio.sleep(behaviour.delay)
-        events = chat(json.loads(raw), behaviour, len(raw))
+        events = chat(json.loads(raw), behaviour)
         if behaviour.tokens:
             await _stream(writer, events, behaviour.pace)
         else:

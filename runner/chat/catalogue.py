@@ -61,6 +61,7 @@ class EndpointCatalogue:
 
     ``manages`` says that ``Backend.load`` and ``unload`` work here; ``loads_on_demand`` that a request for a model that
     is not loaded loads it (and may push another one out). ``notes`` say what an old or foreign server does not tell.
+    ``load_settings`` are the settings of the workflow file's ``load`` that it takes, None = all there are.
     """
 
     endpoint: str
@@ -70,6 +71,7 @@ class EndpointCatalogue:
     name: str | None = None
     manages: bool = False
     loads_on_demand: bool = False
+    load_settings: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,8 @@ class EmbeddedBackend:
         self._running: dict[str, _Running] = {}
         self._reserved: set[str] = set()
         self._demands: dict[str, _Demand] = {}
+        self._managed: set[str] = set()
+        self._lost: dict[str, str] = {}
 
     @property
     def endpoint(self) -> str:
@@ -93,6 +95,7 @@ class EmbeddedBackend:
             models=tuple(self._entry(file) for file in shelf.files),
             notes=shelf.notes,
             manages=True,
+            load_settings=_UNDERSTOOD,
         )
 
     async def load(self, model: str, settings: Mapping[str, Any]) -> Instance:
@@ -107,6 +110,11 @@ class EmbeddedBackend:
             LLMValidationError: a setting that llama.cpp cannot be given; the extra is not installed.
             LLMResponseError: llama.cpp cannot load it, or crashed on it.
         """
+        instance = await self._load(model, settings)
+        self._managed.add(instance.id)
+        return instance
+
+    async def _load(self, model: str, settings: Mapping[str, Any]) -> Instance:
         self._check_settings(model, settings)
         file = await self._file(model)
         await self._forget_the_dead()  # the name of one that died is free again
@@ -116,14 +124,17 @@ class EmbeddedBackend:
         finally:
             self._reserved.discard(name)
         self._running[name] = running
+        self._lost.pop(name, None)
         self._demand(file).settings = dict(settings)
         return running.instance
 
     async def chat(self, request: ChatRequest, on_delta: OnDelta | None = None) -> ChatAnswer:
-        """Ask a model, loading it first if it is not there.
+        """Ask a model, loading it first if it is not there and nobody has loaded it by ``load``.
+
+        Whoever loads looks after what he has loaded: if it has died, he is told so, and loads it anew as he thinks fit.
 
         Raises:
-            LLMError: the request failed, by class; kind ``crash``: the server died of it.
+            LLMError: the request failed, by class; kind ``crash``: the server died of it, or has died since.
         """
         running = await self._serving(request.model)
         running.busy += 1
@@ -136,6 +147,8 @@ class EmbeddedBackend:
 
     async def unload(self, instance: str) -> None:
         """End the server of that instance and wait until it is gone; one that is gone already counts as done."""
+        self._managed.discard(instance)
+        self._lost.pop(instance, None)
         running = self._running.get(instance)
         if running is not None:
             running.dismissed = True
@@ -151,12 +164,14 @@ class EmbeddedBackend:
         await self._forget_the_dead()
         if model in self._running:
             return self._running[model]
+        if model in self._lost:
+            raise _crashed(f"`{model}` on {self.endpoint}", self._lost[model])
         file = await self._file(model)
         demand = self._demand(file)
         async with demand.turn:
             several = list(self._of(file))
             if not several:
-                loaded = await self.load(file.entry.key, demand.settings)
+                loaded = await self._load(file.entry.key, demand.settings)
                 several = [self._running[loaded.id]]
         return min(several, key=lambda running: running.busy)
 
@@ -204,9 +219,8 @@ class EmbeddedBackend:
             if running.dismissed:
                 return LLMResponseError(f"{who} was unloaded while it worked", kind="crash")
             words = running.process.last_words()
-            await self._end(running)
-            hint = "the same prompt twice: try a smaller context, another quantization, or fewer steps at once"
-            return LLMResponseError(f"{who} crashed: its process {words}", kind="crash", hint=hint)
+            await self._bury(running)
+            return _crashed(who, words)
         error.message = error.message.replace(running.process.address, self.endpoint)
         error.args = (error.message,)
         return error
@@ -214,7 +228,15 @@ class EmbeddedBackend:
     async def _forget_the_dead(self) -> None:
         for running in tuple(self._running.values()):
             if not running.process.runs:
-                await self._end(running)
+                await self._bury(running)
+
+    async def _bury(self, running: _Running) -> None:
+        """Forget one that died, but for its last words where somebody believes that it is loaded."""
+        name = running.instance.id
+        if name in self._managed and self._running.get(name) is running:
+            self._lost[name] = running.process.last_words()
+            self._managed.discard(name)
+        await self._end(running)
 
     async def _end(self, running: _Running) -> None:
         """Forget it at once, whoever else still asks it; then end it, which does no harm a second time."""
@@ -284,4 +306,11 @@ def _check_installed() -> None:
     from importlib.util import find_spec
 
     if find_spec("xllamacpp") is None:
-        raise LLMValidationError(f"an embedded server needs llama.cpp: {INSTALL_HINT}", hint=INSTALL_HINT)
+        raise LLMValidationError(
+            "an embedded server needs llama.cpp, and the package `xllamacpp` is not installed", hint=INSTALL_HINT
+        )
+
+
+def _crashed(who: str, words: str) -> LLMResponseError:
+    hint = "the same prompt twice: try a smaller context, another quantization, or fewer steps at once"
+    return LLMResponseError(f"{who} crashed: its process {words}", kind="crash", hint=hint)

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
-from typing import Any, Final
+from collections.abc import Iterable, Mapping
+from dataclasses import field
+from typing import Any
 
 from runner.chat.catalogue import Instance, ModelEntry
 from runner.plan.plan import ModelChoice, PlannedStep
+from runner.plan.residency import Residence, name_of, residences
 from runner.words.noun import noun
-
-LEAST_CONTEXT: Final = 8192
-"""Tokens that a model is loaded with at least where the file does not say; servers take 4,096 to 8,192."""
-TOOLS_CONTEXT: Final = 16384
-"""The same for a step with tools: their results fill a conversation."""
-GROWTH: Final = 2
-"""A conversation is expected to grow to this many times its opening."""
-ROUND: Final = 4096
 
 Key = tuple[str, str]
 """``(endpoint, name)`` of a model: what is loaded once."""
@@ -27,9 +20,8 @@ class Demand:
     """What the steps of a run want of one model.
 
     ``name`` is its key, with the variant where one is asked for; ``pinned``: a certain instance was asked for, which is
-    used or missing, never loaded; ``tools``: some step gives it tools. ``settings`` go with a load; ``context`` is the
-    tokens that its hungriest step needs to begin, ``explicit``: the file itself names the context. ``ttl`` in seconds,
-    None = until the end.
+    used or missing, never loaded. ``settings`` go with a load; ``context`` is the tokens that its hungriest step needs,
+    ``explicit``: the file itself names the context. ``ttl`` in seconds, None = until the end.
     """
 
     name: str
@@ -38,7 +30,6 @@ class Demand:
     manages: bool
     loads_on_demand: bool
     pinned: bool = False
-    tools: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
     context: int = 0
     explicit: bool = False
@@ -70,70 +61,26 @@ class Demand:
 
 def key_of(choice: ModelChoice) -> Key:
     """What is loaded once for this choice: the model, or the very instance or variant that was named."""
-    return choice.endpoint, choice.entry.key if choice.model.casefold() == choice.entry.key.casefold() else choice.model
+    return choice.endpoint, name_of(choice)
 
 
 def demands_of(steps: Iterable[PlannedStep]) -> dict[Key, Demand]:
-    """The demands of a plan, fallbacks among them, by ``key_of``.
-
-    Of two aliases that want the same model loaded differently the first one in the file has its way, but for the
-    context: there the larger wins, because it serves both.
-    """
-    demands: dict[Key, Demand] = {}
-    for step, choice in _choices(steps):
-        new = _demand(step, choice)
-        old = demands.get(key_of(choice))
-        demands[key_of(choice)] = new if old is None else _both(old, new)
-    return {key: _with_context(demand) for key, demand in demands.items()}
+    """The demands of a plan, fallbacks among them, by ``key_of``: what the plan showed is what is asked for."""
+    return {key_of(one.choice): _demand(one) for one in residences(steps)}
 
 
-def _choices(steps: Iterable[PlannedStep]) -> Iterator[tuple[PlannedStep, ModelChoice]]:
-    for step in steps:
-        if step.model is not None:
-            for choice in (step.model, *step.model.fallbacks):
-                yield step, choice
-
-
-def _demand(step: PlannedStep, choice: ModelChoice) -> Demand:
-    endpoint, name = key_of(choice)
+def _demand(one: Residence) -> Demand:
     return Demand(
-        name=name,
-        endpoint=endpoint,
-        entry=choice.entry,
-        manages=choice.manages,
-        loads_on_demand=choice.loads_on_demand,
-        pinned=name != choice.entry.key and any(instance.id == name for instance in choice.entry.instances),
-        tools=bool(step.grants),
-        settings=choice.load,
-        context=step.needs.context if step.needs is not None else 0,
-        explicit="context_length" in choice.load,
-        ttl=choice.ttl,
-    )
-
-
-def _both(one: Demand, other: Demand) -> Demand:
-    contexts = [d.settings["context_length"] for d in (one, other) if d.explicit]
-    settings = {**other.settings, **one.settings, **({"context_length": max(contexts)} if contexts else {})}
-    ttls = [d.ttl for d in (one, other)]
-    return replace(
-        one,
-        tools=one.tools or other.tools,
-        settings=settings,
-        context=max(one.context, other.context),
-        explicit=bool(contexts),
-        ttl=None if None in ttls else max(ttl for ttl in ttls if ttl is not None),
-    )
-
-
-def _with_context(demand: Demand) -> Demand:
-    """The demand with a context to load with, where the file names none: room to grow, within what the model has."""
-    if demand.explicit:
-        return demand
-    least = TOOLS_CONTEXT if demand.tools else LEAST_CONTEXT
-    wanted = max(least, -(-demand.context * GROWTH // ROUND) * ROUND)
-    most = demand.entry.max_context_length
-    return replace(
-        demand, settings={**demand.settings, "context_length": wanted if most is None else min(wanted, most)}
+        name=one.name,
+        endpoint=one.choice.endpoint,
+        entry=one.choice.entry,
+        manages=one.choice.manages,
+        loads_on_demand=one.choice.loads_on_demand,
+        pinned=one.pinned,
+        settings=one.settings,
+        context=one.need,
+        explicit="context_length" in one.asked,
+        ttl=one.ttl,
     )
 
 

@@ -11,8 +11,9 @@ from runner.chat.backend import Backend
 from runner.chat.catalogue import EndpointCatalogue, Instance, ModelEntry
 from runner.chat.endpoint import Endpoint
 from runner.execute.clock import Clock
-from runner.execute.demand import ROUND, Demand
+from runner.execute.demand import Demand
 from runner.execute.resident import Resident, make_resident
+from runner.plan.residency import ROUND
 from runner.record.events import ModelLoaded, ModelLoadFailed, ModelLoadStarted, ModelUnloaded
 from runner.record.journal import Journal
 from runner.words.errors import LLMError, LLMTimeoutError, ModelMemoryError, ModelNotFoundError

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from runner.chat.catalogue import Catalogue
 from runner.plan.finding import finding
 from runner.plan.plan import ModelChoice, PlannedStep
 from runner.words.diagnostics import Diagnostic
@@ -26,9 +27,34 @@ def agree_on_loads(
     asked: dict[_Model, list[ModelChoice]] = {}
     for choice in _choices(steps):
         asked.setdefault(_model(choice), []).append(choice)
-    agreed = {model: _agreed(choices) for model, choices in asked.items()}
+    agreed = {model: merged_load(choice.load for choice in choices) for model, choices in asked.items()}
     warnings = [warning for model, choices in asked.items() for warning in _differing(choices, agreed[model], workflow)]
     return tuple(_with_loads(step, agreed) for step in steps), tuple(warnings)
+
+
+def unknown_settings(steps: Sequence[PlannedStep], catalogue: Catalogue, workflow: Workflow) -> Iterator[Diagnostic]:
+    """An error for each setting that a server would refuse to load a model with; of a fallback, a warning."""
+    known = {one.endpoint: one.load_settings for one in catalogue.endpoints if one.manages}
+    told: dict[tuple[str, str], Diagnostic] = {}
+    for step in steps:
+        for choice in _choices((step,)):
+            takes = known.get(choice.endpoint)
+            for name in choice.load if takes is not None else ():
+                if name not in (takes or ()):
+                    is_fallback = choice is not step.model
+                    found = _unknown(choice, name, takes or (), workflow, is_fallback=is_fallback)
+                    if (choice.origin, name) not in told or not is_fallback:
+                        told[choice.origin, name] = found
+    yield from told.values()
+
+
+def _unknown(
+    choice: ModelChoice, setting: str, takes: Sequence[str], workflow: Workflow, *, is_fallback: bool
+) -> Diagnostic:
+    message = f"`{choice.entry.key}` on {choice.endpoint} cannot be loaded with `{setting}`: it has no such setting"
+    ways = f"take it out; that server knows {', '.join(f'`{name}`' for name in takes)}"
+    place = (*_place(choice.origin), setting)
+    return finding(workflow, "BR325", place, message, level="warning" if is_fallback else "error", help=ways)
 
 
 def _choices(steps: Sequence[PlannedStep]) -> Iterator[ModelChoice]:
@@ -42,12 +68,13 @@ def _model(choice: ModelChoice) -> _Model:
     return choice.endpoint, choice.entry.key
 
 
-def _agreed(choices: Sequence[ModelChoice]) -> dict[str, Any]:
-    agreed: dict[str, Any] = {}
-    for choice in choices:
-        agreed = {**choice.load, **agreed}
-    lengths = [choice.load["context_length"] for choice in choices if "context_length" in choice.load]
-    return agreed | {"context_length": max(lengths)} if lengths else agreed
+def merged_load(loads: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """One way to load for all who want the model: the largest context, and of all else what is asked for first."""
+    merged: dict[str, Any] = {}
+    for load in loads:
+        lengths = [one["context_length"] for one in (merged, load) if "context_length" in one]
+        merged = {**load, **merged} | ({"context_length": max(lengths)} if lengths else {})
+    return merged
 
 
 def _differing(choices: Sequence[ModelChoice], agreed: Mapping[str, Any], workflow: Workflow) -> Iterator[Diagnostic]:

@@ -11,7 +11,7 @@ from runner.plan.allowed import Judged, sift, stale
 from runner.plan.capability import judge
 from runner.plan.grants import grants_for
 from runner.plan.graph import run_order
-from runner.plan.loading import agree_on_loads
+from runner.plan.loading import agree_on_loads, unknown_settings
 from runner.plan.needs import needs_of
 from runner.plan.overrides import NO_OVERRIDES, Overrides
 from runner.plan.plan import Plan, PlannedStep
@@ -47,7 +47,8 @@ def make_plan(
     planner = _Planner(workflow, catalogue, names, setting)
     planned = [planner.planned(step) for step in run_order(workflow.steps)]
     steps, disagreements = agree_on_loads([step for step, _ in planned], workflow)
-    told = (*disagreements, *(one for _, resolution in planned for one in resolution.findings))
+    told = [*disagreements, *(one for _, resolution in planned for one in resolution.findings)]
+    told += unknown_settings([step for step, _ in planned], catalogue, workflow) if catalogue else ()
     judged = (*(Judged(finding=one) for one in told), *(judge(steps, catalogue, workflow) if catalogue else ()))
     findings = in_file_order((*sift(judged, workflow), *planner.stale(steps, judged)))
     if has_errors(findings):

@@ -7,6 +7,7 @@ from dataclasses import field, replace
 from typing import Any, Final, Literal
 
 from runner.chat.catalogue import Instance
+from runner.plan.loading import merged_load
 from runner.plan.plan import ModelChoice, PlannedStep
 from runner.words.noun import noun
 
@@ -16,7 +17,7 @@ TOOLS_CONTEXT: Final = 16_384
 """The same for a step with tools: their results fill a conversation."""
 GROWTH: Final = 2
 """A conversation is expected to grow to this many times its opening."""
-_ROUND: Final = 4_096
+ROUND: Final = 4_096
 
 How = Literal["loaded", "load", "load anew", "on demand", "served"]
 
@@ -31,7 +32,8 @@ class Residence:
 
     ``steps`` are answered by it, ``reserve_of`` are steps for which it is a fallback. ``context_length`` in tokens is
     what it has or will have, None if nobody knows. ``need`` is what its hungriest step wants, ``opening`` what the step
-    that needs most to begin cannot do without. ``settings`` go with a load.
+    that needs most to begin cannot do without. ``asked`` are the load settings of the file, ``settings`` those that go
+    with a load: with a context, too. ``ttl`` in seconds is the longest that is asked for, None = until the end.
     """
 
     choice: ModelChoice
@@ -43,13 +45,21 @@ class Residence:
     need: int = 0
     opening: int = 0
     tools: bool = False
+    asked: Mapping[str, Any] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+    ttl: float | None = None
     lacks: str | None = None
 
     @property
     def name(self) -> str:
         """The model's key, or the very variant or instance that was asked for."""
         return name_of(self.choice)
+
+    @property
+    def pinned(self) -> bool:
+        """Whether a certain loaded instance was named: that one is used or missing, never loaded."""
+        entry = self.choice.entry
+        return self.name != entry.key and any(instance.id == self.name for instance in entry.instances)
 
 
 def name_of(choice: ModelChoice) -> str:
@@ -75,10 +85,7 @@ def _choices(steps: Iterable[PlannedStep]) -> Iterator[tuple[PlannedStep, ModelC
 
 
 def _with_step(before: Residence | None, step: PlannedStep, choice: ModelChoice, *, is_fallback: bool) -> Residence:
-    """Of two that want a model loaded differently the first has its way, but for the context: there the larger wins."""
-    one = before or Residence(choice=choice)
-    contexts = [s["context_length"] for s in (one.settings, choice.load) if "context_length" in s]
-    settings = {**choice.load, **one.settings, **({"context_length": max(contexts)} if contexts else {})}
+    one = before or Residence(choice=choice, ttl=choice.ttl)
     ids = (step.step.id,)
     return replace(
         one,
@@ -87,24 +94,24 @@ def _with_step(before: Residence | None, step: PlannedStep, choice: ModelChoice,
         need=max(one.need, step.needs.context if step.needs else 0),
         opening=max(one.opening, step.needs.opening if step.needs else 0),
         tools=one.tools or bool(step.grants),
-        settings=settings,
+        asked=merged_load((one.asked, choice.load)),
+        ttl=None if one.ttl is None or choice.ttl is None else max(one.ttl, choice.ttl),
     )
 
 
 def _settled(one: Residence) -> Residence:
     """With the decision how it comes into memory."""
-    choice, instances = one.choice, one.choice.entry.instances
-    pinned = any(instance.id == one.name for instance in instances) and one.name != choice.entry.key
-    mine = [instance for instance in instances if not pinned or instance.id == one.name]
+    one = replace(one, settings={"context_length": _context_to_load(one), **one.asked})
+    choice, pinned = one.choice, one.pinned
+    mine = [instance for instance in choice.entry.instances if not pinned or instance.id == one.name]
     good = [instance for instance in mine if pinned or _lacks(one, instance) is None]
     if good:
         best = _roomiest(good)
         return replace(one, how="loaded", instance=best, context_length=best.context_length)
     if choice.manages:
-        settings = {**one.settings, "context_length": one.settings.get("context_length") or _context_to_load(one)}
         lacks = _lacks(one, _roomiest(mine)) if mine else None
         how: How = "load anew" if mine else "load"
-        return replace(one, how=how, context_length=settings["context_length"], settings=settings, lacks=lacks)
+        return replace(one, how=how, context_length=one.settings["context_length"], lacks=lacks)
     if mine:
         best = _roomiest(mine)
         return replace(one, instance=best, context_length=best.context_length, lacks=_lacks(one, best))
@@ -119,17 +126,17 @@ def _roomiest(instances: Sequence[Instance]) -> Instance:
 def _context_to_load(one: Residence) -> int:
     """Room to grow, within what the model has."""
     least = TOOLS_CONTEXT if one.tools else LEAST_CONTEXT
-    wanted = max(least, -(-one.need * GROWTH // _ROUND) * _ROUND)
+    wanted = max(least, -(-one.need * GROWTH // ROUND) * ROUND)
     most = one.choice.entry.max_context_length
     return wanted if most is None else min(wanted, most)
 
 
 def _lacks(one: Residence, instance: Instance) -> str | None:
     """Why a loaded copy is not good enough, in words; None if it is."""
-    least = one.settings.get("context_length", one.need)
+    least = one.asked.get("context_length", one.need)
     if instance.context_length is not None and instance.context_length < least:
         return f"its context is {instance.context_length:,} tokens, and {least:,} are wanted"
-    for key, wanted in one.settings.items():
+    for key, wanted in one.asked.items():
         if key != "context_length" and instance.config.get(key, wanted) != wanted:
             return f"its `{key}` is {_word(instance.config[key])}, and the file asks for {_word(wanted)}"
     return None

@@ -58,8 +58,8 @@ def _state(one: Residence) -> str:
         facts.append(entry.quantization)
     if entry.size_bytes and not (one.how == "loaded" or is_loaded(entry)):
         facts.append(show_bytes(entry.size_bytes))
-    if choice.ttl is not None and one.how in _WILL:
-        facts.append(f"unloaded after {_round(choice.ttl)} idle")
+    if one.ttl is not None and one.how in _WILL:
+        facts.append(f"unloaded after {_round(one.ttl)} idle")
     if choice.wanted not in choice.entry.names and choice.wanted != choice.model:
         facts.append(f"stands in for {choice.wanted}")
     return ", ".join(facts)
@@ -138,7 +138,7 @@ def residence_json(one: Residence) -> dict[str, Any]:
         "instance": one.instance.id if one.instance else None,
         "context_length": one.context_length,
         "settings": dict(one.settings) if one.how in _WILL else {},
-        "ttl": one.choice.ttl,
+        "ttl": one.ttl,
         "lacks": one.lacks,
         "answers": list(one.steps),
         "fallback_of": list(one.reserve_of),

@@ -67,6 +67,18 @@ MACHINE: Mapping[str, Explanation] = {
         "  long: {id: qwen/qwen3-8b, load: {context_length: 32768}}",
         right="models:\n  qwen: {id: qwen/qwen3-8b, load: {context_length: 32768}}",
     ),
+    "BR324": Explanation(
+        title="a server of our own cannot be used",
+        text="`embedded` serves a GGUF file on this machine. The file is none or is not whole, or llama.cpp is not "
+        "installed: `pip install 'bridge-run[embedded]'` brings it.",
+        wrong="$ bridge-run greet.yaml --endpoint embedded:notes.txt",
+        right="$ bridge-run greet.yaml --endpoint embedded:Qwen3-8B-Q4_K_M.gguf",
+    ),
+    "BR325": Explanation(
+        title="`load` names a setting that the server has not",
+        text="The server loads models as it is told, but knows no such setting, and would refuse to load this one. "
+        "LM Studio takes all of them; a model file that bridge-run serves itself has no `num_experts`.",
+    ),
     "BR401": Explanation(
         title="the command of an MCP server is not found",
         text="The program named by `command` is neither on PATH nor a file. Install it, or give its whole path.",

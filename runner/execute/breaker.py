@@ -6,13 +6,15 @@ from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
+import anyio
+
 from runner.words.errors import BridgeError, CircuitOpenError, FailureKind
 
 FAILURES = 5
 WINDOW_SECONDS = 60.0
 """So many failures within so long, and no success between, open the circuit; it stays open for as long again."""
 PROBE_SECONDS = 5.0
-"""How long those wait who come while the one probe is under way."""
+"""When those may ask again who come while the one probe is under way, and do not wait for what it says."""
 COUNTED: frozenset[FailureKind] = frozenset(("connection", "timeout", "server", "crash"))
 """Kinds that say something about the server. A refused request, a full context or a silent model do not."""
 
@@ -26,7 +28,7 @@ class Breaker:
     failures that led to it.
     """
 
-    __slots__ = ("_failures", "_now", "_on_change", "_opened", "_probe", "_who", "state")
+    __slots__ = ("_failures", "_now", "_on_change", "_opened", "_probe", "_settled", "_who", "state")
 
     def __init__(self, who: str, now: Callable[[], float], on_change: Callable[[State, int], None]) -> None:
         self._who = who
@@ -35,6 +37,7 @@ class Breaker:
         self._failures: deque[float] = deque(maxlen=FAILURES)
         self._opened = 0.0
         self._probe: object = None
+        self._settled = anyio.Event()
         self.state: State = "closed"
 
     def admit(self) -> object:
@@ -53,8 +56,19 @@ class Breaker:
                 hint="look into the log of the server; another model as `fallback` would go on meanwhile",
             )
         self._probe = object()
+        self._settled = anyio.Event()
         self._become("half_open")
         return self._probe
+
+    async def admitted(self) -> object:
+        """As ``admit``, but who comes while the probe is under way waits for what it says.
+
+        Raises:
+            CircuitOpenError: not now.
+        """
+        while self.state == "half_open":
+            await self._settled.wait()
+        return self.admit()
 
     def refuse_if_open(self) -> None:
         """As ``admit``, for what only leads up to a call.
@@ -90,6 +104,7 @@ class Breaker:
         """A call ended and says nothing about the server (it was cancelled, or refused): the next may probe."""
         if self.state == "half_open" and call is self._probe:
             self.state = "open"
+            self._settled.set()
 
     def _opens(self, now: float, call: object) -> bool:
         if self.state == "half_open":
@@ -100,4 +115,6 @@ class Breaker:
 
     def _become(self, state: State) -> None:
         self.state = state
+        if state != "half_open":
+            self._settled.set()
         self._on_change(state, len(self._failures))

@@ -44,6 +44,7 @@ class Lease:
         resident: Resident,
         backend: Backend,
         *,
+        has_fallback: bool,
         breaker: Breaker,
         patience: Patience,
         clock: Clock,
@@ -55,6 +56,7 @@ class Lease:
         self.choice = choice
         self._resident = resident
         self._backend = backend
+        self._has_fallback = has_fallback
         self._breaker = breaker
         self._patience = patience
         self._clock = clock
@@ -123,7 +125,7 @@ class Lease:
 
     async def _put(self, request: ChatRequest, on_delta: OnDelta, prompt_tokens: int) -> ChatAnswer:
         """Raises: LLMError."""
-        call = self._breaker.admit()
+        call = self._breaker.admit() if self._has_fallback else await self._breaker.admitted()
         watch = _Watch(on_delta, self._clock)
         try:
             answer = await self._backend.chat(self._addressed(request, prompt_tokens), watch)

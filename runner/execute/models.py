@@ -94,6 +94,7 @@ class Models:
             choice,
             await hold(),
             self._backends[choice.endpoint],
+            has_fallback=has_fallback,
             breaker=breaker,
             patience=self._patience.setdefault(key, Patience()),
             clock=self._clock,

@@ -197,6 +197,21 @@ class TestInARun:
         assert [e.model for e in ran.events(CircuitChanged)] == ["a"]
         assert ran.finished["t"].status == "succeeded"
 
+    def test_a_server_that_comes_back_serves_all_who_wait(self, timeless):
+        """It is away for half a minute; eight steps with the usual three attempts outlive that."""
+
+        async def say(request):
+            if asyncio.get_running_loop().time() < 1030:
+                raise LLMConnectionError("nothing answers")
+            await asyncio.sleep(20)
+            return "done"
+
+        server = PaintedServer({"a": PaintedModel(load=0)}, say)
+        steps = "".join(f"  - id: s{n}\n    task: Go.\n    model: a\n" for n in range(8))
+        ran = timeless(backend=server).run(f"{HEAD}limits: {{parallel: 8}}\nsteps:\n{steps}")
+        assert {end.status for end in ran.finished.values()} == {"succeeded"}
+        assert [e.state for e in ran.events(CircuitChanged)] == ["open", "half_open", "closed"]
+
     def test_a_probe_that_is_cancelled_hands_over(self, timeless):
         """The probe of the first step runs out of time; the second step's request is the next probe."""
 

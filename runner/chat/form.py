@@ -112,7 +112,8 @@ def _ladder(said: str, request: ChatRequest) -> tuple[dict[str, bool], ...]:
     if _any(_NO_SYSTEM, said):
         return ({"no_system": True},)
     if _any(_TEMPLATE, said):
-        return ({"merged_roles": True}, *text)
+        plain = ({"plain_schema": True},) if request.schema is not None else ()
+        return ({"merged_roles": True}, *text, *plain)
     return _schema_ladder(said, request)
 
 

@@ -35,6 +35,6 @@ def split_channels(text: str) -> tuple[str, str]:
         part = thinking if header["channel"] == "analysis" and not is_call else answer
         start = header.start("head") if is_call else header.end()
     part.append(_END.sub("", text[start:]))
-    if start == 0:
+    if len(thinking) + len(answer) == 1:
         return "", answer[0]
     return "\n".join(thinking).strip(), "\n".join(filter(str.strip, answer))

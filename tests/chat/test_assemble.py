@@ -347,6 +347,12 @@ class TestCallsInTheText:
         assert answer.tool_calls == (ToolCall("100000001", "read", '{"path": "a"}'),)
         assert (answer.content, answer.reasoning) == ("", "I might call to=functions.read {}")
 
+    def test_harmony_with_nothing_but_one_call(self):
+        text = '<|channel|>commentary to=functions.read <|constrain|>json<|message|>{"path":"a"}<|call|>'
+        answer = assemble_tools(chunk("stop", content=text))
+        assert answer.tool_calls == (ToolCall("100000001", "read", '{"path": "a"}'),)
+        assert (answer.content, answer.recovered) == ("", "harmony")
+
 
 class TestControlWords:
     @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ class AnswerAssembler:
         if found is not None:
             content = found.content
         calls, dropped = self._calls.finish(cut=cut)
-        content = content if content.strip() else self._answer_in(reasoning)
+        content = content if content.strip() or calls else self._answer_in(reasoning)
         cut_call = dropped or bool(found and found.cut)
         if not (content.strip() or calls or cut_call or self.looped):
             raise self._empty(reasoning)
@@ -192,7 +192,8 @@ class AnswerAssembler:
             reasoning, content = split_lone_end(content)
         thought, content = split_channels(content)
         reasoning = "\n".join(filter(None, (reasoning, thought)))
-        if self._request.schema is not None and not content.strip() and is_json(reasoning):
+        silent = not content.strip() and not self._calls.begun
+        if self._request.schema is not None and silent and is_json(reasoning):
             return reasoning, ""  # known fault of reasoning models under a grammar: the JSON lands in the thinking
         return content, reasoning
 

@@ -112,7 +112,7 @@ def _ladder(said: str, request: ChatRequest) -> tuple[dict[str, bool], ...]:
     if _any(_NO_SYSTEM, said):
         return ({"no_system": True},)
     if _any(_TEMPLATE, said):
-        plain = ({"plain_schema": True},) if request.schema is not None else ()
+        plain = ({"plain_schema": True},) if request.schema is not None and not request.tools else ()
         return ({"merged_roles": True}, *text, *plain)
     return _schema_ladder(said, request)
 

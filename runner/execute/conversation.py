@@ -139,10 +139,8 @@ class Conversation:
         number = self._rounds + 1
         self._journal_question(attempt, number, tools)
         started = self._world.clock.monotonic()
-        schema = None if tools else self._step.output_schema
-        answer = await self._turns.ask(
-            lease, Turn(attempt=attempt, round=number), self._on_delta, tools=tools, schema=schema
-        )
+        turn = Turn(attempt=attempt, round=number)
+        answer = await self._turns.ask(lease, turn, self._on_delta, tools=tools, schema=self._step.output_schema)
         self._rounds = number
         self._journal_answer(answer, attempt, number, self._world.clock.monotonic() - started)
         self._count(answer)

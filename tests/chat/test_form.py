@@ -90,7 +90,10 @@ def test_each_complaint_of_a_request_with_tools_has_its_ladder(text, forms):
     [
         ("failed to parse grammar", ["with simpler schemas", "with simpler schemas, without `response_format`"]),
         ("'response_format.type' must be 'text'", ["without `response_format`"]),
-        ("Error rendering prompt with jinja template", ["with merged roles"]),
+        (
+            "Error rendering prompt with jinja template",
+            ["with merged roles", "without `response_format`, with merged roles"],
+        ),
         ("it does not support tools", []),
         ("model is bad", []),
     ],

@@ -15,6 +15,7 @@ from kit.world import MODEL, PaintedBackend, PaintedBox
 from runner.chat.messages import ChatAnswer, ToolCall, Usage
 from runner.chat.toolbox import Blob, Tool, ToolResult
 from runner.edges.lmstudio import HttpBackend
+from runner.edges.wire import encode_chat
 from runner.record.events import (
     AnswerRefused,
     CommandRan,
@@ -577,14 +578,13 @@ def test_secrets_never_reach_the_journal(bench, monkeypatch):
 
 class TestRequests:
     def test_the_shape_is_asked_for_natively_only_where_no_tools_are_offered(self, bench):
-        """Servers that hold the model to a grammar would not let it call a tool."""
+        """Servers that hold the model to a grammar would not let it call a tool; but the reader knows what to look for."""
         text = USE + NUMBER + "    limits: {rounds: 2}\n"
         talk = Talk(bench, text, [says("", ("1", "look", {})), says('{"n": 1}')])
         assert talk.step.output == {"n": 1}
-        assert [(bool(request.tools), request.schema) for request in talk.backend.asked] == [
-            (True, None),
-            (False, SHAPE),
-        ]
+        bodies = [json.loads(encode_chat(request)) for request in talk.backend.asked]
+        assert [("tools" in body, "response_format" in body) for body in bodies] == [(True, False), (False, True)]
+        assert [request.schema for request in talk.backend.asked] == [SHAPE, SHAPE]
 
     def test_of_several_calls_at_once_the_last_is_the_one_that_may_be_repeated(self, bench):
         """``look b`` is made three times in a row; ``look a`` before it does not count."""

@@ -578,7 +578,7 @@ def test_secrets_never_reach_the_journal(bench, monkeypatch):
 
 class TestRequests:
     def test_the_shape_is_asked_for_natively_only_where_no_tools_are_offered(self, bench):
-        """Servers that hold the model to a grammar would not let it call a tool; but the reader knows what to look for."""
+        """Servers that hold the model to a grammar let it call no tool; but who reads knows what to look for."""
         text = USE + NUMBER + "    limits: {rounds: 2}\n"
         talk = Talk(bench, text, [says("", ("1", "look", {})), says('{"n": 1}')])
         assert talk.step.output == {"n": 1}

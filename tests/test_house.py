@@ -22,6 +22,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 DOORS = {
     "yaml": ("runner.workflow.composer",),
+    "tomllib": ("runner.edges.config_file",),
     "jsonschema": ("runner.words.schemas",),
     "jsonschema_rs": ("runner.words.schemas",),
     "jinja2": ("runner.words.sandbox",),
@@ -30,6 +31,7 @@ DOORS = {
     "mcp": ("runner.edges.mcp", "runner.edges.mcp_"),
     "mcp_types": ("runner.edges.mcp", "runner.edges.mcp_"),
     "tenacity": ("runner.execute.retry",),
+    "xllamacpp": ("runner.edges.embedded_server",),
     "click": ("runner.cli.",),
     "rich": ("runner.show.",),
     "starlette": ("runner.rehearse.simulator.",),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from runner.app.files import workflow_files
-from runner.app.prepare import Prepared, configured, known_inputs, open_models, plan_of
+from runner.app.prepare import Prepared, configured, known_inputs, models_named, open_models, plan_of
 from runner.app.request import OFFLINE, CheckRequest
 from runner.app.servers import Asked, asked_servers, setting_of
 from runner.app.surroundings import TOLERATED, survey
@@ -70,7 +70,8 @@ def check(request: CheckRequest, environment: Mapping[str, str]) -> Report:
         refuse_unknown_aliases(overrides, workflows)
     wanted = any(map(needs_models, workflows))
     config = configured(request, environment) if wanted else NO_CONFIGURATION
-    asked, outside = _ask(request, environment, config) if wanted and not request.offline else (None, None)
+    named = frozenset(name for file in files if file.prepared for name in models_named(file.prepared, config))
+    asked, outside = _ask(request, environment, config, named) if wanted and not request.offline else (None, None)
     setting = setting_of(asked.endpoints if asked is not None else (), config)
     judged = [_judge(file, asked, setting) for file in files]
     if request.tools:
@@ -117,10 +118,10 @@ _NOT_STARTED = "the server `{}` depends on inputs that are not given; it was not
 
 
 def _ask(
-    request: CheckRequest, environment: Mapping[str, str], config: Configuration
+    request: CheckRequest, environment: Mapping[str, str], config: Configuration, named: Collection[str]
 ) -> tuple[Asked | None, OutsideError | None]:
     try:
-        return asked_servers(request, environment, config), None
+        return asked_servers(request, environment, config, named), None
     except OutsideError as error:
         return None, error
 

@@ -15,7 +15,7 @@ from runner.app.doctor_servers import SERVERS, Looked, default_check, look_at, t
 from runner.app.doctor_tools import Started, engine_checks, servers_wanted, start_all
 from runner.app.files import DEFAULT_FOLDER, workflow_files
 from runner.app.interrupt import interruptible
-from runner.app.prepare import Prepared, known_inputs, plan_of
+from runner.app.prepare import Prepared, known_inputs, models_named, plan_of
 from runner.app.request import Format
 from runner.app.servers import model_endpoints, setting_of
 from runner.app.surroundings import TOLERATED, survey
@@ -146,8 +146,9 @@ async def _outside(
     offspring: Offspring,
 ) -> list[Check]:
     wanted, unknown = servers_wanted(files.prepared, environment)
+    named = frozenset(name for one in files.prepared for name in models_named(one, config))
     looked, started, engines = await asyncio.gather(
-        asyncio.gather(*map(look_at, endpoints)),
+        asyncio.gather(*(look_at(endpoint, named) for endpoint in endpoints)),
         start_all(wanted, environment, offspring),
         engine_checks(wanted, environment, offspring),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,7 +15,7 @@ from runner.chat.endpoint import Endpoint
 from runner.plan.lookup import look_up, similar_names, the_loaded
 from runner.show.doctor_view import Check, problem
 from runner.show.models_view import FLAVOURS, in_memory, instance_json, instance_text
-from runner.words.errors import LLMAuthenticationError, LLMError, LLMTimeoutError, UsageError
+from runner.words.errors import LLMAuthenticationError, LLMError, LLMTimeoutError
 from runner.words.exits import Exit
 from runner.words.noun import noun
 
@@ -37,18 +37,18 @@ class Looked:
     catalogue: EndpointCatalogue | None = None
 
 
-async def look_at(endpoint: Endpoint) -> Looked:
-    """Ask one server all there is to ask; bounded, and never raises but for a cancellation."""
+async def look_at(endpoint: Endpoint, named: Collection[str] = ()) -> Looked:
+    """Ask one server all there is to ask; bounded, and never raises but for a cancellation.
+
+    ``named`` are the models that workflows name.
+    """
     try:
         async with asyncio.timeout(LOOK_SECONDS):
-            return await _look_at(endpoint)
+            return await _look_at(endpoint, named)
     except TimeoutError as error:
         late = LLMTimeoutError(f"{endpoint.url} did not answer all questions within {LOOK_SECONDS:g} s")
         late.__cause__ = error
         return _failed(endpoint, late)
-    except UsageError as error:  # an embedded server whose engine is not installed
-        text = f"{error.message} ({endpoint.origin})"
-        return Looked(checks=(problem(SERVERS, endpoint.shown, text, exit=Exit.CANNOT_SERVE, help=error.hint),))
     except LLMError as error:
         return _failed(endpoint, error)
 
@@ -86,11 +86,11 @@ def default_check(catalogue: Catalogue, configured: str | None) -> Check:
     return Check(group=SERVERS, name=name, health="warning", text=text, help=ways, facts={"model": None})
 
 
-async def _look_at(endpoint: Endpoint) -> Looked:
+async def _look_at(endpoint: Endpoint, named: Collection[str]) -> Looked:
     from runner.edges.backends import make_backend
 
     started = time.monotonic()
-    backend = make_backend(endpoint)
+    backend = make_backend(endpoint, named=named)
     try:
         catalogue = replace(await backend.catalogue(), name=endpoint.name)
     finally:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from runner.app.console import allows_colour, say, tell
-from runner.app.prepare import Prepared, plan_of, prepare
+from runner.app.prepare import Prepared, models_named, plan_of, prepare
 from runner.app.problem import tell_findings
 from runner.app.request import RunRequest
 from runner.app.server_text import announced_server
@@ -38,7 +38,7 @@ def dry_run(request: RunRequest, environment: Mapping[str, str]) -> tuple[Plan, 
     elif not needs_models(prepared.workflow):
         plan = plan_of(prepared, Catalogue())
     else:
-        asked = asked_servers(request, environment, prepared.config)
+        asked = asked_servers(request, environment, prepared.config, models_named(prepared, prepared.config))
         plan = plan_of(prepared, asked.catalogue, setting_of(asked.endpoints, prepared.config))
         notes = tuple(f"warning: {failure}" for failure in asked.failures)
     if request.tools:

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from runner.app.console import allows_colour, tell
-from runner.app.problem import tell_error, tell_findings
+from runner.app.problem import tell_findings
 from runner.app.request import Format
 from runner.app.servers import Asked, ask, model_endpoints
 from runner.chat.catalogue import Catalogue, EndpointCatalogue
 from runner.edges.config_file import read_configuration
 from runner.edges.configuration import NO_CONFIGURATION, Configuration
 from runner.plan.lookup import Found, all_names, look_up, similar_names
-from runner.words.errors import LLMError, LLMValidationError, ModelMemoryError, ModelNotFoundError
-from runner.words.exits import Exit
+from runner.words.errors import ModelMemoryError, ModelNotFoundError
 from runner.words.noun import noun
 
 if TYPE_CHECKING:
     from runner.chat.backend import Backend
+
+
+_LESS: Final = "a smaller `--context-length` or quantisation needs less; `bridge-run models unload` makes room"
 
 
 @noun
@@ -79,16 +81,19 @@ def get_hint(name: str, catalogue: Catalogue) -> str | None:
 
 
 def with_servers(
-    request: ModelsRequest, environment: Mapping[str, str], work: Callable[[Servers], Awaitable[int]]
+    request: ModelsRequest,
+    environment: Mapping[str, str],
+    work: Callable[[Servers], Awaitable[int]],
+    named: Collection[str] = (),
 ) -> int:
     """Ask the servers of the request, do the work, close them; the exit code.
 
-    What a server refuses to do is told here and gives ``CANNOT_SERVE``.
+    ``named`` are the models that the work is about.
 
     Raises:
         OutsideError: no server can be asked.
         UsageError: the command line is wrong; WorkflowError: the configuration or the simulator's script is.
-        LLMError: a server failed in the work.
+        LLMError: a server failed in the work, or refused to do it.
     """
     import asyncio
 
@@ -100,7 +105,7 @@ def with_servers(
             from runner.edges.endpoints import unset_tokens
 
             tell_findings((*config.warnings, *unset_tokens(endpoints, environment, config)), colour=colour)
-            backends = [make_backend(endpoint) for endpoint in endpoints]
+            backends = [make_backend(endpoint, named=named) for endpoint in endpoints]
 
             async def story() -> int:
                 try:
@@ -114,13 +119,6 @@ def with_servers(
                         await backend.close()
 
             return asyncio.run(story())
-    except (LLMValidationError, ModelMemoryError) as error:
-        tell_error(_with_sizes(error), colour=colour)
-        return Exit.CANNOT_SERVE
-
-
-def _with_sizes(error: LLMError) -> LLMError:
-    """Of a model that does not fit: what would make it fit."""
-    if isinstance(error, ModelMemoryError) and error.hint is None:
-        error.hint = "a smaller `--context-length` or quantisation needs less; `bridge-run models unload` makes room"
-    return error
+    except ModelMemoryError as error:
+        error.hint = error.hint or _LESS
+        raise

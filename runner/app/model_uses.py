@@ -75,8 +75,10 @@ class _Ledger:
         if wish.problem is not None:
             self.notes.append(f"{user[0]}: the model of step `{step}`, `{wish.text}`, depends on inputs")
             return
-        bound = missing.servers_for(wish)
-        servers = Catalogue() if isinstance(bound, Miss) else bound
+        servers = missing.servers_for(wish)
+        if isinstance(servers, Miss):  # nobody knows whether it is there
+            self.notes.append(f"{user[0]}, step `{step}`: {servers.why}")
+            return
         found = look_up(wish.name, servers) if wish.name is not None else _the_one_loaded(servers)
         if found is not None:
             self._found.setdefault((found.endpoint, found.entry.key), {}).setdefault(user, {})[step] = None

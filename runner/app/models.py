@@ -63,7 +63,7 @@ def show_model(name: str, request: ModelsRequest, environment: Mapping[str, str]
         _tell_notes(uses)
         return Exit.OK
 
-    return with_servers(request, environment, work)
+    return with_servers(request, environment, work, named=(name,))
 
 
 def _uses(servers: Servers, request: ModelsRequest) -> Uses:

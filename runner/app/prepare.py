@@ -17,13 +17,14 @@ from runner.plan.make import make_plan, needs_models
 from runner.plan.overrides import NO_OVERRIDES, Overrides, parse_overrides, refuse_unknown_aliases
 from runner.plan.plan import Plan
 from runner.plan.setting import NO_SETTING, Setting
+from runner.plan.wanted import Names
 from runner.words.diagnostics import Diagnostic, Level, has_errors, in_file_order
 from runner.words.errors import CannotServeError, UsageError
 from runner.words.noun import noun
 from runner.workflow.document import read_document
 from runner.workflow.inputs import bind_inputs
 from runner.workflow.load import load
-from runner.workflow.model import Workflow
+from runner.workflow.model import TaskWork, Workflow
 
 
 @noun
@@ -98,6 +99,19 @@ def plan_of(prepared: Prepared, catalogue: Catalogue | None, setting: Setting = 
 def known_inputs(workflow: Workflow) -> dict[str, Any]:
     """What a check knows of the inputs: the defaults of those that have one."""
     return {name: declared.default for name, declared in workflow.inputs.items() if not declared.required}
+
+
+def models_named(prepared: Prepared, config: Configuration) -> frozenset[str]:
+    """Every name under which the steps would take a model, fallbacks and the default of ``config`` among them."""
+    names = Names(
+        workflow=prepared.workflow,
+        overrides=prepared.overrides,
+        inputs=prepared.inputs,
+        default_model=config.default_model,
+    )
+    tasks = ((step, step.work) for step in prepared.workflow.steps)
+    wishes = (wish for step, work in tasks if isinstance(work, TaskWork) for wish in names.wanted_by(step, work))
+    return frozenset(wish.name for wish in wishes if wish.name is not None)
 
 
 def open_models(plan: Plan) -> Sequence[str]:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import random
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from runner.app.console import allows_colour, say, tell
 from runner.app.history import History
 from runner.app.interrupt import interruptible
-from runner.app.prepare import Prepared, plan_of, prepare
+from runner.app.prepare import Prepared, models_named, plan_of, prepare
 from runner.app.request import RunRequest
 from runner.app.server_text import rendered_server
 from runner.app.servers import ask, model_endpoints, setting_of
@@ -79,7 +79,7 @@ class _Run:
         self._clock = Clock()
         self._offspring = Offspring()
         self._run_id = new_run_id(self._clock.now(), os.urandom(2).hex(), self._workflow.name)
-        self._backends = _backends(self._endpoints)
+        self._backends = _backends(self._endpoints, models_named(prepared, prepared.config), self._offspring)
         self._tools = self._tool_start()
         self._recorded = False
         self._told_elsewhere = False
@@ -248,12 +248,12 @@ def _verdict(finished: Mapping[str, StepFinished]) -> tuple[str, Exit]:
     return ("failed", Exit.STEP_FAILED) if failed else ("succeeded", Exit.OK)
 
 
-def _backends(endpoints: Sequence[Endpoint]) -> dict[str, Backend]:
+def _backends(endpoints: Sequence[Endpoint], named: Collection[str], offspring: Offspring) -> dict[str, Backend]:
     if not endpoints:
         return {}
     from runner.edges.backends import make_backend
 
-    return {endpoint.url: make_backend(endpoint) for endpoint in endpoints}
+    return {endpoint.url: make_backend(endpoint, named=named, offspring=offspring) for endpoint in endpoints}
 
 
 def _read_image(path: str) -> Image:

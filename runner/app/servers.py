@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -13,7 +13,14 @@ from runner.chat.catalogue import Catalogue, EndpointCatalogue
 from runner.chat.endpoint import Endpoint
 from runner.edges.configuration import NO_CONFIGURATION, Configuration
 from runner.plan.setting import Setting
-from runner.words.errors import LLMAuthenticationError, LLMError, LLMResponseError, OutsideError, UsageError
+from runner.words.errors import (
+    LLMAuthenticationError,
+    LLMError,
+    LLMResponseError,
+    ModelNotFoundError,
+    OutsideError,
+    UsageError,
+)
 from runner.words.noun import noun
 
 if TYPE_CHECKING:  # the nouns of a conversation, which a check never needs
@@ -40,6 +47,10 @@ class Failure:
         """The code that ``bridge-run explain`` knows."""
         if isinstance(self.error, LLMAuthenticationError):
             return "BR312"
+        if isinstance(self.error, ModelNotFoundError):
+            return "BR301"
+        if not self.endpoint.startswith("http"):  # a server of our own
+            return "BR324"
         return "BR311" if isinstance(self.error, LLMResponseError) else "BR310"
 
     def __str__(self) -> str:
@@ -77,15 +88,15 @@ async def ask(backends: Sequence[Backend], endpoints: Sequence[Endpoint] = ()) -
     )
 
 
-async def ask_endpoints(endpoints: Sequence[Endpoint]) -> Asked:
-    """Open a connection to each address, ask, and close it again.
+async def ask_endpoints(endpoints: Sequence[Endpoint], named: Collection[str] = ()) -> Asked:
+    """Open a connection to each address, ask, and close it again; ``named`` as in ``edges.backends.make_backend``.
 
     Raises:
         OutsideError: as ``ask``.
     """
     from runner.edges.backends import make_backend
 
-    backends = [make_backend(endpoint) for endpoint in endpoints]
+    backends = [make_backend(endpoint, named=named) for endpoint in endpoints]
     try:
         return await ask(backends, endpoints)
     finally:
@@ -94,9 +105,12 @@ async def ask_endpoints(endpoints: Sequence[Endpoint]) -> Asked:
 
 
 def asked_servers(
-    request: CheckRequest | RunRequest, environment: Mapping[str, str], config: Configuration = NO_CONFIGURATION
+    request: CheckRequest | RunRequest,
+    environment: Mapping[str, str],
+    config: Configuration = NO_CONFIGURATION,
+    named: Collection[str] = (),
 ) -> Asked:
-    """Ask the servers that a request means, outside of any event loop.
+    """Ask the servers that a request means, outside of any event loop; ``named`` are the models that it names.
 
     Raises:
         OutsideError: as ``ask``.
@@ -106,7 +120,7 @@ def asked_servers(
     import asyncio
 
     with model_endpoints(request.endpoints, request.simulate, environment, config) as endpoints:
-        return asyncio.run(ask_endpoints(endpoints))
+        return asyncio.run(ask_endpoints(endpoints, named))
 
 
 def setting_of(endpoints: Sequence[Endpoint], config: Configuration) -> Setting:
@@ -124,7 +138,7 @@ def no_server(failures: Sequence[Failure]) -> OutsideError:
     tried = "\n".join(f"  {failure.code} {failure}" for failure in failures)
     hints = dict.fromkeys(failure.error.hint for failure in failures if failure.code != "BR310")
     ways = [hint for hint in hints if hint]
-    if any(failure.code != "BR312" for failure in failures):
+    if not ways or any(failure.code in ("BR310", "BR311") for failure in failures):
         ways.append(WAYS_OUT)
     return OutsideError(f"no model server can be asked; tried:\n{tried}", hint="; or ".join(ways) or None)
 

@@ -219,9 +219,10 @@ def _the_one_loaded(asked: Asked) -> str:
     if len(loaded) == 1:
         return loaded[0].model
     names = ", ".join(f"`{found.entry.key}`" for found in loaded)
-    why = f"{len(loaded)} are loaded ({names}): name one" if loaded else "none is loaded: name one, or load one"
-    hint = _hint(f"no default is configured, and {why}", asked)
-    raise ModelNotFoundError(DEFAULT, all_names(asked.catalogue), hint=hint)
+    said = f"{len(loaded)} are loaded: {names}" if loaded else "none is loaded"
+    ways = "name one, or configure a `default_model`" + ("" if loaded else ", or load one")
+    message = f"no model is named and no default is configured, and {said}"
+    raise ModelNotFoundError(DEFAULT, all_names(asked.catalogue), message=message, hint=_hint(ways, asked))
 
 
 def _hint(first: str | None, asked: Asked) -> str | None:

@@ -8,6 +8,7 @@ for the rest.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -90,7 +91,8 @@ async def detect(http: HttpClient, *, named: Collection[str] = ()) -> EndpointCa
 
     Raises:
         LLMConnectionError: nothing answers at the address.
-        LLMResponseError: something answers that is no server of models; the message says what it looks like.
+        LLMResponseError: something answers that is no server of models; the message says what it looks like. Its
+            kind is ``request``, as to ask again is no help, unless the answer speaks of trouble that may pass.
         LLMAuthenticationError: the token is missing or refused.
     """
     greeting, native = await _ask(http, _GREETING, _V1)
@@ -195,7 +197,8 @@ def _check_reached(endpoint: str, *asked: _Asked) -> None:
         return
     error = asked[-1].error
     if isinstance(error, LLMResponseError):
-        raise LLMResponseError(error.message, hint="is this the address of a server of models?") from error
+        hint = "is this the address of a server of models?"
+        raise LLMResponseError(error.message, kind="request", hint=hint) from error
     message = error.message if error else f"nothing answers at {endpoint}"
     raise LLMConnectionError(message, hint=_START_HINT) from error
 
@@ -213,13 +216,19 @@ def _not_a_server(endpoint: str, asked: _Asked) -> LLMResponseError:
     if reply is None:
         what = asked.error.message if asked.error else "nothing came"
     elif 300 <= reply.status < 400:
-        what = f"it sends on to {reply.headers.get('location', 'nowhere')}"
+        what = f"it sends on to {_without_secrets(reply.headers.get('location', 'nowhere'))}"
     else:
         what = f"status {reply.status}, {error_text(reply.body) or 'no text'}"
     return LLMResponseError(
         f"{endpoint} answers, but is no server of models: GET {asked.path} gave {what}",
+        kind="server" if asked.lost else "request",
         hint="check the address and the port; for a server behind a path, give the part before /v1",
     )
+
+
+def _without_secrets(address: str) -> str:
+    """An address without what may be nobody else's business: user and password, and whatever follows its path."""
+    return re.sub(r"(?<=//)[^/?#]*@", "", address).partition("?")[0].partition("#")[0]
 
 
 def _map(value: Any) -> Mapping[str, Any]:

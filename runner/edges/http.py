@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from runner.edges.no_connection import why_no_connection
 from runner.words.errors import LLMConnectionError, LLMError, LLMResponseError, LLMTimeoutError
+from runner.words.redact import Redactor
 
 # Two things that httpx looks for and does not need; None is how Python is told that a module cannot be imported.
 # Its own command line brings click, rich and pygments along where these are installed, half of the time of its import.
@@ -67,13 +68,14 @@ class Reply:
 class HttpClient:
     """Requests to one server over kept-alive connections. All methods raise only ``LLMError`` and its children."""
 
-    __slots__ = ("_client", "_headers", "_urls", "endpoint")
+    __slots__ = ("_client", "_headers", "_secrets", "_urls", "endpoint")
 
     def __init__(self, endpoint: str, *, token: str | None) -> None:
         self.endpoint = endpoint
         self._headers = {"User-Agent": "bridge-run", "Accept-Encoding": "identity"}
         if token:  # a placeholder is refused by servers that ask for a token
             self._headers["Authorization"] = f"Bearer {token}"
+        self._secrets = Redactor({"token": token} if token else {})
         self._urls: dict[str, httpx.URL] = {}
         self._client = httpx.AsyncClient(
             verify=_trust(endpoint),
@@ -113,12 +115,19 @@ class HttpClient:
         """Close all connections; may be called twice."""
         await self._client.aclose()
 
+    def masked(self, said: Any) -> Any:
+        """What a server said (bytes or a JSON value) without our own token: some repeat it when they refuse it."""
+        if self._secrets.empty or not isinstance(said, bytes):
+            return self._secrets.value(said)
+        return self._secrets.text(said.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
     async def _whole(self, method: str, path: str, body: bytes | None, seconds: float) -> Reply:
         try:
             async with asyncio.timeout(seconds):
                 opened = await self._open(method, path, body)
                 try:
-                    return Reply(opened.status, opened.headers, await opened.read())
+                    body = self.masked(await opened.read())
+                    return Reply(opened.status, self._secrets.value(opened.headers), body)
                 finally:
                     await opened.close()
         except TimeoutError as error:
@@ -167,8 +176,12 @@ class HttpClient:
             why = why_no_connection(error) or str(error).strip() or "nothing answers"
             return LLMConnectionError(f"no connection to {self.endpoint}: {why}")
         if isinstance(error, httpx.RemoteProtocolError) and not _ENDED.search(str(error)):
-            return LLMResponseError(f"what answers at {self.endpoint} does not speak HTTP{_reason(error)}")
-        return LLMConnectionError(f"the connection to {self.endpoint} broke{_reason(error)}")
+            return LLMResponseError(f"what answers at {self.endpoint} does not speak HTTP{self._reason(error)}")
+        return LLMConnectionError(f"the connection to {self.endpoint} broke{self._reason(error)}")
+
+    def _reason(self, error: Exception) -> str:
+        text = self._secrets.text(str(error).strip())  # a header that is refused stands in it
+        return f" ({text})" if text else ""
 
 
 class Opened:
@@ -231,8 +244,3 @@ def is_loopback(endpoint: str) -> bool:
 def _trust(endpoint: str) -> ssl.SSLContext | bool:
     """Certificates are read only where one is needed: an empty store is quick, and trusts nobody."""
     return True if endpoint.startswith("https") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-
-
-def _reason(error: Exception) -> str:
-    text = str(error).strip()
-    return f" ({text})" if text else ""

@@ -187,7 +187,12 @@ class HttpBackend:
     ) -> LLMError:
         names = tuple(dict.fromkeys(entry.key for entry in self._entries.values()))
         return classify(
-            status=status, body=body, model=request.model, where=self.endpoint, available=names, retry_after=wait
+            status=status,
+            body=self._http.masked(body),
+            model=request.model,
+            where=self.endpoint,
+            available=names,
+            retry_after=wait,
         )
 
     def _too_slow(self, request: ChatRequest, *, silent: float | None, first_byte: float | None) -> LLMTimeoutError:

@@ -17,7 +17,7 @@ from typing import Final
 
 from runner.chat.catalogue import ModelEntry
 from runner.edges.gguf import ModelHead, broken, read_head
-from runner.words.errors import LLMResponseError
+from runner.words.errors import LLMResponseError, ModelNotFoundError
 from runner.words.noun import noun
 from runner.words.suggest import nearest
 
@@ -75,8 +75,8 @@ def find_model(name: str, folder: Path, *, home: Path) -> ModelFile:
     """The one model that ``name`` means: a file, or a key, variant or path within the models folder.
 
     Raises:
-        LLMResponseError: the file is no model, or not whole (kind ``request``); there is neither such a file nor such
-            a key (kind ``model_not_found``).
+        LLMResponseError: the file is no model, or not whole (kind ``request``).
+        ModelNotFoundError: there is neither such a file nor such a key.
     """
     path = Path(name).expanduser()
     if path.is_file():
@@ -107,15 +107,22 @@ def all_models(folder: Path, *, home: Path) -> Shelf:
     return Shelf(files=tuple(sorted(files, key=lambda file: file.entry.key)), notes=tuple(notes))
 
 
-def _unknown(name: str, folder: Path, shelf: Shelf) -> LLMResponseError:
+def _unknown(name: str, folder: Path, shelf: Shelf) -> ModelNotFoundError:
     """The error for a name that means nothing, with all that could help to find what was meant."""
     searched = f"no model of that name in {folder}" if folder.is_dir() else f"no models folder {folder}"
     notes = "".join(f"; {note}" for note in shelf.notes)
-    near = nearest(name, tuple(each for file in shelf.files for each in file.entry.names), 1)
+    names = tuple(each for file in shelf.files for each in file.entry.names)
+    near = nearest(name, names, 1) or _beside(name)
     hint = f"did you mean `{near[0]}`?" if near else "name a GGUF file, as `embedded:FILE.gguf`"
-    return LLMResponseError(
-        f"there is no model file `{name}`, and {searched}{notes}", kind="model_not_found", hint=hint
-    )
+    message = f"there is no model file `{name}`, and {searched}{notes}"
+    return ModelNotFoundError(name, names, message=message, hint=hint)
+
+
+def _beside(name: str) -> tuple[str, ...]:
+    """The model file most like it in the folder in which it was looked for, as it would be named; empty if none is."""
+    path = Path(name)
+    files = {file.stem: file.name for file in _walk(path.expanduser().parent, 0)}
+    return tuple(str(path.parent / files[stem]) for stem in nearest(path.name.removesuffix(".gguf"), files, 1))
 
 
 def _named_file(path: Path, name: str) -> ModelFile:

@@ -23,7 +23,10 @@ BridgeError
     ├── ModelMemoryError           carries required_bytes, available_bytes where they are known
     └── LLMAuthenticationError
 
-Every error has ``kind`` (what ``retry.on`` and ``error.kind`` say), ``hint`` (what to do) and ``exit_code``.
+Every error has ``code`` (its class), ``kind`` (what ``retry.on`` and ``error.kind`` say), ``hint`` (what to do),
+``retryable``, ``to_dict()`` and ``exit_code``. An ``LLMError`` gives 5, as something outside failed; one that says what
+this machine cannot serve (``LLMValidationError`` and its children, ``ModelMemoryError``) gives 4. Within a run none of
+them is an exit code: there the step fails, and the run gives 1.
 """
 
 from __future__ import annotations
@@ -188,6 +191,7 @@ class LLMValidationError(LLMError):
     """The server refuses the request as it stands."""
 
     kind: FailureKind = "request"
+    exit_code = Exit.CANNOT_SERVE
 
 
 class ContextError(LLMValidationError):
@@ -224,16 +228,20 @@ class ContextError(LLMValidationError):
 
 
 class ModelNotFoundError(LLMValidationError):
-    """No reachable server has the model; ``nearest`` are the most similar of ``available_models``."""
+    """No reachable server has the model; ``nearest`` are the most similar of ``available_models``.
+
+    ``message`` stands for the usual words where these would mislead.
+    """
 
     kind: FailureKind = "model_not_found"
-    exit_code = Exit.CANNOT_SERVE
 
-    def __init__(self, model_name: str, available_models: Sequence[str], *, hint: str | None = None) -> None:
+    def __init__(
+        self, model_name: str, available_models: Sequence[str], *, message: str | None = None, hint: str | None = None
+    ) -> None:
         self.model_name = model_name
         self.available_models = tuple(available_models)
         self.nearest = nearest(model_name, self.available_models)
-        super().__init__(f"no server has a model named `{model_name}`", hint=hint)
+        super().__init__(message or f"no server has a model named `{model_name}`", hint=hint)
 
     def to_dict(self) -> dict[str, object]:
         """As every error, with ``model_name``, ``available_models`` and ``nearest``."""
@@ -276,6 +284,7 @@ class ModelMemoryError(LLMError):
     """
 
     kind: FailureKind = "overloaded"
+    exit_code = Exit.CANNOT_SERVE
 
     def __init__(
         self,

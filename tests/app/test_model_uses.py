@@ -52,10 +52,15 @@ def test_a_step_without_a_model_uses_the_configured_default(uses):
 
 
 def test_an_alias_bound_to_a_server_counts_there_and_nowhere_else(uses):
+    """Of one bound to a server that does not answer nobody knows whether it is there."""
     head = f"models:\n  far: {{id: {BIG.key}, endpoint: lab}}\n  lost: {{id: {BIG.key}, endpoint: gone}}\n"
     found = uses("  - {id: one, task: Go., model: far}\n  - {id: two, task: Go., model: lost}\n", head)
     assert found.found == {(LAB, BIG.key): use("one")}
-    assert found.missing == {BIG.key: use("two")}
+    assert found.missing == {}
+    assert found.notes == (
+        f"workflows/a.yaml, step `two`: the model `{BIG.key}` is bound to the server `gone`, "
+        "which this run does not ask",
+    )
 
 
 def test_fallbacks_count_as_such(uses):

@@ -139,19 +139,21 @@ def test_a_missing_name_is_told_with_the_near_ones():
 
 
 @pytest.mark.parametrize(
-    ("models", "hint"),
+    ("models", "said", "hint"),
     [
-        ((model(CODER),), "no default is configured, and none is loaded: name one, or load one"),
+        ((model(CODER),), "none is loaded", "name one, or configure a `default_model`, or load one"),
         (
             (model(CODER, CODER), model(THINKER, "mine")),
-            f"no default is configured, and 2 are loaded (`{CODER}`, `{THINKER}`): name one",
+            f"2 are loaded: `{CODER}`, `{THINKER}`",
+            "name one, or configure a `default_model`",
         ),
     ],
 )
-def test_the_default_is_the_one_loaded_model_or_none(models, hint):
+def test_the_default_is_the_one_loaded_model_or_none(models, said, hint):
     async def story(asked):
         with pytest.raises(ModelNotFoundError) as caught:
             await asked.validate()
+        assert str(caught.value) == f"no model is named and no default is configured, and {said}"
         assert caught.value.hint == hint
 
     with_studio(Studio(*models), story)

@@ -374,6 +374,10 @@ class TestRefusals:
                 reply("", status=301, headers="Location: https://example.org/login\r\n"),
                 "it sends on to https://example.org/login",
             ),
+            (
+                reply("", status=302, headers="Location: https://me:pass@example.org/a@b?token=abc#d\r\n"),
+                "it sends on to https://example.org/a@b",
+            ),
             (reply({"hello": "world"}), 'status 200, {"hello": "world"}'),
             (reply({"data": 3}), 'status 200, {"data": 3}'),
             (reply(b"\x1b[31m\xff\x00"), "status 200, [31m\ufffd"),
@@ -384,6 +388,27 @@ class TestRefusals:
         text, hint = refusal(script, errors.LLMResponseError)
         assert text == f"URL answers, but is no server of models: GET /v1/models gave {looks}"
         assert hint == "check the address and the port; for a server behind a path, give the part before /v1"
+
+    @pytest.mark.parametrize(
+        ("script", "retryable"),
+        [
+            (reply(HTML, kind="text/html"), False),
+            (reply("", status=404), False),
+            (reply("", status=301), False),
+            ((b"220 mail.example.org ESMTP\r\n\r\n", CUT), False),
+            (reply("", status=502), True),
+        ],
+    )
+    def test_asking_again_helps_only_where_the_trouble_may_pass(self, script, retryable):
+        async def run():
+            async with raw_server(script) as server:
+                backend = HttpBackend(server.url)
+                with pytest.raises(errors.LLMResponseError) as caught:
+                    await backend.catalogue()
+                await backend.close()
+                return caught.value.retryable
+
+        assert asyncio.run(run()) is retryable
 
     @pytest.mark.parametrize("greets", [True, False])
     @pytest.mark.parametrize("status", [401, 403])

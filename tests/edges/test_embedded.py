@@ -193,8 +193,11 @@ def test_two_models_at_once_and_a_second_copy(tmp_path):
 
 
 def test_a_crash_in_an_answer_is_told_and_the_next_request_starts_anew(own):
+    """Where nobody loads, that is: the backend looks after the model itself."""
+
     async def work(backend):
-        first = await backend.load("own", {"context_length": 320})
+        await backend.chat(asking(model="own"))
+        [first] = (await backend.catalogue()).models[0].instances
 
         def kill(_):
             for number in servers(own):
@@ -240,9 +243,33 @@ def test_a_load_after_a_crash_gets_the_old_name(own):
     assert on(work, own).id == "own"
 
 
+def test_what_was_loaded_by_somebody_and_died_is_his_to_load_anew(own):
+    """A reload that nobody knows of stands in no journal, and ends with nobody's lease."""
+
+    async def work(backend):
+        first = await backend.load("own", {"context_length": 320})
+        [number] = servers(own)
+        os.kill(number, signal.SIGKILL)
+        [running] = backend._running.values()
+        await until(lambda: not running.process.runs)
+        said = []
+        for _ in range(2):
+            with pytest.raises(errors.LLMResponseError) as caught:
+                await backend.chat(asking(model=first.id))
+            said.append((caught.value.kind, caught.value.message))
+        assert servers(own) == []
+        again = await backend.load("own", {"context_length": 320})
+        assert (await backend.chat(asking(model=again.id))).content
+        return said, first, again
+
+    said, first, again = on(work, own)
+    assert said == [("crash", "`own` on embedded:it crashed: its process was ended by SIGKILL")] * 2
+    assert again == first
+
+
 def test_a_process_that_died_unnoticed_is_replaced(own):
     async def work(backend):
-        await backend.load("own", {})
+        await backend.chat(asking(model="own"))
         [number] = servers(own)
         os.kill(number, signal.SIGKILL)
         [running] = backend._running.values()
@@ -367,7 +394,8 @@ def test_without_the_wheel_nothing_is_offered(monkeypatch):
     monkeypatch.setattr(sys, "path", [folder for folder in sys.path if "site-packages" not in folder])
     with pytest.raises(errors.LLMValidationError) as caught:
         on(lambda backend: backend.catalogue())
-    assert caught.value.message == "an embedded server needs llama.cpp: pip install 'bridge-run[embedded]'"
+    assert caught.value.message == "an embedded server needs llama.cpp, and the package `xllamacpp` is not installed"
+    assert caught.value.hint == "pip install 'bridge-run[embedded]'"
 
 
 def test_a_wheel_that_cannot_be_used_says_why(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from kit.tiny_gguf import write_model
 
 from runner.edges.model_files import all_models, find_model, models_folder
-from runner.words.errors import LLMResponseError
+from runner.words.errors import LLMResponseError, ModelNotFoundError
 
 Q4, Q8 = 15, 7
 
@@ -99,9 +99,9 @@ def test_a_model_is_found_by_each_of_its_names(home, name):
 
 
 def test_two_of_one_repository_must_be_told_apart(home):
-    with pytest.raises(LLMResponseError) as caught:
+    with pytest.raises(ModelNotFoundError) as caught:
         find_model("unsloth/devstral-small", models_folder(home), home=home)
-    assert caught.value.kind == "model_not_found"
+    assert "unsloth/devstral-small@q8_0" in caught.value.nearest
     assert caught.value.hint == "did you mean `unsloth/devstral-small@q8_0`?"
 
 
@@ -114,10 +114,14 @@ def test_a_named_file_needs_no_folder(tmp_path, monkeypatch):
 
 
 def test_a_missing_file_says_where_it_was_looked_for(tmp_path):
-    with pytest.raises(LLMResponseError) as caught:
+    with pytest.raises(ModelNotFoundError) as caught:
         find_model("no/such.gguf", tmp_path / "models", home=tmp_path)
     assert caught.value.message == f"there is no model file `no/such.gguf`, and no models folder {tmp_path / 'models'}"
     assert caught.value.hint == "name a GGUF file, as `embedded:FILE.gguf`"
+    (tmp_path / "Qwen3-8B.gguf").touch()
+    with pytest.raises(ModelNotFoundError) as caught:
+        find_model(str(tmp_path / "Qwen3-8.gguf"), tmp_path / "models", home=tmp_path)
+    assert caught.value.hint == f"did you mean `{tmp_path / 'Qwen3-8B.gguf'}`?"
 
 
 def test_a_named_file_that_is_none_is_an_error(tmp_path):

@@ -284,3 +284,34 @@ def test_a_server_of_our_own_loads_with_the_context_it_is_configured_with(
     plan = planned(workflow(*steps, models=aliases), Catalogue((own,)), Setting(servers=(server,)))
     loads = [one.model.load for one in plan.steps if one.model]
     assert loads == [{"context_length": 4096}, {"context_length": 8192}]
+
+
+@pytest.mark.parametrize(
+    ("takes", "model", "level"),
+    [
+        (("context_length", "num_experts"), "m", None),
+        (("context_length",), "m", "error"),
+        (("context_length",), ("small", "m"), "warning"),
+    ],
+)
+def test_a_setting_that_a_server_has_not(
+    step: MakeStep,
+    workflow: MakeWorkflow,
+    takes: tuple[str, ...],
+    model: str | tuple[str, ...],
+    level: str | None,
+) -> None:
+    """It would refuse to load the model; one that only stands in may fail."""
+    server = Catalogue((replace(DESK, load_settings=takes),))
+    flow = workflow(step("a", model=model), models={"m": wish("m", "big", load={"num_experts": 4})})
+    if level == "error":
+        with pytest.raises(CannotServeError) as caught:
+            planned(flow, server)
+        findings = caught.value.diagnostics
+    else:
+        findings = planned(flow, server).findings
+    told = [one for one in findings if one.code == "BR325"]
+    assert [one.level for one in told] == [level] * (level is not None)
+    for one in told:
+        assert one.message == "`big` on http://desk:1 cannot be loaded with `num_experts`: it has no such setting"
+        assert one.help == "take it out; that server knows `context_length`"

@@ -83,13 +83,51 @@ def test_a_check_starts_nothing_and_knows_the_file(headless: Project) -> None:
 def test_a_file_that_is_missing_or_none_is_said_before_the_run(headless: Project) -> None:
     ended = headless.run("noise.yaml", "--endpoint", "embedded:no.gguf", env={"HOME": str(headless.folder)})
     assert ended.code == 5
-    assert (
-        "embedded:no.gguf: there is no model file `no.gguf`, and no models folder PROJECT/.lmstudio/models" in ended.err
+    assert ended.err == (
+        "error: no model server can be asked; tried:\n"
+        "    BR301 embedded:no.gguf: there is no model file `no.gguf`, and no models folder PROJECT/.lmstudio/models\n"
+        "  = help: name a GGUF file, as `embedded:FILE.gguf`\n"
     )
     headless.write("bad.gguf", "hello")
     ended = headless.run("noise.yaml", "--endpoint", "embedded:bad.gguf")
     assert ended.code == 5
-    assert "the model file bad.gguf is no GGUF file" in ended.err
+    assert ended.err == (
+        "error: no model server can be asked; tried:\n"
+        "    BR324 embedded:bad.gguf: the model file bad.gguf is no GGUF file\n"
+        "  = help: get the file again, as GGUF\n"
+    )
+    assert headless.runs() == []
+
+
+@pytest.mark.parametrize("verb", [(), ("check",), ("doctor",)])
+def test_whoever_lacks_the_extra_is_told_how_to_get_it(headless: Project, verb: tuple[str, ...]) -> None:
+    """The engine is hidden as if it had not been installed: nothing else of the environment changes."""
+    (headless.folder / "hide").mkdir()
+    headless.write("hide/sitecustomize.py", "import sys\nsys.modules['xllamacpp'] = None\n")
+    hidden = {"PYTHONPATH": str(headless.folder / "hide")}
+    ended = headless.run(*verb, "noise.yaml", "--endpoint", "embedded:tiny.gguf", env=hidden)
+    assert ended.code == 5
+    said = " ".join((ended.err + ended.out).split())
+    assert "BR324" in said
+    assert "an embedded server needs llama.cpp, and the package `xllamacpp` is not installed" in said
+    assert "pip install 'bridge-run[embedded]'" in said
+
+
+@pytest.mark.parametrize("verb", [("check",), ("doctor",)])
+def test_a_near_model_file_is_offered(headless: Project, verb: tuple[str, ...]) -> None:
+    ended = headless.run(*verb, "noise.yaml", "--endpoint", "embedded:tinny.gguf", env={"HOME": str(headless.folder)})
+    assert ended.code == 5
+    assert "did you mean `tiny.gguf`?" in ended.err + ended.out
+
+
+def test_a_setting_that_an_own_server_has_not_is_found_before_the_run(headless: Project) -> None:
+    head = "models:\n  own: {id: tiny, load: {num_experts: 4}}\ndefaults:\n  model: own\n"
+    headless.write("experts.yaml", STEPS.replace("defaults:\n", head))
+    for verb in ((), ("check",)):
+        ended = headless.run(*verb, "experts.yaml", "--endpoint", "embedded:tiny.gguf")
+        assert ended.code == 4
+        assert "BR325" in ended.err
+        assert "`tiny` on embedded:tiny.gguf cannot be loaded with `num_experts`: it has no such setting" in ended.err
     assert headless.runs() == []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 
 import anyio
 import pytest
@@ -24,7 +25,7 @@ from runner.record.events import (
     StepRetried,
 )
 from runner.record.journal import Journal
-from runner.words.errors import LLMConnectionError, LLMResponseError
+from runner.words.errors import LLMConnectionError, LLMResponseError, LLMTimeoutError
 
 HEAD = "version: 1\nname: flow\n"
 LARGE = "models: {m: {id: a, load: {context_length: 32768}}}\n"
@@ -700,3 +701,38 @@ class TestOnDemand:
         )
         assert statuses(ran) == {"succeeded"}
         assert server.harm == []
+
+
+class TestWhateverHappens:
+    """Random models, bounds, waits and failures: nobody is disturbed, nothing is left behind, everything ends."""
+
+    @pytest.mark.parametrize("seed", range(12))
+    def test_it_ends_and_leaves_nothing(self, timeless, seed):
+        chance = random.Random(seed)
+
+        async def say(request):
+            await asyncio.sleep(chance.choice([0, 1, 5, 60, 200]))
+            if chance.random() < 0.15:
+                raise chance.choice([LLMConnectionError("broke"), LLMResponseError("odd"), LLMTimeoutError("late")])
+            return "done"
+
+        models = {
+            name: PaintedModel(
+                size=chance.choice([1, 3, 4]) * GIB,
+                load=chance.choice([0, 10, 400]),
+                load_errors=[LLMResponseError("could not be loaded")] * chance.choice([0, 0, 1]),
+            )
+            for name in "abc"
+        }
+        server = PaintedServer(models, say, memory=chance.choice([5, 8, 100]) * GIB)
+        steps = []
+        for number in range(40):
+            needs = f" | needs: [s{chance.randrange(number)}]" if number and chance.random() < 0.6 else ""
+            steps.append(f"s{number} | {chance.choice('abc')}{needs} | on_error: continue | timeout: 1h")
+        bounds = chance.choice([{}, {"max_loaded": 2}, {"max_loaded": 3}, {"memory": 6 * GIB}])
+        ran = timeless(backend=server, setting=bounded(**bounds), chance=chance.random).run(flow(*steps))
+        assert len(ran.finished) == 40
+        assert statuses(ran) <= {"succeeded", "failed"}
+        assert (server.harm, server.there) == ([], {})
+        assert "duplicate" not in {what for _, what, _ in server.log}
+        assert sum(end.status == "succeeded" for end in ran.finished.values()) >= 30

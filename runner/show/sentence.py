@@ -114,14 +114,15 @@ def _loaded(event: ModelLoaded) -> Said:
     at_once = f"{event.parallel} at once" if event.parallel and event.parallel > 1 else ""
     facts = ", ".join(filter(None, (context, at_once)))
     if event.reused:
-        text = f"uses {event.model} as it is loaded" + (f" ({facts})" if facts else "")
+        text = f"uses {event.model} as it is loaded on {event.endpoint}" + (f" ({facts})" if facts else "")
     else:
         text = f"loaded {event.model} in {show_seconds(event.seconds)}" + (f", {facts}" if facts else "")
     return (f"{text}; {fit(one_line(event.note), _REASON)}" if event.note else text), "plain"
 
 
 def _load_failed(event: ModelLoadFailed) -> Said:
-    head = f"could not load {event.model} ({event.kind}): "
+    name = "" if f"`{event.model}`" in event.message else f" {event.model}"
+    head = f"could not load{name} ({event.kind}): "
     then = f"; then: {event.then}" if event.then else ""
     room = max(min(_REASON, _WHOLE - width(head) - width(then)), _LEAST)  # what is done next is told whole
     return f"{head}{fit(one_line(event.message), room)}{then}", "warning"
@@ -192,8 +193,9 @@ def _degraded(event: RequestDegraded) -> Said:
 
 def _fell_back(event: ModelFellBack) -> Said:
     elsewhere = f" on {event.to_endpoint}" if event.to_endpoint != event.endpoint else ""
-    why = f"{event.model} failed ({event.kind}): {fit(one_line(event.message), _TOOL_ERROR)}"
-    return f"falls back to {event.to_model}{elsewhere}; {why}", "warning"
+    name = "" if f"`{event.model}`" in event.message else f"{event.model} failed "
+    why = f"{name}({event.kind}): {fit(one_line(event.message), _TOOL_ERROR)}"
+    return f"falls back to {event.to_model}{elsewhere}{'; ' if name else ' '}{why}", "warning"
 
 
 def _retried(event: StepRetried) -> Said:

@@ -43,13 +43,22 @@ FELL = {"step": "fix", "attempt": 3, "model": MODEL, "endpoint": URL, "to_model"
         (
             ModelLoaded(instance=MODEL, context_length=16_384, parallel=1, reused=True, **AT),
             "plain",
-            "uses qwen/qwen3-8b as it is loaded (context 16,384)",
+            "uses qwen/qwen3-8b as it is loaded on http://127.0.0.1:1234 (context 16,384)",
         ),
-        (ModelLoaded(instance=MODEL, reused=True, **AT), "plain", "uses qwen/qwen3-8b as it is loaded"),
+        (
+            ModelLoaded(instance=MODEL, reused=True, **AT),
+            "plain",
+            "uses qwen/qwen3-8b as it is loaded on http://127.0.0.1:1234",
+        ),
         (
             ModelLoadFailed(kind="overloaded", message="it needs\n20 GB", then="`qwen/qwen3-4b` is loaded", **AT),
             "warning",
             "could not load qwen/qwen3-8b (overloaded): it needs 20 GB; then: `qwen/qwen3-4b` is loaded",
+        ),
+        (
+            ModelLoadFailed(kind="overloaded", message=f"`{MODEL}` needs {'more ' * 60}", then="a" * 42, **AT),
+            "warning",
+            f"could not load (overloaded): `{MODEL}` needs {'more ' * 19}mor…; then: {'a' * 42}",
         ),
         (ModelUnloaded(instance=MODEL, reason="idle for 10m", **AT), "plain", "unloaded qwen/qwen3-8b (idle for 10m)"),
         (
@@ -89,6 +98,11 @@ def test_what_happens_to_a_model_happens_to_the_run(event, mood, text):
         (
             ModelFellBack(message="exit code 6", to_endpoint="http://gpu:1234", **FELL),
             "falls back to qwen/qwen3-4b on http://gpu:1234; qwen/qwen3-8b failed (crash): exit code 6",
+        ),
+        (
+            ModelFellBack(to_endpoint=URL, message=f"`{MODEL}` on {URL} crashed", **FELL),
+            "warning",
+            f"falls back to qwen/qwen3-4b (crash): `qwen/qwen3-8b` on {URL} crashed",
         ),
     ],
 )

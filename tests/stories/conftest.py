@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from kit.project import Project
 from kit.simulator import simulator
+from kit.stage import Stage
 
 CODER = "qwen/qwen3-coder-30b"
 Turns = list[dict[str, Any]]
@@ -44,3 +45,10 @@ def serve(project: Project) -> Iterator[Callable[..., str]]:
             return url
 
         yield start
+
+
+@pytest.fixture
+def stage(project: Project) -> Iterator[Stage]:
+    """Simulators beside the project, as many as the story needs."""
+    with Stage(project) as stage:
+        yield stage

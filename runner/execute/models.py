@@ -86,9 +86,12 @@ class Models:
                 return await self._acquired(server, demand, breaker, has_fallback=has_fallback)
 
         async def renew(spoiled: Resident) -> Resident:
-            fresh = await hold()
-            server.release(spoiled)
-            return fresh
+            server.release(spoiled)  # at once: who holds one while it waits for another may wait for itself
+            try:
+                return await hold()
+            except BaseException:
+                spoiled.join()  # the end of the lease lets go of it again
+                raise
 
         lease = Lease(
             choice,

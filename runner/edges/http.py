@@ -46,6 +46,8 @@ MAX_BODY: Final = 64 * 1024 * 1024
 _LOOPBACK = re.compile(r"https?://(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?(?:/|$)")
 _FRESH = "connection.connect_tcp.started"
 _ENDED = re.compile("disconnected|peer closed|incomplete")
+_BYTES = re.compile(r"bytearray\(b(['\"])(.*?)\1\)")
+"""How h11 quotes what it cannot read."""
 
 
 @dataclass(frozen=True, slots=True)

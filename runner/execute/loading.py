@@ -150,7 +150,7 @@ class Loading:
                 await self.unload(instance, "its load was cancelled, and came through all the same")
             return
         cut = LLMTimeoutError(f"the load of `{demand.name}` was cancelled, and may still come through")
-        self.failed(demand, cut, then="it is not waited for any longer")
+        self.failed(demand, cut, then=f"nobody waits for it; `bridge-run models unload {demand.name}` frees it")
 
     async def _came(self, demand: Demand, before: Container[str]) -> tuple[str, ...]:
         entry = _entry(await self._backend.catalogue(), demand)

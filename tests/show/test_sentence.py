@@ -101,7 +101,6 @@ def test_what_happens_to_a_model_happens_to_the_run(event, mood, text):
         ),
         (
             ModelFellBack(to_endpoint=URL, message=f"`{MODEL}` on {URL} crashed", **FELL),
-            "warning",
             f"falls back to qwen/qwen3-4b (crash): `qwen/qwen3-8b` on {URL} crashed",
         ),
     ],

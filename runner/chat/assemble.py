@@ -127,6 +127,8 @@ class AnswerAssembler:
         )
 
     def _count(self, chunk: Mapping[str, Any]) -> None:
+        if not (chunk.get("usage") or chunk.get("timings")):
+            return  # as in all chunks but one
         usage, timings = read_usage(chunk.get("usage")), read_timings(chunk.get("timings"))
         if usage.total:
             self._usage = usage
@@ -246,7 +248,10 @@ def _first_choice(chunk: Mapping[str, Any]) -> Mapping[str, Any] | None:
     choices = chunk.get("choices")
     if not isinstance(choices, list):
         return None
-    return next((c for c in choices if isinstance(c, Mapping) and not c.get("index")), None)
+    for choice in choices:
+        if isinstance(choice, Mapping) and not choice.get("index"):
+            return choice
+    return None
 
 
 def _text(value: object) -> str:

@@ -17,6 +17,9 @@ from runner.words.errors import LLMResponseError
 TAIL_SECONDS: Final = 5.0
 """How long to wait, once an answer is complete, for the count of tokens and the end of the stream."""
 
+_SLACK: Final = 0.01
+"""The part of a wait by which it may be longer, so that not every token of a stream moves the deadline."""
+
 _SHOWN: Final = 200
 """Characters of something unreadable that a message repeats."""
 
@@ -64,9 +67,13 @@ class AnswerReader:
         Raises:
             LLMResponseError: another model answers than the one asked; something in the stream cannot be read.
         """
-        now = asyncio.get_running_loop().time
+        now, moved = asyncio.get_running_loop().time, 0.0
         async for chunk in chunks:
-            deadline.reschedule(now() + (TAIL_SECONDS if self._assembler.finish else self._idle_timeout))
+            wait = TAIL_SECONDS if self._assembler.finish else self._idle_timeout
+            slack, due = wait * _SLACK, now() + wait
+            if not due <= moved <= due + slack:
+                moved = due + slack
+                deadline.reschedule(moved)
             complaint = self._take(chunk if self.begun else self._begin(chunk))
             if complaint is not None or self._assembler.looped:
                 return complaint
@@ -120,10 +127,11 @@ class AnswerReader:
 def _objects(data: str) -> list[Mapping[str, Any]] | None:
     """The JSON objects of one event; several if the server forgets the empty lines between events."""
     try:
-        found = [json.loads(data)]
+        one = json.loads(data)
     except (ValueError, RecursionError):
         try:
             found = [json.loads(line) for line in data.split("\n") if line != "[DONE]"] if "\n" in data else []
         except (ValueError, RecursionError):
             return None
-    return found if found and all(isinstance(one, dict) for one in found) else None
+        return found if found and all(isinstance(one, dict) for one in found) else None
+    return [one] if isinstance(one, dict) else None

@@ -43,12 +43,20 @@ class EventReader:
             if len(self._rest) > MAX_LINE:
                 raise LLMResponseError("a line of the stream has no end within 64 MB")
             return []
+        if self._is_one_event(chunk):
+            return [Event("", chunk[6:-2].decode("utf-8", "replace"))]
         lines = (bytes(self._rest) + chunk if self._rest else chunk).split(b"\n")
         self._rest = bytearray(lines.pop())
         events: list[Event] = []
         for line in lines:
             self._line(line.removesuffix(b"\r"), events)
         return events
+
+    def _is_one_event(self, chunk: bytes) -> bool:
+        """Whether a chunk is what nearly all are, a token as its server sent it: one line of data and its end."""
+        if self._rest or self._data or self._type or chunk.endswith(b"\r\n\n"):
+            return False
+        return chunk.startswith(b"data: ") and chunk.endswith(b"\n\n") and chunk.find(b"\n") == len(chunk) - 2
 
     def close(self) -> list[Event]:
         """What the end of the stream completes."""

@@ -26,6 +26,16 @@ def test_any_cut_gives_the_same_events(cuts):
     assert events + reader.close() == EVENTS
 
 
+@pytest.mark.parametrize(
+    "before", [b"", b": waiting\n\n", b"data: first\n", b"event: error\n", b"data: fir"]
+)  # fmt: skip
+@pytest.mark.parametrize("token", [b"data: one\n\n", b"data: one\r\n\n", b"data: \n\n", b"data: a\ndata: b\n\n"])
+def test_a_token_that_comes_in_one_piece_is_read_as_if_it_came_in_many(before, token):
+    whole, torn = EventReader(), EventReader()
+    at_once = [*whole.feed(before), *whole.feed(token), *whole.close()]
+    assert at_once == [event for byte in before + token for event in torn.feed(bytes([byte]))] + torn.close()
+
+
 def test_broken_utf8_costs_its_characters_alone():
     assert EventReader().feed(b"data: a\xffb\n\n") == [Event("", "a\ufffdb")]
 

@@ -182,7 +182,7 @@ class HttpClient:
         return LLMConnectionError(f"the connection to {self.endpoint} broke{self._reason(error)}")
 
     def _reason(self, error: Exception) -> str:
-        text = self._secrets.text(str(error).strip())  # a header that is refused stands in it
+        text = _BYTES.sub(r"“\2”", self._secrets.text(str(error).strip()))  # a header that is refused stands in it
         return f" ({text})" if text else ""
 
 

@@ -209,7 +209,8 @@ BROKEN = {
     "an empty body": (reply("", kind="text/plain"), MUTE),
     "silence before the first byte": ((STALL,), ("timeout", f"{WHO} sent nothing for 0.15 s")),
     "silence after the head": ((STREAM_HEAD, STALL), ("timeout", f"{WHO} sent nothing for 0.15 s")),
-    "silence in the middle": (stream(HALF, STALL, end=False), ("timeout", f"{WHO} fell silent in its answer for 0.15 s")),
+    "silence in the middle": (stream(HALF, STALL, end=False),
+                              ("timeout", f"{WHO} fell silent in its answer for 0.15 s")),
 }  # fmt: skip
 
 
@@ -231,7 +232,8 @@ STALE = {
     "cut before the head": ((CUT,), "connection",
                             "the connection to URL broke (Server disconnected without sending a response.)"),
     "something that is no HTTP": ((b"SSH-2.0-OpenSSH_9.6\r\n\r\n", CUT), "server",
-                                  "what answers at URL does not speak HTTP (illegal status line: “SSH-2.0-OpenSSH_9.6”)"),
+                                  "what answers at URL does not speak HTTP "
+                                  "(illegal status line: “SSH-2.0-OpenSSH_9.6”)"),
 }  # fmt: skip
 
 

@@ -219,12 +219,7 @@ class ContextError(LLMValidationError):
 
     def to_dict(self) -> dict[str, object]:
         """As every error, with ``pool``, ``n_prompt_tokens`` and ``n_ctx``."""
-        return {
-            **super().to_dict(),
-            "pool": self.pool,
-            "n_prompt_tokens": self.n_prompt_tokens,
-            "n_ctx": self.n_ctx,
-        }
+        return {**super().to_dict(), "pool": self.pool, "n_prompt_tokens": self.n_prompt_tokens, "n_ctx": self.n_ctx}
 
 
 class ModelNotFoundError(LLMValidationError):

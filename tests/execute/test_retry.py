@@ -26,10 +26,11 @@ class Trial:
         self.failures = list(failures)
         self.tried = []
         self.told = []
+        end = self.clock.monotonic() + deadline
         self.attempts = Attempts(
             policy=Retry(**policy),
             clock=self.clock,
-            deadline=lambda end=self.clock.monotonic() + deadline: end,
+            deadline=lambda: end,
             random=lambda: chance,
             repeatable=lambda error: repeatable,
             on_retry=lambda number, error, wait: self.told.append((number, error.kind, wait)),

@@ -80,6 +80,7 @@ def with_load(load: str, steps: str = PLAIN) -> str:
         (reasons("low"), catalogue(GOOD)),
         (TOOLS + "    output: {type: object}\n", catalogue(GOOD)),
         (TOOLS, catalogue(loaded(16_384))),
+        (TOOLS, catalogue(loaded(4_096))),
         (TOOLS, catalogue(loaded(None))),
         (LONG, catalogue(replace(GOOD, max_context_length=None))),
         (with_load("load: {context_length: 4096}"), catalogue(GOOD)),
@@ -115,8 +116,8 @@ def test_a_normal_file_on_a_normal_server_is_quiet(text, have):
         ),
         (
             TOOLS,
-            catalogue(replace(GOOD, max_context_length=4_096)),
-            "warning BR307 7: step `a` needs about 7,270 tokens, and its model `m` holds 4,096 at most"
+            catalogue(replace(GOOD, max_context_length=2_048)),
+            "warning BR307 7: step `a` needs about 2,555 tokens, and its model `m` holds 2,048 at most"
             " | hand it less text, lower `limits.tool_result` or `max_tokens`, or name a model that holds more",
         ),
         (
@@ -126,10 +127,10 @@ def test_a_normal_file_on_a_normal_server_is_quiet(text, have):
             " | ask for at least 1,031, or lower `limits.tool_result` or `max_tokens`",
         ),
         (
-            with_load("load: {context_length: 4096}", TOOLS),
+            with_load("load: {context_length: 2048}", TOOLS),
             catalogue(GOOD),
-            "warning BR308 6: `load` gives `m` a context of 4,096 tokens, and its steps need about 7,270"
-            " | ask for at least 7,270, or lower `limits.tool_result` or `max_tokens`",
+            "warning BR308 6: `load` gives `m` a context of 2,048 tokens, and its steps need about 2,555"
+            " | ask for at least 2,555, or lower `limits.tool_result` or `max_tokens`",
         ),
         (
             with_load("load: {context_length: 200000}"),
@@ -139,15 +140,15 @@ def test_a_normal_file_on_a_normal_server_is_quiet(text, have):
         ),
         (
             TOOLS,
-            catalogue(loaded(4_096)),
-            "warning BR316 7: `m` is loaded, but its context is 4,096 tokens, and 7,270 are wanted: "
+            catalogue(loaded(2_048)),
+            "warning BR316 7: `m` is loaded, but its context is 2,048 tokens, and 2,555 are wanted: "
             "it will be loaded anew | unload it or load it like that yourself, "
             "so that two copies need not be in memory",
         ),
         (
             TOOLS,
-            catalogue(loaded(4_096), manages=False, flavour="llama.cpp"),
-            "warning BR316 7: `m` is served with a context of 4,096 tokens, and its steps need about 7,270"
+            catalogue(loaded(2_048), manages=False, flavour="llama.cpp"),
+            "warning BR316 7: `m` is served with a context of 2,048 tokens, and its steps need about 2,555"
             " | start its server with a longer context, or lower `limits.tool_result` or `max_tokens`",
         ),
         (

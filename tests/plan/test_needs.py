@@ -74,10 +74,11 @@ def test_the_schemas_of_tools_take_room(needs, servers, tools, tokens):
     assert need.opening - bare.opening == tokens
 
 
-def test_a_step_with_tools_wants_room_for_one_result_of_theirs(needs):
-    need = needs(TaskWork(task="x", servers=("git",)), step={"limits": StepLimits(tool_result=7_000)})
-    assert need.result == 2_000
-    assert need.context - need.opening == 2_000
+@pytest.mark.parametrize(("longest", "room"), [(1_400, 400), (3_500, 1_000), (7_000, 1_000)])
+def test_a_step_with_tools_wants_room_for_one_result_of_theirs_yet_not_for_the_longest(needs, longest, room):
+    need = needs(TaskWork(task="x", servers=("git",)), step={"limits": StepLimits(tool_result=longest)})
+    assert need.result == room
+    assert need.context - need.opening == room
 
 
 def test_the_tokens_of_the_built_in_files_are_those_of_their_schemas():

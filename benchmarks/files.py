@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-HEAD = "version: 1\nname: {name}\ndefaults: {{model: zero-model}}\n"
+HEAD = "version: 1\nname: {name}\ndefaults: {{model: {model}}}\n"
+YES = '{type: string, enum: ["yes"]}'
 
 
 def one_prompt(folder: Path) -> Path:
@@ -36,6 +37,18 @@ def failing(folder: Path, length: int, wait: str) -> Path:
     path = _write(folder, f"failing-{length}", f"steps:\n{steps}")
     path.write_text(path.read_text("utf-8").replace("defaults: {model: zero-model}", retry), encoding="utf-8")
     return path
+
+
+def refused(folder: Path, rounds: int) -> Path:
+    """One step whose every answer is asked for again, so many times: a talk of growing length without tools."""
+    check = "expect: [{that: 'false', message: not yet; think of it once more and say it again}]"
+    step = f"{{id: ask, task: Say it with care., output: {YES}, {check}, repair: {rounds}, on_error: continue}}"
+    return _write(folder, "refused", f"steps:\n  - {step}\n", model="tiny-noise")
+
+
+def bounded(folder: Path) -> Path:
+    """One prompt, answered in one word by any model."""
+    return _write(folder, "bounded", f"steps:\n  - {{id: ask, task: Say it., output: {YES}}}\n", model="default")
 
 
 def long_talk(folder: Path, rounds: int, text: str) -> Path:
@@ -82,7 +95,7 @@ def _realistic_step(number: int) -> str:
 """
 
 
-def _write(folder: Path, name: str, body: str) -> Path:
+def _write(folder: Path, name: str, body: str, model: str = "zero-model") -> Path:
     path = folder / f"{name}.yaml"
-    path.write_text(HEAD.format(name=name) + body, encoding="utf-8")
+    path.write_text(HEAD.format(name=name, model=model) + body, encoding="utf-8")
     return path

@@ -1,6 +1,6 @@
 """What ``make bench`` runs: every figure as a ratio to a floor measured in the same minutes, into RESULTS.md.
 
-python benchmarks/run.py [--repeat 7] [--only help,prompt,chain,tools,fan,check,memory]
+python benchmarks/run.py [--repeat 7] [--only help,prompt,…] (all: --help)
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import engine
 import files
 import talk
 from figure import Figure, above, absolute, memory, missing, ms, whole
@@ -155,7 +156,8 @@ def _growth(found: Mapping[str, Medians]) -> Figure:
 BENCHES: Mapping[str, Callable[[Path, int], list[Figure]]] = {
     "help": bench_help, "prompt": bench_prompt, "chain": bench_chain, "tools": bench_tools, "fan": bench_fan,
     "check": bench_check, "memory": bench_memory, "validator": talk.bench_validator, "stream": talk.bench_stream,
-    "retry": talk.bench_retry, "talk": talk.bench_talk,
+    "retry": talk.bench_retry, "talk": talk.bench_talk, "cache": engine.bench_prompt_cache,
+    "embedded": engine.bench_embedded,
 }  # fmt: skip
 
 
@@ -165,10 +167,14 @@ def report(figures: list[Figure], repeat: int, load: tuple[float, float]) -> str
         "# Speed and size\n",
         "Written by `make bench`. Times are medians of whole processes, floor and bridge-run by turns in the same",
         "minutes, so that the ratios mean something on a busy machine too. What each floor does is in `floor.py`;",
-        "the model server is `zero_server.py`, which costs next to nothing.\n",
+        "the model server is `zero_server.py`, which costs next to nothing, in the shape of an LM Studio that can be",
+        "told to load and has the model loaded: every step holds a lease on it. What lies between an answer and the",
+        "next request is on the server's watch; a token is processor time of the client; the lines of llama.cpp are",
+        "its own server with a model of noise.\n",
         f"- {time.strftime('%Y-%m-%d', time.gmtime())}, {platform.system()} on {platform.machine()},"
         f" {os.cpu_count()} cores, Python {platform.python_version()}",
-        f"- {repeat} repetitions; load {load[0]:.1f} at the start, {load[1]:.1f} at the end\n",
+        f"- {repeat} repetitions; load {load[0]:.1f} at the start, {load[1]:.1f} at the end: above {os.cpu_count()} the"
+        " machine was shared, so trust ratios before milliseconds\n",
         "| what | floor | bridge-run | compared | mark | holds |",
         "| --- | --- | --- | --- | --- | --- |",
     ]

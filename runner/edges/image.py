@@ -56,6 +56,10 @@ def _read(path: str, folder: Path) -> bytes:
     """All bytes of a regular file; opened without waiting, so that a pipe in its place cannot hold us."""
     try:
         handle = os.open(folder / path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    except FileNotFoundError as error:
+        raise _refusal(
+            path, "is not there", "a relative path starts in the folder where bridge-run was started"
+        ) from error
     except (OSError, ValueError) as error:  # a null character in a path is a ValueError
         why = error.strerror if isinstance(error, OSError) else None
         raise _refusal(path, f"cannot be read: {why or error}") from error

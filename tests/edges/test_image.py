@@ -143,7 +143,7 @@ def test_what_is_no_regular_file_is_refused_at_once(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    assert refusal("no.png", tmp_path)[0] == "the image `no.png` cannot be read: No such file or directory"
+    assert refusal("no.png", tmp_path)[0] == "the image `no.png` is not there"
     assert refusal("a\0.png", tmp_path)[0] == "the image `a\0.png` cannot be read: embedded null byte"
 
 

@@ -48,6 +48,40 @@ def test_the_files_of_the_bench_are_right(bench, tmp_path):
     files.fan(tmp_path, 5, 4)
     files.tools(tmp_path, ["node", "server.js"])
     files.realistic(tmp_path, 4)
+    files.failing(tmp_path, 3, "10ms")
+    files.long_talk(tmp_path, 3, "text")
+    files.refused(tmp_path, 2)
+    files.bounded(tmp_path)
     command = [Path(sys.executable).with_name("bridge-run"), "check", "--offline", "--strict", "."]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_every_other_prompt_is_refused_and_asked_again_after_its_wait(bench, tmp_path):
+    files, measure = bench
+    with measure.zero_server("--fail") as server:
+        assert floor("retry", server.url, "2", "0.04") == ""
+        failed, _, failed_again = server.watch().gaps
+        assert min(failed, failed_again) >= 0.04
+        measure.bridge_run(tmp_path, str(files.failing(tmp_path, 2, "10ms")), "--quiet", url=server.url).run()
+        assert len(server.watch().gaps) == 3
+    assert [event["type"] for event in measure.newest_journal(tmp_path)].count("step_retried") == 2
+
+
+def test_a_long_talk_reads_every_file(bench, tmp_path):
+    files, measure = bench
+    path = str(files.long_talk(tmp_path, 3, "text"))
+    options = ("--tool-rounds", "3", "--tool", "read", "--arguments", '{"path": "part-{}.txt"}')
+    with measure.zero_server(*options) as server:
+        assert floor("read", server.url, str(tmp_path / "parts")) == "done\n"
+        assert len(server.watch().gaps) == 3
+        measure.bridge_run(tmp_path, path, "--quiet", url=server.url).run()
+        assert len(server.watch().gaps) == 3
+    returned = [event for event in measure.newest_journal(tmp_path) if event["type"] == "tool_returned"]
+    assert [event["is_error"] for event in returned] == [False, False, False]
+
+
+def test_a_stream_comes_in_as_many_pieces_as_asked_for(bench):
+    _, measure = bench
+    with measure.zero_server("--tokens", "4", "--pace", "0.1") as server:
+        assert floor("prompt", server.url) == " w0 w1 w2 w3\n"

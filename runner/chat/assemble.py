@@ -213,6 +213,7 @@ class AnswerAssembler:
     def _broke_off(self) -> LLMResponseError:
         came = sum(map(len, self._content)) + sum(map(len, self._reasoning))
         how = f"after {came} characters" if came else "before a word was said"
+        how = "in a tool call" if self._calls.begun else how
         return LLMResponseError(
             f"the answer of `{self._request.model}` on {self._where} broke off {how}",
             kind="connection",

@@ -47,35 +47,51 @@ class CallMemory:
 
     made: int = 0
     effect: Effect = "none"
-    repeats: int = 0
+    _calls: int = 0
     _last: tuple[str, str] | None = None
+    _rounds: int = 0
+    _last_round: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def repeats(self) -> int:
+        """How often the same call, or the same several at once, came in a row with the same results."""
+        return max(self._calls, self._rounds)
 
     def count(self, effect: Effect) -> None:
         """A call is about to be made that may do this to the world."""
         self.made += 1
         self.effect = max(self.effect, effect, key=_GRAVITY.__getitem__)
 
-    def note(self, answered: Answered) -> None:
-        """Remember one call and what it gave; to be told in the order of the calls, whichever ended first."""
+    def note(self, answers: Sequence[Answered]) -> None:
+        """Remember the calls of one answer and what they gave, in the order of the calls, whichever ended first."""
+        for answered in answers:
+            self._note_call(answered)
+        marks = tuple(answered.mark for answered in answers)
+        alike = len(marks) > 1 and self._last_round == marks
+        self._rounds = self._rounds + 1 if alike else 1
+        self._last_round = marks
+
+    def _note_call(self, answered: Answered) -> None:
         same = self._last is not None and self._last[0] == answered.key
         if same and answered.again:
-            self.repeats += 1
+            self._calls += 1
             return
-        mark = (answered.key, answered.whole or answered.text)
-        self.repeats = self.repeats + 1 if self._last == mark else 1
-        self._last = mark
+        self._calls = self._calls + 1 if self._last == answered.mark else 1
+        self._last = answered.mark
 
     def times_in_a_row(self, key: str) -> int:
         """How often this very call was made last, with the same result, with nothing between."""
-        return self.repeats if self._last is not None and self._last[0] == key else 0
+        return self._calls if self._last is not None and self._last[0] == key else 0
 
     def forget_answers(self) -> None:
         """Answers were shortened: the model may ask again for what it cannot see any more."""
-        self.repeats, self._last = 0, None
+        self._calls, self._last = 0, None
+        self._rounds, self._last_round = 0, ()
 
     def start_over(self) -> None:
         """Count from zero; what was done to the world stays done."""
-        self.made, self.repeats, self._last = 0, 0, None
+        self.made = 0
+        self.forget_answers()
 
 
 @noun
@@ -89,6 +105,11 @@ class Answered:
     text: str
     whole: str = ""
     again: bool = False
+
+    @property
+    def mark(self) -> tuple[str, str]:
+        """What is equal for calls that got the same."""
+        return self.key, self.whole or self.text
 
 
 class ToolRound:
@@ -139,8 +160,7 @@ class ToolRound:
                         group.start_soon(one, index, call)
             except BaseExceptionGroup as failures:
                 raise root_cause(failures) from failures
-        for index in range(len(calls)):
-            self._memory.note(answers[index])
+        self._memory.note([answers[index] for index in range(len(calls))])
         return tuple(Message("tool", answers[i].text, tool_call_id=call.id) for i, call in enumerate(calls))
 
     async def _answer(self, call: ToolCall, attempt: int, round_number: int) -> Answered:

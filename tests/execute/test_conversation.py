@@ -596,6 +596,19 @@ class TestRequests:
             "ERROR: you made this very call before and got the same answer; use that answer, or do something else."
         )
 
+    def test_the_same_several_calls_over_and_over_are_a_circle_too(self, bench):
+        both = [says("", (f"{n}a", "look", {"at": "a"}), (f"{n}b", "look", {"at": "b"})) for n in range(6)]
+        talk = Talk(bench, USE, [*both, says("done")])
+        assert talk.step.output == "done"
+        assert [bool(request.tools) for request in talk.backend.asked] == [*[True] * 6, False]
+        [warning] = talk.ran.events(StepWarned)
+        assert warning.message == "it reached 6 identical calls in a row and answered without tools"
+
+    def test_several_calls_that_differ_in_one_are_no_circle(self, bench):
+        both = [says("", (f"{n}a", "look", {"at": "a"}), (f"{n}b", "look", {"at": str(n)})) for n in range(8)]
+        talk = Talk(bench, USE, [*both, says("done")])
+        assert [bool(request.tools) for request in talk.backend.asked] == [True] * 9
+
     def test_a_name_that_could_mean_two_tools_means_none(self, bench):
         tools = (Tool(name="act-it"), Tool(name="act_it"))
         talk = Talk(bench, USE, [says("", ("1", "actit", {})), says("done")], tools=tools)

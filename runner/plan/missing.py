@@ -89,11 +89,20 @@ class Missing:
         where = f"the server `{wish.endpoint}` has" if wish.endpoint and not self.setting.simulated else "no server has"
         none = "no model" if where.startswith("the") else "a model"
         message = f"{where} {none} named `{name}`{_asked_for_by(wish)}"
+        silent = "" if wish.endpoint else ", ".join(self._silent())
         ways = _did_you_mean(near) if near else f"download it (`lms get {name}`), or name one that is there"
         notes = available(servers)
+        if silent:
+            notes += (Note(message=f"{silent} could not be asked"),)
+            ways = ways if near else f"see to {silent}, {ways}"
         found = finding(self.workflow, "BR301", wish.path, message, help=ways, notes=notes)
         lacks = "no server has" if where == "no server has" else f"the server `{wish.endpoint}` lacks"
         return Miss(wish=wish, finding=found, why=f"{lacks} the first wish `{name}`")
+
+    def _silent(self) -> tuple[str, ...]:
+        """The servers that were to be asked, and gave no list of models."""
+        answered = {server.endpoint for server in self.catalogue.endpoints}
+        return tuple(one.name or one.url for one in self.setting.servers if one.url not in answered)
 
     def only_embeds(self, wish: Wanted, found: Found) -> Miss:
         """The name belongs to a model that answers nothing (BR304)."""

@@ -19,16 +19,19 @@ _WILL = frozenset(("load", "load anew", "on demand"))
 
 def models_text(plan: Plan, there: Sequence[Residence], room: int) -> list[str]:
     """Every model once, with its server (one for all stands in the title), its state, the steps that it answers."""
-    servers = tuple(dict.fromkeys(one_line(one.choice.endpoint) for one in there))
+    specs = {server.url: server for server in plan.servers}
+    servers = {url: specs.get(url, Endpoint(url=url)) for url in dict.fromkeys(one.choice.endpoint for one in there)}
     if not servers:
         return []
     if len(servers) == 1:
-        title, head = f"Models on {servers[0]}", ("MODEL", "STATE", "ANSWERS")
+        [server] = servers.values()
+        title, head = f"Models on {one_line(server.shown)}", ("MODEL", "STATE", "ANSWERS")
         rows = [(one.name, _state(one), _answers(one)) for one in there]
         lines = table(head, [tuple(map(one_line, row)) for row in rows], room)
     else:
         title = "Models"
-        wide = [(one.name, one.choice.endpoint, _state(one), _answers(one)) for one in there]
+        named = {url: server.name or url for url, server in servers.items()}
+        wide = [(one.name, named[one.choice.endpoint], _state(one), _answers(one)) for one in there]
         lines = table(("MODEL", "SERVER", "STATE", "ANSWERS"), [tuple(map(one_line, row)) for row in wide], room)
     bounds = (part for line in _bounds(plan, there) for part in wrap(line, room))
     return [title, *(f"  {line}" for line in (*lines, *bounds))]

@@ -147,6 +147,25 @@ def test_a_bound_model_that_its_server_lacks(step: MakeStep, workflow: MakeWorkf
     ).replace("BR301 10:5-10:9", "BR301 -")
 
 
+@pytest.mark.parametrize(
+    ("name", "help"),
+    [
+        ("zzz", "see to gone, download it (`lms get zzz`), or name one that is there"),
+        ("smal", "did you mean `small`?"),
+    ],
+)
+def test_a_model_that_may_be_on_a_server_that_was_not_asked(
+    step: MakeStep, workflow: MakeWorkflow, name: str, help: str
+) -> None:
+    assert refused(workflow(step("a", model=name))) == (
+        f"BR301 10:5-10:9 error: no server has a model named `{name}`\n"
+        "  note -: desk has `small` (loaded), `big`\n"
+        "  note -: box has `big`\n"
+        "  note -: gone could not be asked\n"
+        f"  help: {help}"
+    )
+
+
 def test_a_simulator_stands_in_for_every_server(step: MakeStep, workflow: MakeWorkflow) -> None:
     simulator = Setting(servers=(Endpoint(url="http://sim"),), names=("desk",), simulated=True)
     only = Catalogue((EndpointCatalogue(endpoint="http://sim", flavour="lmstudio-v1", models=(BIG,)),))

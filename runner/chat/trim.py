@@ -20,10 +20,8 @@ _ASCII_A_TOKEN: Final = 3.5
 """Characters of English prose or code in a token."""
 _OTHER_A_TOKEN: Final = 2.0
 """Characters of Cyrillic, Greek, Arabic… in a token."""
-_WIDE = re.compile(
-    "[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U0001f000-\U0003ffff]+"
-)
-"""Chinese, Japanese, Korean and pictures: about a token each."""
+_WIDE: Final = "[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U0001f000-\U0003ffff]+"
+"""Chinese, Japanese, Korean and pictures: about a token each. Compiled when first met: most runs never need it."""
 _IMAGE: Final = 800
 _MESSAGE: Final = 6
 """Tokens of the template around one message."""
@@ -37,7 +35,7 @@ _LEAST_RECENT: Final = 1_200
 """Characters of a recent result that are kept in any case."""
 _NOTE_ROOM: Final = 160
 """Characters, more than a note has: shortening by less gains nothing."""
-_NOTE = re.compile(
+_NOTE: Final = (
     r"\n\[… ([\d,]{1,20}) characters of this result were left out to save room;"
     r" call the tool again if you need them …\]\n"
 )
@@ -174,7 +172,7 @@ def _shortened(text: str, kept: int) -> str:
 
 def _parts(text: str) -> tuple[str, str, int]:
     """Head, tail, and how many characters were left out between them before; a whole text is cut at two thirds."""
-    note = _NOTE.search(text)
+    note = re.search(_NOTE, text)
     if note is None:
         cut = len(text) - len(text) // 3
         return text[:cut], text[cut:], 0
@@ -194,5 +192,5 @@ def _tokens(text: str) -> float:
     if text.isascii():
         return len(text) / _ASCII_A_TOKEN
     plain = len(text.encode("ascii", "ignore"))
-    wide = sum(map(len, _WIDE.findall(text)))
+    wide = sum(map(len, re.findall(_WIDE, text)))
     return plain / _ASCII_A_TOKEN + wide + (len(text) - plain - wide) / _OTHER_A_TOKEN

@@ -13,18 +13,19 @@ _SHOWN: Final = 400
 """Characters of a server's text that a message repeats."""
 
 _CONTEXT_SIZES: Final = (
-    re.compile(r"request \((?P<prompt>\d+) tokens\) exceeds .{0,40}\((?P<ctx>\d+) tokens\)"),
-    re.compile(r"input has (?P<prompt>\d+) tokens.{0,80}supports (?P<ctx>\d+) tokens"),
-    re.compile(r"n_keep[: (]+(?P<prompt>\d+)\)? *>= *n_ctx[: (]+(?P<ctx>\d+)"),
-    re.compile(r"keep the first (?P<prompt>\d+) tokens.{0,120}context length of only (?P<ctx>\d+)"),
-    re.compile(r"maximum context length is (?P<ctx>\d+) tokens.{0,80}?(?P<prompt>\d+) (?:input )?tokens"),
-    re.compile(r"requested tokens \((?P<prompt>\d+)\) exceeds? context window of (?P<ctx>\d+)"),
-    re.compile(r"maximum context length is (?P<ctx>\d+) tokens"),
-    re.compile(r"prompt \(length (?P<prompt>\d+)\).{0,60}maximum model length of (?P<ctx>\d+)"),
+    r"request \((?P<prompt>\d+) tokens\) exceeds .{0,40}\((?P<ctx>\d+) tokens\)",
+    r"input has (?P<prompt>\d+) tokens.{0,80}supports (?P<ctx>\d+) tokens",
+    r"n_keep[: (]+(?P<prompt>\d+)\)? *>= *n_ctx[: (]+(?P<ctx>\d+)",
+    r"keep the first (?P<prompt>\d+) tokens.{0,120}context length of only (?P<ctx>\d+)",
+    r"maximum context length is (?P<ctx>\d+) tokens.{0,80}?(?P<prompt>\d+) (?:input )?tokens",
+    r"requested tokens \((?P<prompt>\d+)\) exceeds? context window of (?P<ctx>\d+)",
+    r"maximum context length is (?P<ctx>\d+) tokens",
+    r"prompt \(length (?P<prompt>\d+)\).{0,60}maximum model length of (?P<ctx>\d+)",
 )
+"""Compiled with the first complaint: most runs hear none."""
 _SIZE: Final = r"(\d+(?:\.\d+)?) *([kmgt]?i?b)\b"
-_REQUIRED = re.compile(rf"(?:requires|required:?|needs)[^.\d]{{0,60}}{_SIZE}")
-_AVAILABLE = re.compile(rf"available[^.\d]{{0,20}}{_SIZE}")
+_REQUIRED: Final = rf"(?:requires|required:?|needs)[^.\d]{{0,60}}{_SIZE}"
+_AVAILABLE: Final = rf"available[^.\d]{{0,20}}{_SIZE}"
 _UNITS: Final = {"k": 1024, "m": 1024**2, "g": 1024**3, "t": 1024**4}
 _ENGINE_JSON = re.compile(r"\{.*\}", re.DOTALL)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -57,7 +58,7 @@ def said_status(body: Body, status: int) -> int:
 
 def context_sizes(lowered: str) -> tuple[int | None, int | None]:
     """The tokens of the prompt and of the context that a text says, in lower case; None where it does not."""
-    match = next(filter(None, (pattern.search(lowered) for pattern in _CONTEXT_SIZES)), None)
+    match = next(filter(None, (re.search(pattern, lowered) for pattern in _CONTEXT_SIZES)), None)
     found = match.groupdict() if match is not None else {}
     return (int(found["prompt"]) if "prompt" in found else None, int(found["ctx"]) if "ctx" in found else None)
 
@@ -134,6 +135,6 @@ def _coded(complaint: object, status: int) -> int:
     return _SAID_STATUS.get(kind.casefold(), status) if isinstance(kind, str) else status
 
 
-def _bytes(pattern: re.Pattern[str], lowered: str) -> int | None:
-    match = pattern.search(lowered)
+def _bytes(pattern: str, lowered: str) -> int | None:
+    match = re.search(pattern, lowered)
     return round(float(match[1]) * _UNITS.get(match[2][0], 1)) if match is not None else None

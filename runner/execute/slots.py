@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 
 import anyio
 
 
-@dataclass(slots=True, eq=False)
 class _Turn:
-    tokens: int
-    alone: bool
-    come: anyio.Event = field(default_factory=anyio.Event)
+    """Somebody waiting for a slot."""
+
+    __slots__ = ("alone", "come", "tokens")
+
+    def __init__(self, tokens: int, *, alone: bool) -> None:
+        self.tokens = tokens
+        self.alone = alone
+        self.come = anyio.Event()
 
 
 class Slots:
@@ -38,7 +41,7 @@ class Slots:
     @asynccontextmanager
     async def hold(self, tokens: int, *, alone: bool = False) -> AsyncIterator[None]:
         """Hold a slot for a request that may come to so many tokens; ``alone``: with no other beside it."""
-        turn = _Turn(tokens, alone)
+        turn = _Turn(tokens, alone=alone)
         self._queue.append(turn)
         self._admit()
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from runner.chat.catalogue import Catalogue, EndpointCatalogue, ServerFlavour
 from runner.plan.allowed import Judged
@@ -12,6 +11,7 @@ from runner.plan.finding import finding
 from runner.plan.plan import ModelChoice, Needs, PlannedStep
 from runner.plan.residency import Residence, residences
 from runner.words.diagnostics import Level
+from runner.words.noun import noun
 from runner.words.spans import Path
 from runner.workflow.model import Step, TaskWork, Workflow
 
@@ -23,7 +23,7 @@ _LOWEST_FIRST = ("low", "medium", "high", "on")
 def judge(steps: Sequence[PlannedStep], catalogue: Catalogue, workflow: Workflow) -> tuple[Judged, ...]:
     """All that speaks against asking these models for these steps. Fallbacks are judged too, as warnings."""
     servers = {one.endpoint: one for one in catalogue.endpoints}
-    judge = _Judge(workflow, servers)
+    judge = _Judge(workflow=workflow, servers=servers)
     there = residences(steps)
     found = [one for planned in steps for one in judge.step(planned)]
     found += [one for residence in there for one in judge.residence(residence, steps)]
@@ -31,7 +31,7 @@ def judge(steps: Sequence[PlannedStep], catalogue: Catalogue, workflow: Workflow
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
+@noun
 class _Judge:
     workflow: Workflow
     servers: Mapping[str, EndpointCatalogue]
@@ -41,7 +41,13 @@ class _Judge:
         if planned.model is None or planned.needs is None:
             return
         for choice in (planned.model, *planned.model.fallbacks):
-            one = _Pair(self.workflow, planned.step, planned.needs, choice, choice is not planned.model)
+            one = _Pair(
+                workflow=self.workflow,
+                planned=planned.step,
+                needs=planned.needs,
+                choice=choice,
+                is_fallback=choice is not planned.model,
+            )
             yield from one.tools()
             yield from one.vision()
             yield from one.longest()
@@ -161,7 +167,7 @@ class _Judge:
         return Judged(finding=found, places=(step.path, *_wishes(self.workflow, step)))
 
 
-@dataclass(frozen=True, slots=True)
+@noun
 class _Pair:
     """A step and one model that may answer it."""
 

@@ -29,6 +29,7 @@ from runner.edges.endpoints import tokens_of
 from runner.edges.process_group import Offspring
 from runner.edges.run_folder import new_run_id
 from runner.execute.models import Models
+from runner.execute.neighbour import Neighbours
 from runner.execute.outputs import workflow_outputs
 from runner.execute.scheduler import Scheduler
 from runner.execute.tool_servers import ToolServers
@@ -166,7 +167,14 @@ class _Run:
             run_id=self._run_id,
             inputs=self._prepared.inputs,
             secrets=self._secrets,
-            models=Models(plan, self._backends, journal, self._clock, keep_loaded=self._request.keep_loaded),
+            models=Models(
+                plan,
+                self._backends,
+                journal,
+                self._clock,
+                keep_loaded=self._request.keep_loaded,
+                neighbours=_neighbours(self._endpoints, self._environment),
+            ),
             tools=ToolServers(self._tools.boxes, journal),
             servers=self._prepared.surroundings.servers,
             commands=CommandRunner(inherited, self._offspring),
@@ -254,6 +262,14 @@ def _backends(endpoints: Sequence[Endpoint], named: Collection[str], offspring: 
     from runner.edges.backends import make_backend
 
     return {endpoint.url: make_backend(endpoint, named=named, offspring=offspring) for endpoint in endpoints}
+
+
+def _neighbours(endpoints: Sequence[Endpoint], environment: Mapping[str, str]) -> Neighbours | None:
+    if all(endpoint.embedded is not None for endpoint in endpoints):
+        return None
+    from runner.edges import neighbour  # files that locks need, for runs that ask a server
+
+    return neighbour.Neighbours(environment)
 
 
 def _read_image(path: str) -> Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from contextlib import nullcontext
 from dataclasses import replace
 
 import anyio
@@ -12,6 +13,7 @@ from runner.chat.catalogue import EndpointCatalogue, Instance, ModelEntry
 from runner.chat.endpoint import Endpoint
 from runner.execute.clock import Clock
 from runner.execute.demand import Demand
+from runner.execute.neighbour import Alone, Neighbours
 from runner.execute.resident import Resident, make_resident
 from runner.plan.residency import ROUND
 from runner.record.events import ModelLoaded, ModelLoadFailed, ModelLoadStarted, ModelUnloaded
@@ -29,8 +31,12 @@ UNLOAD_SECONDS = 10.0
 class Loading:
     """The loads of one server. ``stale`` are the models of which the list that the plan saw is not true any more."""
 
-    def __init__(self, spec: Endpoint, backend: Backend, journal: Journal, clock: Clock) -> None:
+    def __init__(
+        self, spec: Endpoint, backend: Backend, journal: Journal, clock: Clock, neighbours: Neighbours | None = None
+    ) -> None:
         self._spec = spec
+        self._neighbours = neighbours or Alone()
+        self._found: dict[str, str] = {}
         self._backend = backend
         self._journal = journal
         self._clock = clock
@@ -39,13 +45,18 @@ class Loading:
         self.stale: set[str] = set()
 
     async def fetch(self, demand: Demand) -> Resident:
-        """Ask what is loaded, take what is good enough, else load it.
+        """Ask what is loaded, take what is good enough, else load it; one run at a time.
 
         Raises:
             ModelNotFoundError: the server has it no more.
             ModelMemoryError: it does not fit.
             LLMError: it cannot be loaded.
         """
+        server = self._backend.endpoint
+        async with self._neighbours.turn(server, demand.name) if demand.manages else nullcontext():
+            return await self._fetch(demand)
+
+    async def _fetch(self, demand: Demand) -> Resident:
         listing = await self._backend.catalogue()
         demand = replace(demand, entry=_entry(listing, demand))
         instance = demand.best(demand.entry.instances)
@@ -55,32 +66,56 @@ class Loading:
             )
         if instance is not None or not demand.manages:
             ours = instance is not None and instance.id in self._ours
+            while not self.use(demand, instance):  # in our turn nobody unloads it: one who looks is gone at once
+                await self._clock.sleep(GLANCE_SECONDS)
             if not ours:
                 self.reused(demand, instance)
             return make_resident(demand, instance, self._spec, ours=ours, now=self._clock.monotonic())
         self._check_memory(demand, listing)
         return await self._load(demand)
 
-    async def unload(self, instance: str, reason: str) -> None:
-        """Unload what this run loaded, and nothing else; a failure is written down and hurts nobody."""
+    def use(self, demand: Demand, instance: Instance | None) -> bool:
+        """Let other runs know that the instance is used here; False if one of them is about to unload it."""
+        if instance is None or not demand.manages:
+            return True
+        if not self._neighbours.use(self._backend.endpoint, instance.id):
+            return False
+        if instance.id not in self._ours:
+            self._found[instance.id] = demand.name
+        return True
+
+    async def unload(self, instance: str, reason: str, *, broken: bool = False) -> None:
+        """Unload what this run loaded, and nothing else; a failure is written down and hurts nobody.
+
+        What another run uses is left to that, unless it is ``broken`` for everybody.
+        """
         name = self._ours.pop(instance, None)
-        if name is None:
-            return
-        self.stale.add(name)
-        with anyio.move_on_after(UNLOAD_SECONDS, shield=True) as limit:
-            try:
-                await self._backend.unload(instance)
-            except LLMError as error:
-                reason = f"{reason}; but the server says: {error.message}"
-        if limit.cancelled_caught:
-            reason = f"{reason}; but the server said nothing for {show_seconds(UNLOAD_SECONDS)}"
-        server = self._backend.endpoint
-        self._journal.append(ModelUnloaded(endpoint=server, model=name, instance=instance, reason=reason))
+        if name is not None:
+            self.stale.add(name)
+            await self._leave(instance, name, reason, ours=True, broken=broken)
 
     async def unload_all(self, reason: str) -> None:
-        """Unload all that this run loaded and has not unloaded yet."""
+        """Unload all that this run loaded and has not unloaded yet, and what other runs have left to it."""
         for instance in tuple(self._ours):
             await self.unload(instance, reason)
+        while self._found:
+            instance, name = self._found.popitem()
+            await self._leave(instance, name, f"{reason}, and so is the one that loaded it", ours=False)
+
+    async def _leave(self, instance: str, name: str, reason: str, *, ours: bool, broken: bool = False) -> None:
+        server = self._backend.endpoint
+        with anyio.move_on_after(UNLOAD_SECONDS, shield=True) as limit:
+            async with self._neighbours.turn(server, name):
+                with self._neighbours.leave(server, instance, ours=ours) as last:
+                    if not last and not broken:
+                        return
+                    try:
+                        await self._backend.unload(instance)
+                    except LLMError as error:
+                        reason = f"{reason}; but the server says: {error.message}"
+        if limit.cancelled_caught:
+            reason = f"{reason}; but the server said nothing for {show_seconds(UNLOAD_SECONDS)}"
+        self._journal.append(ModelUnloaded(endpoint=server, model=name, instance=instance, reason=reason))
 
     def reused(self, demand: Demand, instance: Instance | None) -> None:
         """Write down that a model is used as it is found."""
@@ -123,6 +158,7 @@ class Loading:
         finally:
             del self._under_way[demand.name]
         self._ours[instance.id] = demand.name
+        self._neighbours.use(server, instance.id)
         self.stale.discard(demand.name)
         self._journal.append(
             ModelLoaded(

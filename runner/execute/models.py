@@ -15,6 +15,7 @@ from runner.execute.clock import Clock
 from runner.execute.demand import Demand, Key, demands_of, key_of
 from runner.execute.lease import Lease
 from runner.execute.loading import Loading
+from runner.execute.neighbour import Neighbours
 from runner.execute.patience import Patience
 from runner.execute.residency import Residency
 from runner.execute.resident import Resident
@@ -38,11 +39,13 @@ class Models:
         clock: Clock,
         *,
         keep_loaded: bool = False,
+        neighbours: Neighbours | None = None,
     ) -> None:
         self._backends = backends
         self._journal = journal
         self._clock = clock
         self._keep_loaded = keep_loaded
+        self._neighbours = neighbours
         self._demands = demands_of(plan.steps)
         specs = {spec.url: spec for spec in plan.servers}
         self._servers = {
@@ -125,7 +128,7 @@ class Models:
             await server.close(keep=self._keep_loaded)
 
     def _residency(self, spec: Endpoint, backend: Backend) -> Residency:
-        return Residency(spec, Loading(spec, backend, self._journal, self._clock), self._clock)
+        return Residency(spec, Loading(spec, backend, self._journal, self._clock, self._neighbours), self._clock)
 
     def _breaker(self, key: Key) -> Breaker:
         if key not in self._breakers:

@@ -149,7 +149,7 @@ class Residency:
         if demand.name in self._loading.stale:
             return None
         instance = demand.best(demand.entry.instances)
-        if demand.manages and instance is None:
+        if (demand.manages and instance is None) or not self._loading.use(demand, instance):
             return None
         if demand.limited and instance is None:
             if not self._has_room(demand):
@@ -217,7 +217,7 @@ class Residency:
     async def _bring(self, demand: Demand, victims: Sequence[Resident]) -> None:
         try:
             while self._crashed:
-                await self._loading.unload(*self._crashed.pop())
+                await self._loading.unload(*self._crashed.pop(), broken=True)
             for victim in victims:
                 await self._loading.unload(victim.address, f"`{demand.name}` needs its place")
             seen = await self._fetched(self._lighter.get(demand.name, demand))

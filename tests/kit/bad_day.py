@@ -47,6 +47,8 @@ class BadDay:
     loads: list[dict[str, Any]] = field(default_factory=list)
     unloads: list[str] = field(default_factory=list)
     url: str = ""
+    leave: Callable[[], object] = lambda: None
+    """Closes every connection; from then on nothing listens at the address."""
 
     def crash(self) -> None:
         """Lose what is loaded."""
@@ -101,7 +103,7 @@ def bad_day(answer: Callable[[BadDay, dict[str, Any]], Script], **parts: Any) ->
 
     async def serve() -> None:
         async with raw_server(day.hear) as server:
-            day.url = server.url
+            day.url, day.leave = server.url, over.set
             ready.set()
             await over.wait()
 
@@ -111,7 +113,8 @@ def bad_day(answer: Callable[[BadDay, dict[str, Any]], Script], **parts: Any) ->
         assert ready.wait(10)
         yield day
     finally:
-        loop.call_soon_threadsafe(over.set)
+        if thread.is_alive():
+            loop.call_soon_threadsafe(over.set)
         thread.join(10)
         loop.close()
 

@@ -271,5 +271,19 @@ def test_an_answer_that_is_none_and_would_be_none_again(run: Run, answer, asked,
         assert (told.step["error"]["kind"], told.step["error"]["message"]) == (kind, message)
 
 
+def test_a_server_that_ends_in_the_middle_of_an_answer(run: Run):
+    def leave(day: BadDay, *_: object) -> Any:
+        day.leave()
+        return stream(HALF, STALL, end=False)
+
+    with bad_day(leave) as day:
+        told = run(day)
+    assert (told.code, told.step["output"], told.step["attempts"], len(day.asked)) == (1, None, 3, 1)
+    assert (told.step["error"]["kind"], told.step["error"]["message"]) == (
+        "connection",
+        "no connection to URL: refused, nothing listens there",
+    )
+
+
 def test_all_rows():
     assert len(ROWS) + len(ACCEPTED) + len(BROKEN) + len(STALE) + len(LAST) > 130

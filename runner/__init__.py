@@ -8,7 +8,7 @@ from __future__ import annotations
 
 __version__ = "0.1.0"
 __all__ = [
-    "BridgeError", "CircuitOpenError", "LLMAuthenticationError", "LLMConnectionError", "LLMError",
+    "BridgeError", "CircuitOpenError", "ContextError", "LLMAuthenticationError", "LLMConnectionError", "LLMError",
     "LLMRateLimitError", "LLMResponseError", "LLMTimeoutError", "LLMValidationError", "ModelMemoryError",
     "ModelNotFoundError", "ModelValidator", "ToolServerError", "__version__",
 ]  # fmt: skip

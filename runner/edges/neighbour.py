@@ -34,9 +34,8 @@ class Neighbours:
     def __init__(self, environment: Mapping[str, str]) -> None:
         own = environment.get("XDG_RUNTIME_DIR", "")
         user = os.getuid() if hasattr(os, "getuid") else 0
-        self._folder = (
-            Path(own) / "bridge-run" if own else Path(environment.get("TMPDIR") or "/tmp") / f"bridge-run-{user}"
-        )  # noqa: S108  ours alone, see `_opened`
+        shared = environment.get("TMPDIR") or "/tmp"  # noqa: S108  the folder in it is ours alone, see `_opened`
+        self._folder = Path(own) / "bridge-run" if own else Path(shared) / f"bridge-run-{user}"
         self._used: dict[tuple[str, str], int] = {}
 
     @asynccontextmanager

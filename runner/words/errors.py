@@ -3,9 +3,9 @@
 BridgeError
 ├── UsageError                     the command line is wrong (2)
 ├── WorkflowError                  the file is at fault (3); carries diagnostics
-├── CannotServeError               this machine cannot serve it (4); carries diagnostics
-│   ├── ToolsMissingError          tool servers lack tools that a step names (4); carries diagnostics
-│   └── ToolsUnreachableError      tool servers did not start (5); carries diagnostics
+│   └── CannotServeError           this machine cannot serve it (4); carries diagnostics
+│       ├── ToolsMissingError      tool servers lack tools that a step names (4); carries diagnostics
+│       └── ToolsUnreachableError  tool servers did not start (5); carries diagnostics
 ├── OutsideError                   nothing outside answered before the run (5)
 ├── HistoryError                   the journal could not be written (6)
 ├── StepError                      a step failed, with a kind of format.md point 7
@@ -185,6 +185,10 @@ class LLMRateLimitError(LLMError):
     def __init__(self, message: str, *, retry_after: float | None = None, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
+
+    def to_dict(self) -> dict[str, object]:
+        """As every error, with ``retry_after``."""
+        return {**super().to_dict(), "retry_after": self.retry_after}
 
 
 class LLMValidationError(LLMError):

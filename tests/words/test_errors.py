@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -34,6 +36,63 @@ def test_each_has_a_known_kind_a_known_exit_code_and_stands_in_the_tree(error: t
     assert error.__name__ in errors.__doc__
 
 
+EXAMPLES: dict[str, BridgeError] = {
+    one.code: one
+    for one in (
+        BridgeError("m", hint="h"), errors.UsageError("m", hint="h"), errors.OutsideError("m", hint="h"),
+        errors.HistoryError("m", hint="h"), WorkflowError([], hint="h"), errors.CannotServeError([], hint="h"),
+        errors.ToolsMissingError([], hint="h"), errors.ToolsUnreachableError([], hint="h"),
+        errors.StepError("limit", "m", hint="h"), errors.ToolServerError("s", "m", hint="h"),
+        errors.TemplateError("m", hint="h"), errors.LLMError("m", hint="h"), errors.LLMTimeoutError("m", hint="h"),
+        LLMRateLimitError("m", hint="h"), errors.LLMValidationError("m", hint="h"), errors.ContextError("m", hint="h"),
+        ModelNotFoundError("m", [], message="m", hint="h"), errors.LLMConnectionError("m", hint="h"),
+        errors.CircuitOpenError("m", retry_after=1.0, hint="h"), errors.LLMResponseError("m", hint="h"),
+        errors.ModelMemoryError("m", hint="h"), errors.LLMAuthenticationError("m", hint="h"),
+    )
+}  # fmt: skip
+"""One of every class."""
+MORE = {
+    "ContextError": {"pool", "n_prompt_tokens", "n_ctx"},
+    "ModelNotFoundError": {"model_name", "available_models", "nearest"},
+    "CircuitOpenError": {"retry_after"},
+    "LLMRateLimitError": {"retry_after"},
+    "ModelMemoryError": {"required_bytes", "available_bytes"},
+}
+"""What a machine is told beside what every error says."""
+
+
+@pytest.mark.parametrize("error", sorted(set(family()), key=lambda error: error.__name__))
+def test_each_speaks_to_machines_in_one_shape(error: type[BridgeError]) -> None:
+    one = EXAMPLES[error.__name__]
+    said = one.to_dict()
+    assert (said["code"], said["kind"], said["hint"]) == (error.__name__, one.kind, "h")
+    assert said["message"] == str(one) == one.message
+    assert said["retryable"] is one.retryable is (one.kind in RETRIED_BY_DEFAULT)
+    assert said.keys() - {"code", "kind", "message", "hint", "retryable"} == MORE.get(error.__name__, set())
+    assert json.loads(json.dumps(said)) == said
+
+
+def test_the_tree_of_the_docstring_is_the_tree() -> None:
+    """Each line's class stands below the last one before it that is indented less."""
+    above: list[tuple[int, str]] = []
+    drawn: dict[str, str] = {}
+    for line in (errors.__doc__ or "").splitlines():
+        found = re.match(r"([│├└─ ]*)(\w+Error)\b", line)
+        if found is None or not (found[1] or found[2] == "BridgeError"):
+            continue
+        above = [one for one in above if one[0] < len(found[1])]
+        drawn[found[2]] = above[-1][1] if above else "Exception"
+        above.append((len(found[1]), found[2]))
+    real = {one.__name__: base.__name__ for one in family() for base in one.__bases__}
+    assert drawn == real
+
+
+@pytest.mark.parametrize("error", sorted(set(family(errors.LLMError)), key=lambda error: error.__name__))
+def test_what_this_machine_cannot_serve_and_what_failed_outside(error: type[BridgeError]) -> None:
+    cannot = (errors.LLMValidationError, errors.ModelMemoryError)
+    assert error.exit_code == (Exit.CANNOT_SERVE if issubclass(error, cannot) else Exit.OUTSIDE)
+
+
 def test_what_is_retried_is_a_kind_of_failure() -> None:
     assert set(FAILURE_KINDS) >= RETRIED_BY_DEFAULT
 
@@ -45,6 +104,7 @@ def test_an_error_for_machines() -> None:
         "message": "too many",
         "hint": "wait",
         "retryable": True,
+        "retry_after": 3.5,
     }
 
 

@@ -138,15 +138,8 @@ class _Judge:
     def server(self, server: EndpointCatalogue, steps: Sequence[PlannedStep]) -> Iterator[Judged]:
         """What a server leaves open, told once for all its steps."""
         mine = [p for p in steps if p.model is not None and p.model.endpoint == server.endpoint and p.needs is not None]
-        if server.flavour in _OLD:
-            unsure = [p for p in mine if _is_unsure(p)]
-            if unsure:
-                message = (
-                    f"{server.endpoint} does not say what its models can, so that is not known for "
-                    f"{_steps([p.step.id for p in unsure])}"
-                )
-                ways = "LM Studio from 0.4 on says it: update"
-                yield self._judged("BR319", (*unsure[0].step.path, "model"), message, ways, step=unsure[0].step)
+        if server.flavour in _OLD and mine:
+            yield self._old(server, mine)
         schemas = [p for p in mine if p.needs is not None and p.needs.schema]
         if server.flavour == "openai" and schemas:
             message = (
@@ -155,6 +148,17 @@ class _Judge:
             )
             ways = "answers are judged in any case, and sent back up to `repair` times"
             yield self._judged("BR321", (*schemas[0].step.path, "output"), message, ways, step=schemas[0].step)
+
+    def _old(self, server: EndpointCatalogue, mine: Sequence[PlannedStep]) -> Judged:
+        """An LM Studio that cannot be told how to load a model; said of every run, for nothing else shows it."""
+        version = "0.4" if server.flavour == "lmstudio-v0" else "0.3.6"
+        unsure = [p for p in mine if _is_unsure(p)]
+        message = f"{server.endpoint} is an LM Studio older than {version}: it loads models with settings of its own"
+        if unsure:
+            message += f", and whether they can do the work of {_steps([p.step.id for p in unsure])} is not known"
+        step = (unsure or mine)[0].step
+        ways = "update it; until then load the models by hand, with enough context"
+        return self._judged("BR319", (*step.path, "model"), message, ways, step=step)
 
     def _load_place(self, step: Step, *key: str) -> Path:
         wish = next((path[:2] for path in _wishes(self.workflow, step)), (*step.path, "model"))

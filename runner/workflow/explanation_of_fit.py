@@ -63,9 +63,11 @@ FIT: Mapping[str, Explanation] = {
         + _ALLOW.format("BR318"),
     ),
     "BR319": Explanation(
-        title="the server is too old to say what its models can",
-        text="A warning, once for each server: before version 0.4 LM Studio does not say whether a model was trained "
-        "for tools or can see. Whether the steps fit their models shows only when they run." + _ALLOW.format("BR319"),
+        title="the server is too old to be told, or to say what its models can",
+        text="A warning, once for each server: before version 0.4 LM Studio cannot be told how to load a model, so "
+        "`load` has no effect and the context is what its own settings say, often 4,096 tokens. Before 0.3.6 it does "
+        "not say either what a model can or whether it is loaded. Steps that do not fit show it only when they run."
+        + _ALLOW.format("BR319"),
     ),
     "BR320": Explanation(
         title="`load` or `ttl` for a server that cannot be told",

@@ -33,8 +33,8 @@ class ConfiguredEndpoint:
 class Configuration:
     """All files together, the nearer one before the other.
 
-    ``default_model`` is the id of the model for steps that name none. ``catalogue_ttl`` is in seconds. ``files`` are
-    those that were read, ``warnings`` what is odd in them.
+    ``default_model`` is the id of the model for steps that name none. ``catalogue_ttl``, in seconds, is for
+    ``ModelValidator``; all else asks anew. ``files`` are those that were read, ``warnings`` what is odd in them.
     """
 
     default_model: str | None = None

@@ -54,6 +54,8 @@ class BridgeError(Exception):
 
     kind: FailureKind = "bug"
     exit_code: ClassVar[Exit] = Exit.BUG
+    facts: ClassVar[tuple[str, ...]] = ()
+    """The attributes that ``to_dict`` tells beside what every error has."""
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         super().__init__(message)
@@ -71,13 +73,15 @@ class BridgeError(Exception):
         return self.kind in RETRIED_BY_DEFAULT
 
     def to_dict(self) -> dict[str, object]:
-        """The error for a machine: ``code``, ``kind``, ``message``, ``hint``, ``retryable``."""
+        """The error for a machine: ``code``, ``kind``, ``message``, ``hint``, ``retryable``, and its ``facts``."""
+        facts = {name: getattr(self, name) for name in self.facts}
         return {
             "code": self.code,
             "kind": self.kind,
             "message": self.message,
             "hint": self.hint,
             "retryable": self.retryable,
+            **{name: list(value) if isinstance(value, tuple) else value for name, value in facts.items()},
         }
 
 
@@ -181,14 +185,11 @@ class LLMRateLimitError(LLMError):
     """The server asks to wait; ``retry_after`` in seconds if it said how long."""
 
     kind: FailureKind = "rate_limit"
+    facts = ("retry_after",)
 
     def __init__(self, message: str, *, retry_after: float | None = None, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
-
-    def to_dict(self) -> dict[str, object]:
-        """As every error, with ``retry_after``."""
-        return {**super().to_dict(), "retry_after": self.retry_after}
 
 
 class LLMValidationError(LLMError):
@@ -206,6 +207,7 @@ class ContextError(LLMValidationError):
     """
 
     kind: FailureKind = "context"
+    facts = ("pool", "n_prompt_tokens", "n_ctx")
 
     def __init__(
         self,
@@ -221,10 +223,6 @@ class ContextError(LLMValidationError):
         self.n_prompt_tokens = n_prompt_tokens
         self.n_ctx = n_ctx
 
-    def to_dict(self) -> dict[str, object]:
-        """As every error, with ``pool``, ``n_prompt_tokens`` and ``n_ctx``."""
-        return {**super().to_dict(), "pool": self.pool, "n_prompt_tokens": self.n_prompt_tokens, "n_ctx": self.n_ctx}
-
 
 class ModelNotFoundError(LLMValidationError):
     """No reachable server has the model; ``nearest`` are the most similar of ``available_models``.
@@ -233,6 +231,7 @@ class ModelNotFoundError(LLMValidationError):
     """
 
     kind: FailureKind = "model_not_found"
+    facts = ("model_name", "available_models", "nearest")
 
     def __init__(
         self, model_name: str, available_models: Sequence[str], *, message: str | None = None, hint: str | None = None
@@ -241,15 +240,6 @@ class ModelNotFoundError(LLMValidationError):
         self.available_models = tuple(available_models)
         self.nearest = nearest(model_name, self.available_models)
         super().__init__(message or f"no server has a model named `{model_name}`", hint=hint)
-
-    def to_dict(self) -> dict[str, object]:
-        """As every error, with ``model_name``, ``available_models`` and ``nearest``."""
-        return {
-            **super().to_dict(),
-            "model_name": self.model_name,
-            "available_models": list(self.available_models),
-            "nearest": list(self.nearest),
-        }
 
 
 class LLMConnectionError(LLMError):
@@ -261,13 +251,11 @@ class LLMConnectionError(LLMError):
 class CircuitOpenError(LLMConnectionError):
     """The model failed so often that it is left alone; ``retry_after`` in seconds says for how long."""
 
+    facts = ("retry_after",)
+
     def __init__(self, message: str, *, retry_after: float, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
         self.retry_after = retry_after
-
-    def to_dict(self) -> dict[str, object]:
-        """As every error, with ``retry_after``."""
-        return {**super().to_dict(), "retry_after": self.retry_after}
 
 
 class LLMResponseError(LLMError):
@@ -284,6 +272,7 @@ class ModelMemoryError(LLMError):
 
     kind: FailureKind = "overloaded"
     exit_code = Exit.CANNOT_SERVE
+    facts = ("required_bytes", "available_bytes")
 
     def __init__(
         self,
@@ -299,14 +288,6 @@ class ModelMemoryError(LLMError):
         self.required_bytes = required_bytes
         self.available_bytes = available_bytes
         self.configured = configured
-
-    def to_dict(self) -> dict[str, object]:
-        """As every error, with ``required_bytes`` and ``available_bytes``."""
-        return {
-            **super().to_dict(),
-            "required_bytes": self.required_bytes,
-            "available_bytes": self.available_bytes,
-        }
 
 
 class LLMAuthenticationError(LLMError):

@@ -193,19 +193,19 @@ def test_two_models_at_once_and_a_second_copy(tmp_path):
 
 
 def test_a_crash_in_an_answer_is_told_and_the_next_request_starts_anew(own):
-    """Where nobody loads, that is: the backend looks after the model itself."""
+    """Where nobody looks after what he has loaded, that is: then the backend does, with the settings it had."""
 
     async def work(backend):
-        await backend.chat(asking(model="own"))
-        [first] = (await backend.catalogue()).models[0].instances
+        first = await backend.load("own", {"context_length": 320})
 
         def kill(_):
             for number in servers(own):
                 os.kill(number, signal.SIGKILL)
 
         with pytest.raises(errors.LLMResponseError) as caught:
-            await backend.chat(asking(model="own", sampling={"max_tokens": 450}), kill)
+            await backend.chat(asking(model="own", sampling={"max_tokens": 250}), kill)
         assert (await backend.catalogue()).models[0].instances == ()
+        await backend.unload(first.id)
         assert (await backend.chat(asking(model=first.id))).content
         [again] = (await backend.catalogue()).models[0].instances
         return caught.value, first, again

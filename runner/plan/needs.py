@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import ceil
 from typing import Any, Final
 
@@ -94,6 +94,7 @@ def _tools_tokens(grant: ToolGrant, server: Server) -> int:
     return min(map(_unlisted, lists), default=EVERY_TOOL_TOKENS)  # either list bounds what is offered
 
 
-def _unlisted(patterns: Iterable[str]) -> int:
-    """The tokens of tools that nobody has listed yet."""
-    return sum(EVERY_TOOL_TOKENS if is_glob(pattern) else NAMED_TOOL_TOKENS for pattern in dict.fromkeys(patterns))
+def _unlisted(patterns: Sequence[str]) -> int:
+    """The tokens of tools that nobody has listed yet; several globs find no more of them than ``*`` would."""
+    named = [pattern for pattern in dict.fromkeys(patterns) if not is_glob(pattern)]
+    return NAMED_TOOL_TOKENS * len(named) + (EVERY_TOOL_TOKENS if any(map(is_glob, patterns)) else 0)

@@ -65,6 +65,7 @@ def test_the_reserve_is_what_the_file_bounds_the_answer_with(needs, most, reserv
         (("git",), ("git.git_*",), 2 * NAMED_TOOL_TOKENS),
         (("web",), None, EVERY_TOOL_TOKENS),
         (("web",), ("web.fetch", "web.find_*"), NAMED_TOOL_TOKENS + EVERY_TOOL_TOKENS),
+        (("web",), ("web.fetch", "web.find_*", "web.s*"), NAMED_TOOL_TOKENS + EVERY_TOOL_TOKENS),
         (("web", "git"), None, EVERY_TOOL_TOKENS + 2 * NAMED_TOOL_TOKENS),
     ],
 )

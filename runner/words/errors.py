@@ -61,6 +61,8 @@ class BridgeError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(f"help: {hint}")  # for programs that use the library: it stands below the traceback
 
     @property
     def code(self) -> str:

@@ -135,3 +135,8 @@ def test_the_cause_of_several_failures_at_once_is_the_first_that_is_real() -> No
     first = OSError("the disk")
     assert root_cause(ExceptionGroup("a", [ExceptionGroup("b", [first, KeyError("x")]), ValueError("y")])) is first
     assert root_cause(first) is first
+
+
+def test_a_hint_stands_below_the_traceback() -> None:
+    assert UsageError("no", hint="say yes").__notes__ == ["help: say yes"]
+    assert not hasattr(UsageError("no"), "__notes__")

@@ -138,5 +138,5 @@ def test_the_cause_of_several_failures_at_once_is_the_first_that_is_real() -> No
 
 
 def test_a_hint_stands_below_the_traceback() -> None:
-    assert UsageError("no", hint="say yes").__notes__ == ["help: say yes"]
-    assert not hasattr(UsageError("no"), "__notes__")
+    assert errors.UsageError("no", hint="say yes").__notes__ == ["help: say yes"]
+    assert not hasattr(errors.UsageError("no"), "__notes__")

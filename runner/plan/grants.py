@@ -32,7 +32,7 @@ def grants_for(step: Step, servers: Mapping[str, Server]) -> tuple[ToolGrant, ..
 
 def is_granted(tool: str, grant: ToolGrant, server: Server) -> bool:
     """Whether the step may use that tool of the server: both lists admit it."""
-    return _admits(grant.patterns, tool) and _admits(server.tools, tool)
+    return admits(grant.patterns, tool) and admits(server.tools, tool)
 
 
 def granted(tools: Sequence[Tool], grant: ToolGrant, server: Server) -> tuple[Tool, ...]:
@@ -83,7 +83,7 @@ def _patterns(server: str, tools: tuple[str, ...] | None, declared: Server) -> t
     if tools is None:
         return EVERYTHING
     mine = [pattern for name, pattern in map(_split, tools) if fnmatchcase(server, name)]
-    return tuple(pattern for pattern in dict.fromkeys(mine) if is_glob(pattern) or _admits(declared.tools, pattern))
+    return tuple(pattern for pattern in dict.fromkeys(mine) if is_glob(pattern) or admits(declared.tools, pattern))
 
 
 def _split(pattern: str) -> tuple[str, str]:
@@ -91,7 +91,8 @@ def _split(pattern: str) -> tuple[str, str]:
     return (server, tool) if dot else (server, "*")
 
 
-def _admits(patterns: Iterable[str], tool: str) -> bool:
+def admits(patterns: Iterable[str], tool: str) -> bool:
+    """Whether a name is one of the patterns, or fits one that is a glob."""
     return any(fnmatchcase(tool, pattern) for pattern in patterns)
 
 
@@ -113,7 +114,7 @@ def _missing_in_steps(workflow: Workflow, names: Mapping[str, Sequence[str]]) ->
     for place, server, pattern in _named(workflow):
         if server not in names:
             continue
-        admitted = [name for name in names[server] if _admits(workflow.servers[server].tools, name)]
+        admitted = [name for name in names[server] if admits(workflow.servers[server].tools, name)]
         if any(fnmatchcase(name, pattern) for name in admitted):
             continue
         if is_glob(pattern):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from math import ceil
 from typing import Any, Final
 
 from runner.chat.messages import Message
 from runner.chat.trim import estimate
-from runner.plan.grants import is_glob, is_granted
+from runner.plan.grants import admits, is_glob
 from runner.plan.plan import Needs, ToolGrant
 from runner.words.json_text import as_text, write_json
 from runner.words.plain_template import Hole, MissingError, look_up, split_template
@@ -88,10 +89,15 @@ def _known(hole: Hole, inputs: Mapping[str, Any]) -> str:
 
 def _tools_tokens(grant: ToolGrant, server: Server) -> int:
     if server.builtin == "files":
-        from_box = FILES_TOKENS if server.write else {name: FILES_TOKENS[name] for name in _READING}
-        return sum(tokens for name, tokens in from_box.items() if is_granted(name, grant, server))
+        return _files_tokens(grant.patterns, server.tools, write=server.write)
     lists = [patterns for patterns in (grant.patterns, server.tools) if "*" not in patterns]
     return min(map(_unlisted, lists), default=EVERY_TOOL_TOKENS)  # either list bounds what is offered
+
+
+@lru_cache(maxsize=256)  # the steps of a file share a handful of grants
+def _files_tokens(granted: tuple[str, ...], allowed: tuple[str, ...], *, write: bool) -> int:
+    from_box = FILES_TOKENS if write else {name: FILES_TOKENS[name] for name in _READING}
+    return sum(tokens for name, tokens in from_box.items() if admits(granted, name) and admits(allowed, name))
 
 
 def _unlisted(patterns: Sequence[str]) -> int:

@@ -124,7 +124,7 @@ def test_while_it_waits_to_try_again(project: Project, serve: Serve, snapshot: S
     serve([{"fault": "empty"}])
     project.write("ask.yaml", ASK + "    retry: {wait: 60s, max_wait: 60s}\n")
     ended = stopped(project, "step_retried", number)
-    stable = str(ended).replace("next in 1m00s", "next in 0.0s")
+    stable = str(ended)
     assert "next in" in stable
     assert_cancelled(project, ended, "answer")
     assert snapshot == stable[stable.index("ask cancelled") :]

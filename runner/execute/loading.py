@@ -84,15 +84,15 @@ class Loading:
             self._found[instance.id] = demand.name
         return True
 
-    async def unload(self, instance: str, reason: str, *, broken: bool = False) -> None:
+    async def unload(self, instance: str, reason: str, *, broken: bool = False, in_turn: bool = False) -> None:
         """Unload what this run loaded, and nothing else; a failure is written down and hurts nobody.
 
-        What another run uses is left to that, unless it is ``broken`` for everybody.
+        What another run uses is left to that, unless it is ``broken`` for everybody. ``in_turn``: the turn is held.
         """
         name = self._ours.pop(instance, None)
         if name is not None:
             self.stale.add(name)
-            await self._leave(instance, name, reason, ours=True, broken=broken)
+            await self._leave(instance, name, reason, ours=True, broken=broken, in_turn=in_turn)
 
     async def unload_all(self, reason: str) -> None:
         """Unload all that this run loaded and has not unloaded yet, and what other runs have left to it."""
@@ -102,10 +102,13 @@ class Loading:
             instance, name = self._found.popitem()
             await self._leave(instance, name, f"{reason}, and so is the one that loaded it", ours=False)
 
-    async def _leave(self, instance: str, name: str, reason: str, *, ours: bool, broken: bool = False) -> None:
+    async def _leave(
+        self, instance: str, name: str, reason: str, *, ours: bool, broken: bool = False, in_turn: bool = False
+    ) -> None:
         server = self._backend.endpoint
+        turn = nullcontext() if in_turn else self._neighbours.turn(server, name)  # nobody waits for himself
         with anyio.move_on_after(UNLOAD_SECONDS, shield=True) as limit:
-            async with self._neighbours.turn(server, name):
+            async with turn:
                 with self._neighbours.leave(server, instance, ours=ours) as last:
                     if not last and not broken:
                         return
@@ -183,7 +186,7 @@ class Loading:
                 came = ()
             for instance in came:
                 self._ours[instance] = demand.name
-                await self.unload(instance, "its load was cancelled, and came through all the same")
+                await self.unload(instance, "its load was cancelled, and came through all the same", in_turn=True)
             return
         cut = LLMTimeoutError(f"the load of `{demand.name}` was cancelled, and may still come through")
         self.failed(demand, cut, then=f"nobody waits for it; `bridge-run models unload {demand.name}` frees it")

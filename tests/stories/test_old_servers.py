@@ -52,9 +52,7 @@ class TestOld:
         assert project.run("ask.yaml", "-q").code == 0
         assert server.requests(CHAT)[-1]["ttl"] == 300
 
-    def test_a_step_with_tools(
-        self, project: Project, stage: Stage, snapshot: SnapshotAssertion, version: str
-    ) -> None:
+    def test_a_step_with_tools(self, project: Project, stage: Stage, snapshot: SnapshotAssertion, version: str) -> None:
         turns = [
             {"when": {"tool_result": "."}, "say": "One file."},
             {"call": [{"tool": "files__list", "arguments": {"path": "."}}]},

@@ -73,7 +73,7 @@ def check(request: CheckRequest, environment: Mapping[str, str]) -> Report:
     named = frozenset(name for file in files if file.prepared for name in models_named(file.prepared, config))
     asked, outside = _ask(request, environment, config, named) if wanted and not request.offline else (None, None)
     setting = setting_of(asked.endpoints if asked is not None else (), config)
-    judged = [_judge(file, asked, setting) for file in files]
+    judged = [_judge(file, asked, setting, alone=len(files) == 1) for file in files]
     if request.tools:
         judged = [_with_tools(file, environment) for file in judged]
     settings = _File(name="the configuration", faults=config.warnings)
@@ -91,14 +91,19 @@ def _load(name: str, overrides: Overrides, environment: Mapping[str, str]) -> _F
     return _File(name=name, prepared=prepared, faults=tuple(loaded.warnings), open=surroundings.open)
 
 
-def _judge(file: _File, asked: Asked | None, setting: Setting) -> _File:
+def _judge(file: _File, asked: Asked | None, setting: Setting, *, alone: bool) -> _File:
     if file.prepared is None:
         return file
     try:
         plan = plan_of(file.prepared, asked.catalogue if asked is not None else None, setting)
     except CannotServeError as error:
         return replace(file, lacks=error.diagnostics)
-    return replace(file, plan=plan, lacks=plan.findings, open=(*file.open, *open_models(plan)))
+    lacks = tuple(finding for finding in plan.findings if finding.code != _IDLE_SWAP or alone)
+    return replace(file, plan=plan, lacks=lacks, open=(*file.open, *open_models(plan)))
+
+
+_IDLE_SWAP = "BR326"
+"""A model of the command line that a file does not take: of several files it may be meant for another."""
 
 
 def _with_tools(file: _File, environment: Mapping[str, str]) -> _File:

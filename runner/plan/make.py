@@ -9,6 +9,7 @@ from typing import Any
 from runner.chat.catalogue import Catalogue
 from runner.plan.allowed import Judged, sift, stale
 from runner.plan.capability import judge
+from runner.plan.finding import finding
 from runner.plan.grants import grants_for
 from runner.plan.graph import run_order
 from runner.plan.loading import agree_on_loads, unknown_settings
@@ -48,6 +49,7 @@ def make_plan(
     planned = [planner.planned(step) for step in run_order(workflow.steps)]
     steps, disagreements = agree_on_loads([step for step, _ in planned], workflow)
     told = [*disagreements, *(one for _, resolution in planned for one in resolution.findings)]
+    told += planner.idle_swap(steps)
     told += unknown_settings([step for step, _ in planned], catalogue, workflow) if catalogue else ()
     judged = (*(Judged(finding=one) for one in told), *(judge(steps, catalogue, workflow) if catalogue else ()))
     findings = in_file_order((*sift(judged, workflow), *planner.stale(steps, judged)))
@@ -94,6 +96,17 @@ class _Planner:
         asked = [step for step in steps if step.needs is not None]
         if self.names.overrides == NO_OVERRIDES and all(step.model is not None for step in asked):
             yield from stale(judged, self.workflow)
+
+    def idle_swap(self, steps: Sequence[PlannedStep]) -> Iterator[Diagnostic]:
+        """A `--model ID` that no step takes: each names a model of its own."""
+        swap = self.names.overrides.default
+        asked = [step for step in steps if step.model is not None]
+        if swap is None or not asked or any(f"--model {swap}" in one.model.origin for one in asked if one.model):
+            return
+        aliases = list(dict.fromkeys(alias for alias in self.workflow.models if "." not in alias))
+        ways = f"swap an alias: `--model {aliases[0]}={swap}`" if aliases else "take the `model` out of the steps"
+        message = f"`--model {swap}` changes nothing: every step names a model of its own"
+        yield finding(self.workflow, "BR326", (*asked[0].step.path, "model"), message, level="warning", help=ways)
 
     def _resolved(self, step: Step, work: TaskWork, wanted: Sequence[Wanted]) -> Resolution:
         waits_for_input = self._lacks_inputs and any(wish.problem is not None for wish in wanted)

@@ -74,6 +74,11 @@ MACHINE: Mapping[str, Explanation] = {
         wrong="$ bridge-run greet.yaml --endpoint embedded:notes.txt",
         right="$ bridge-run greet.yaml --endpoint embedded:Qwen3-8B-Q4_K_M.gguf",
     ),
+    "BR326": Explanation(
+        title="a model on the command line that no step takes",
+        text="A warning: `--model ID` stands in for the default model, and every step of the file names a model of its "
+        "own. Name the alias that is to be swapped: `--model ALIAS=ID`.",
+    ),
     "BR325": Explanation(
         title="`load` names a setting that the server has not",
         text="The server loads models as it is told, but knows no such setting, and would refuse to load this one. "

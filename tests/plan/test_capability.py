@@ -321,7 +321,8 @@ def test_a_comment_that_allows_what_is_not_there():
 
 
 def test_a_stale_comment_is_not_told_of_while_models_are_swapped_or_unknown():
-    assert findings(STALE, UNTRAINED, Overrides(default="m")) == []
+    swapped = findings(STALE, UNTRAINED, Overrides(default="m"))
+    assert [one.split()[1] for one in swapped] == ["BR326"], "the swap that changes nothing is told, the comment is not"
     assert make_plan(workflow(STALE), None).findings == ()
     missing = findings(STALE.replace("model: m", "model: n"), UNTRAINED)
     assert [one.split()[1] for one in missing] == ["BR301"]
@@ -338,3 +339,12 @@ def test_a_finding_without_a_place_points_at_the_step(step, workflow):
     file = workflow(step("a", model="m"), spans={("steps", 0, "model"): Span(12, 1, 12, 2)})
     [said] = findings(file, catalogue(replace(GOOD, max_context_length=100)))
     assert said.startswith("error BR307 12:")
+
+
+def test_a_swap_that_no_step_takes_is_told():
+    text = "models: {a: m}\nsteps:\n  - {id: x, model: a, task: hi}\n"
+    assert findings(text, catalogue(GOOD), Overrides(default="m")) == [
+        "warning BR326 5: `--model m` changes nothing: every step names a model of its own"
+        " | swap an alias: `--model a=m`"
+    ]
+    assert findings(text.replace("model: a, ", ""), catalogue(GOOD), Overrides(default="m")) == []

@@ -18,7 +18,7 @@ from runner.execute.resident import Resident, make_resident
 from runner.plan.residency import ROUND
 from runner.record.events import ModelLoaded, ModelLoadFailed, ModelLoadStarted, ModelUnloaded
 from runner.record.journal import Journal
-from runner.words.errors import LLMError, LLMTimeoutError, ModelMemoryError, ModelNotFoundError
+from runner.words.errors import LLMConnectionError, LLMError, LLMTimeoutError, ModelMemoryError, ModelNotFoundError
 from runner.words.units import show_bytes, show_seconds
 
 CLEAN_UP_SECONDS = 5.0
@@ -41,6 +41,7 @@ class Loading:
         self._journal = journal
         self._clock = clock
         self._ours: dict[str, str] = {}
+        self._begun: LLMError | None = None
         self._under_way: dict[str, int] = {}
         self.stale: set[str] = set()
 
@@ -136,6 +137,11 @@ class Loading:
             )
         )
 
+    def broke_off(self, demand: Demand, error: LLMError) -> None:
+        """Write down that a load failed for good, unless none was begun: a server that is gone is told by its steps."""
+        if error is self._begun or not isinstance(error, LLMConnectionError):
+            self.failed(demand, error)
+
     def failed(self, demand: Demand, error: LLMError, then: str | None = None) -> None:
         """Write down that a load failed, and what is done about it."""
         self._journal.append(
@@ -155,6 +161,9 @@ class Loading:
         self._under_way[demand.name] = demand.entry.size_bytes or 0
         try:
             instance = await self._backend.load(demand.name, demand.settings)
+        except LLMError as error:
+            self._begun = error
+            raise
         except anyio.get_cancelled_exc_class():
             await self._clean_up(demand, before)
             raise

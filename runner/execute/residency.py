@@ -224,7 +224,7 @@ class Residency:
             old = self._there.get(demand.name)
             self._there[demand.name] = seen if old is None else old.renewed(seen)
         except LLMError as error:
-            self._loading.failed(demand, error)
+            self._loading.broke_off(demand, error)
             for ticket in self._queue:
                 if ticket.name == demand.name:
                     ticket.error = error

@@ -196,14 +196,15 @@ def test_a_crash_in_an_answer_is_told_and_the_next_request_starts_anew(own):
     """Where nobody looks after what he has loaded, that is: then the backend does, with the settings it had."""
 
     async def work(backend):
-        first = await backend.load("own", {"context_length": 320})
+        first = await backend.load("own", {"context_length": 4096})
 
         def kill(_):
             for number in servers(own):
                 os.kill(number, signal.SIGKILL)
 
         with pytest.raises(errors.LLMResponseError) as caught:
-            await backend.chat(asking(model="own", sampling={"max_tokens": 250}), kill)
+            # so long an answer is not over before the kill is noticed, and noise must not end it by chance
+            await backend.chat(asking(model="own", sampling={"max_tokens": 3500, "ignore_eos": True}), kill)
         assert (await backend.catalogue()).models[0].instances == ()
         await backend.unload(first.id)
         assert (await backend.chat(asking(model=first.id))).content

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from kit.llama_server import MODEL, llama_server
 from kit.project import Project
@@ -56,13 +54,27 @@ def test_its_catalogue_resolves_the_model_and_refuses_another(noisy: Project) ->
     assert "tiny-noise" in ended.err
 
 
-def test_a_prompt_that_does_not_fit_is_a_failure_of_its_kind(noisy: Project, tmp_path: Path) -> None:
-    (tmp_path / "long.yaml").write_text(
+def test_a_prompt_that_does_not_fit_is_found_before_the_run_if_it_is_known(noisy: Project) -> None:
+    noisy.write(
+        "long.yaml",
         f"version: 1\nname: long\ninputs: {{text: {{type: string}}}}\nsteps:\n"
-        f"  - id: read\n    model: {MODEL}\n    task: 'Sum up: {{{{ inputs.text }}}}'\n"
+        f"  - id: read\n    model: {MODEL}\n    task: 'Sum up: {{{{ inputs.text }}}}'\n",
     )
     noisy.write("text.txt", "all work and no play " * 2000)
     with llama_server(context=512) as url:
         ended = noisy.run("long.yaml", "-i", "text=@text.txt", "--endpoint", url)
+    assert ended.code == 4, ended
+    assert "BR307" in ended.err
+
+
+def test_a_prompt_that_does_not_fit_is_a_failure_of_its_kind(noisy: Project) -> None:
+    noisy.write(
+        "long.yaml",
+        f"version: 1\nname: long\nsteps:\n  - id: text\n    run: [cat, text.txt]\n"
+        f"  - id: read\n    model: {MODEL}\n    task: 'Sum up: {{{{ steps.text.output }}}}'\n",
+    )
+    noisy.write("text.txt", "all work and no play " * 2000)
+    with llama_server(context=4096) as url:
+        ended = noisy.run("long.yaml", "--endpoint", url)
     assert ended.code == 1, ended
     assert noisy.result()["steps"]["read"]["error"]["kind"] == "context"

@@ -93,7 +93,8 @@ async def start(
         message = await _first_message(pipe, whole)
         if "address" in message:
             return EmbeddedProcess(pipe, message["address"], token)
-        await pipe.exits_within(5.0)  # so that its exit code and its last words are there
+        await pipe.exits_within(5.0)  # so that its exit code is there,
+        await pipe.silent_within(1.0)  # and its last words
     except BaseException:
         await pipe.end(grace=0.0)
         raise

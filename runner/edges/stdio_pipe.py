@@ -43,6 +43,7 @@ class _Pipes(asyncio.SubprocessProtocol):
     readable: asyncio.Event = field(default_factory=asyncio.Event)
     writable: asyncio.Event = field(default_factory=asyncio.Event)
     exited: asyncio.Event = field(default_factory=asyncio.Event)
+    silent: asyncio.Event = field(default_factory=asyncio.Event)
     stdout: asyncio.ReadTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -72,6 +73,8 @@ class _Pipes(asyncio.SubprocessProtocol):
             self.writable.set()
         elif fd == 1:
             self.end_output()
+        elif fd == 2:
+            self.silent.set()
 
     def process_exited(self) -> None:
         self.exited.set()
@@ -180,6 +183,15 @@ class StdioPipe:
         try:
             async with asyncio.timeout(seconds):
                 await self.pipes.exited.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def silent_within(self, seconds: float) -> bool:
+        """Wait for the end of its stderr, which may come after its own; whether all of it has been read by then."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.pipes.silent.wait()
         except TimeoutError:
             return False
         return True

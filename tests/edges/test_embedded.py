@@ -149,7 +149,9 @@ def test_a_schema_and_tools_are_understood():
 def test_a_cancelled_answer_frees_the_only_slot():
     async def work(backend):
         begun = asyncio.Event()
-        task = asyncio.create_task(backend.chat(asking(sampling={"max_tokens": 450}), lambda _: begun.set()))
+        task = asyncio.create_task(
+            backend.chat(asking(sampling={"max_tokens": 450, "ignore_eos": True}), lambda _: begun.set())
+        )
         await begun.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -219,13 +221,13 @@ def test_a_crash_in_an_answer_is_told_and_the_next_request_starts_anew(own):
 
 def test_a_crash_is_one_for_everybody_who_was_being_answered(own):
     async def work(backend):
-        await backend.load("own", {})
+        await backend.load("own", {"context_length": 4096})
 
         def kill(_):
             for number in servers(own):
                 os.kill(number, signal.SIGKILL)
 
-        long = asking(model="own", sampling={"max_tokens": 400})
+        long = asking(model="own", sampling={"max_tokens": 3500, "ignore_eos": True})
         return await asyncio.gather(*(backend.chat(long, kill) for _ in range(2)), return_exceptions=True)
 
     crashed = "`own` on embedded:it crashed: its process was ended by SIGKILL"
@@ -285,7 +287,7 @@ def test_a_model_that_is_unloaded_while_it_works_says_so(own):
         await backend.load("own", {})
         begun = asyncio.Event()
         task = asyncio.create_task(
-            backend.chat(asking(model="own", sampling={"max_tokens": 400}), lambda _: begun.set())
+            backend.chat(asking(model="own", sampling={"max_tokens": 400, "ignore_eos": True}), lambda _: begun.set())
         )
         await begun.wait()
         await backend.unload("own")

@@ -14,7 +14,7 @@ from runner.chat.catalogue import Catalogue, EndpointCatalogue
 from runner.chat.endpoint import Endpoint
 from runner.plan.lookup import look_up, similar_names, the_loaded
 from runner.show.doctor_view import Check, problem
-from runner.show.models_view import FLAVOURS, in_memory, instance_json, instance_text
+from runner.show.models_view import FLAVOURS, instance_json, instance_text
 from runner.words.errors import LLMAuthenticationError, LLMError, LLMTimeoutError
 from runner.words.exits import Exit
 from runner.words.noun import noun
@@ -183,7 +183,7 @@ def _on_demand(catalogue: EndpointCatalogue, listed: _Answer | None) -> Iterator
 
     No interface tells the switch itself (LM Studio's documentation of headless use).
     """
-    idle = [entry.key for entry in catalogue.models if not in_memory(entry)]
+    idle = [entry.key for entry in catalogue.models if not entry.in_memory]
     if not catalogue.flavour.startswith("lmstudio-") or not idle or listed is None:
         return
     rows = _rows(listed.reply.json)

@@ -50,6 +50,11 @@ class ModelEntry:
     loaded: bool | None = None
 
     @property
+    def in_memory(self) -> bool:
+        """Whether the server said that it is loaded."""
+        return self.loaded is True or bool(self.instances)
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Every name under which a request may ask for it: key, variants, instance ids."""
         return tuple(dict.fromkeys((self.key, *self.variants, *(i.id for i in self.instances))))

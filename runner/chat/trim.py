@@ -16,7 +16,7 @@ from runner.chat.messages import Message, ToolSpec
 from runner.words.json_text import write_json
 from runner.words.noun import noun
 
-_ASCII_A_TOKEN: Final = 3.5
+CHARACTERS_A_TOKEN: Final = 3.5
 """Characters of English prose or code in a token."""
 _OTHER_A_TOKEN: Final = 2.0
 """Characters of Cyrillic, Greek, Arabic… in a token."""
@@ -190,7 +190,7 @@ def _tool_tokens(tool: ToolSpec) -> float:
 
 def _tokens(text: str) -> float:
     if text.isascii():
-        return len(text) / _ASCII_A_TOKEN
+        return len(text) / CHARACTERS_A_TOKEN
     plain = len(text.encode("ascii", "ignore"))
     wide = sum(map(len, re.findall(_WIDE, text)))
-    return plain / _ASCII_A_TOKEN + wide + (len(text) - plain - wide) / _OTHER_A_TOKEN
+    return plain / CHARACTERS_A_TOKEN + wide + (len(text) - plain - wide) / _OTHER_A_TOKEN

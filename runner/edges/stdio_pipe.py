@@ -180,21 +180,11 @@ class StdioPipe:
 
     async def exits_within(self, seconds: float) -> bool:
         """Wait for the process itself (not for what it started); whether it has ended by then."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self.pipes.exited.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await _set_within(self.pipes.exited, seconds)
 
     async def silent_within(self, seconds: float) -> bool:
         """Wait for the end of its stderr, which may come after its own; whether all of it has been read by then."""
-        try:
-            async with asyncio.timeout(seconds):
-                await self.pipes.silent.wait()
-        except TimeoutError:
-            return False
-        return True
+        return await _set_within(self.pipes.silent, seconds)
 
     async def _group_ends(self, seconds: float) -> None:
         """Nothing tells when the last of a group ends, so look now and then."""
@@ -203,6 +193,16 @@ class StdioPipe:
             if self.pipes.exited.is_set() and not self.group.exists():
                 return
             await asyncio.sleep(POLL)
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Wait for an event; whether it has come by then."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
 
 
 def end_of(exit_code: int | None) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from runner.chat.messages import ChatAnswer, Delta, Image, Message, ToolSpec, Usage
 from runner.chat.tool_schema import offered_schema
+from runner.chat.trim import CHARACTERS_A_TOKEN
 from runner.execute.lease import Lease
 from runner.execute.model_turn import ModelTurns, Turn
 from runner.execute.refusal import (
@@ -34,8 +35,6 @@ from runner.workflow.model import Effect, Step, TaskWork
 
 CIRCLING = 6
 """After this many identical calls in a row the model gets its last turn, without tools."""
-CHARACTERS_PER_TOKEN = 3.5
-"""For servers that count no tokens: a rough figure for English and code."""
 
 Check = Callable[[Any], Awaitable[str | None]]
 """Judges finished work; None = accepted, else words for the model."""
@@ -305,4 +304,4 @@ def _image_facts(image: Image) -> dict[str, Any]:
 def _estimate(history: list[Message], answer: ChatAnswer) -> Usage:
     prompt = sum(len(m.content) for m in history)
     written = len(answer.content) + len(answer.reasoning) + sum(len(c.arguments) for c in answer.tool_calls)
-    return Usage(round(prompt / CHARACTERS_PER_TOKEN), round(written / CHARACTERS_PER_TOKEN))
+    return Usage(round(prompt / CHARACTERS_A_TOKEN), round(written / CHARACTERS_A_TOKEN))

@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.chat.catalogue import Instance, ModelEntry
 from runner.plan.plan import ModelChoice, PlannedStep
-from runner.plan.residency import Residence, name_of, residences
+from runner.plan.residency import Residence, name_of, other_setting, residences
 from runner.words.noun import noun
 
 Key = tuple[str, str]
@@ -44,10 +44,7 @@ class Demand:
         """Why a loaded instance is not good enough, in words; None if it is."""
         if instance.context_length is not None and instance.context_length < self._least_context:
             return f"its context is {instance.context_length:,} tokens, and {self._least_context:,} are needed"
-        for key, wanted in self.settings.items():
-            if key != "context_length" and instance.config.get(key, wanted) != wanted:
-                return f"its `{key}` is {_word(instance.config[key])}, and the file asks for {_word(wanted)}"
-        return None
+        return other_setting(instance, self.settings)
 
     @property
     def _least_context(self) -> int:
@@ -82,7 +79,3 @@ def _demand(one: Residence) -> Demand:
         explicit="context_length" in one.asked,
         ttl=one.ttl,
     )
-
-
-def _word(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -82,11 +82,6 @@ class Lease:
         """Whether other requests use the same context at the same time."""
         return self._resident.shared_context
 
-    @property
-    def busy(self) -> int:
-        """Requests that the model works on for this run right now."""
-        return self._resident.slots.busy
-
     def learned_context(self, tokens: int) -> None:
         """The server named the context itself: believe it, if it is smaller than what was thought."""
         self._resident.learned_context(tokens)

@@ -10,6 +10,7 @@ from typing import Any
 from runner.chat.arguments import read_arguments
 from runner.chat.messages import Message, ToolCall
 from runner.chat.toolbox import Tool, ToolResult
+from runner.chat.trim import CHARACTERS_A_TOKEN
 from runner.execute.spill import keep_blobs, shorten
 from runner.execute.world import World
 from runner.record.events import ToolCalled, ToolReturned
@@ -37,7 +38,6 @@ _GRAVITY: Mapping[Effect, int] = {"none": 0, "idempotent": 1, "unsafe": 2}
 
 RESULT_PART = 0.25
 """The part of the context that one tool result may fill."""
-CHARACTERS_A_TOKEN = 3.5
 LEAST_RESULT = 500
 
 

@@ -10,6 +10,7 @@ from runner.chat.catalogue import Catalogue
 from runner.plan.finding import finding
 from runner.plan.plan import ModelChoice, PlannedStep
 from runner.words.diagnostics import Diagnostic
+from runner.words.json_text import as_text
 from runner.workflow.model import Workflow
 
 _Model = tuple[str, str]
@@ -82,14 +83,10 @@ def _differing(choices: Sequence[ModelChoice], agreed: Mapping[str, Any], workfl
     told_how = (choice for choice in choices if choice.manages)  # where nothing can be set, nothing differs
     overruled = {choice.origin: choice for choice in told_how if not choice.load.items() <= agreed.items()}
     for origin, choice in overruled.items():
-        gets = ", ".join(f"{key} {_value(agreed[key])}" for key, value in choice.load.items() if agreed[key] != value)
+        gets = ", ".join(f"{key} {as_text(agreed[key])}" for key, value in choice.load.items() if agreed[key] != value)
         message = f"`{choice.entry.key}` is loaded once for all steps, and not as `{origin}` asks: with {gets}"
         ways = "give all aliases of one model the same `load`"
         yield finding(workflow, "BR315", _place(origin), message, level="warning", help=ways)
-
-
-def _value(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _place(origin: str) -> tuple[str, ...]:

@@ -46,7 +46,7 @@ def look_up(name: str, catalogue: Catalogue) -> Found | None:
     def rank(one: Found) -> tuple[bool, bool, int, bool]:
         is_instance = any(instance.id == name for instance in one.entry.instances)
         at = catalogue.endpoints.index(one.server)
-        return one.entry.type == "embedding", not _is_loaded(one.entry), at, not is_instance
+        return one.entry.type == "embedding", not one.entry.in_memory, at, not is_instance
 
     return min(found, key=rank, default=None)
 
@@ -61,7 +61,7 @@ def the_loaded(catalogue: Catalogue) -> tuple[Found, ...]:
         if entry.type == "embedding":
             continue
         silent = entry.loaded is None and not entry.instances and _talkers(server) == 1
-        if _is_loaded(entry) or silent:
+        if entry.in_memory or silent:
             found.setdefault(entry.key.casefold(), Found(server=server, entry=entry, model=entry.key))
     return tuple(found.values())
 
@@ -96,10 +96,6 @@ def _id_to_send(name: str, entry: ModelEntry) -> str | None:
             return variant
     quantised = f"{entry.key}@{entry.quantization}".casefold() if entry.quantization else None
     return entry.key if folded == quantised and not entry.variants else None
-
-
-def _is_loaded(entry: ModelEntry) -> bool:
-    return entry.loaded is True or bool(entry.instances)
 
 
 def _talkers(server: EndpointCatalogue) -> int:

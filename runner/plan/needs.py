@@ -9,7 +9,7 @@ from math import ceil
 from typing import Any, Final
 
 from runner.chat.messages import Message
-from runner.chat.trim import estimate
+from runner.chat.trim import CHARACTERS_A_TOKEN, estimate
 from runner.plan.grants import admits, is_glob
 from runner.plan.plan import Needs, ToolGrant
 from runner.words.json_text import as_text, write_json
@@ -30,7 +30,6 @@ EVERY_TOOL_TOKENS: Final = 1_500
 FILES_TOKENS: Final[Mapping[str, int]] = {"edit": 176, "list": 158, "read": 148, "search": 218, "write": 130}
 """Tokens of the schemas of the built-in files; a test holds them to the real ones, which live on a higher floor."""
 _READING = ("list", "read", "search")
-_CHARACTERS_A_TOKEN = 3.5
 _MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 
@@ -49,7 +48,7 @@ def needs_of(
     """
     prompt = _prompt_tokens(step, work, inputs)
     tools = sum(_tools_tokens(grant, workflow.servers[grant.server]) for grant in grants)
-    result = min(RESULT_TOKENS, ceil(step.limits.tool_result / _CHARACTERS_A_TOKEN)) if grants else 0
+    result = min(RESULT_TOKENS, ceil(step.limits.tool_result / CHARACTERS_A_TOKEN)) if grants else 0
     most = sampling.get("max_tokens")
     reserve = most if isinstance(most, int) and most > 0 else RESERVE
     return Needs(

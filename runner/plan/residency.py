@@ -9,6 +9,7 @@ from typing import Any, Final, Literal
 from runner.chat.catalogue import Instance
 from runner.plan.loading import merged_load
 from runner.plan.plan import ModelChoice, PlannedStep
+from runner.words.json_text import as_text
 from runner.words.noun import noun
 
 LEAST_CONTEXT: Final = 8_192
@@ -136,11 +137,12 @@ def _lacks(one: Residence, instance: Instance) -> str | None:
     least = one.asked.get("context_length", one.need)
     if instance.context_length is not None and instance.context_length < least:
         return f"its context is {instance.context_length:,} tokens, and {least:,} are wanted"
-    for key, wanted in one.asked.items():
+    return other_setting(instance, one.asked)
+
+
+def other_setting(instance: Instance, asked: Mapping[str, Any]) -> str | None:
+    """The first setting, the context apart, that a loaded copy has otherwise than ``asked``, in words."""
+    for key, wanted in asked.items():
         if key != "context_length" and instance.config.get(key, wanted) != wanted:
-            return f"its `{key}` is {_word(instance.config[key])}, and the file asks for {_word(wanted)}"
+            return f"its `{key}` is {as_text(instance.config[key])}, and the file asks for {as_text(wanted)}"
     return None
-
-
-def _word(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

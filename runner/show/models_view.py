@@ -96,7 +96,7 @@ def model_json(catalogue: EndpointCatalogue, entry: ModelEntry, uses: Uses) -> d
         "tool_use": entry.tool_use,
         "reasoning": {"options": list(entry.reasoning_options), "default": entry.reasoning_default},
         "variants": list(entry.variants),
-        "loaded": None if entry.loaded is None and not entry.instances else in_memory(entry),
+        "loaded": None if entry.loaded is None and not entry.instances else entry.in_memory,
         "instances": [instance_json(instance) for instance in entry.instances],
         "used_by": _uses_json(uses.found.get((catalogue.endpoint, entry.key), ())),
     }
@@ -117,11 +117,6 @@ def server_name(catalogue: EndpointCatalogue) -> str:
     """``studio (http://127.0.0.1:1234), LM Studio 0.4 or later``."""
     place = f"{catalogue.name} ({catalogue.endpoint})" if catalogue.name else catalogue.endpoint
     return one_line(f"{place}, {FLAVOURS[catalogue.flavour]}")
-
-
-def in_memory(entry: ModelEntry) -> bool:
-    """Whether the server said that it is."""
-    return bool(entry.instances) or entry.loaded is True
 
 
 def instance_text(instance: Instance) -> str:

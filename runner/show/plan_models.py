@@ -59,7 +59,7 @@ def _state(one: Residence) -> str:
         facts.append(f"context {one.context_length:,}")
     if entry.quantization:
         facts.append(entry.quantization)
-    if entry.size_bytes and not (one.how == "loaded" or is_loaded(entry)):
+    if entry.size_bytes and not (one.how == "loaded" or entry.in_memory):
         facts.append(show_bytes(entry.size_bytes))
     if one.ttl is not None and one.how in _WILL:
         facts.append(f"unloaded after {_round(one.ttl)} idle")
@@ -73,7 +73,7 @@ def _how(one: Residence) -> str:
         return f"will be loaded: {show_settings(one.settings)}"
     if one.how == "load anew":
         return f"loaded, but {one.lacks}: will be loaded anew: {show_settings(one.settings)}"
-    if one.how == "loaded" or is_loaded(one.choice.entry):
+    if one.how == "loaded" or one.choice.entry.in_memory:
         return "loaded"
     return "state unknown" if one.choice.entry.loaded is None else "will be loaded on demand"
 
@@ -81,11 +81,6 @@ def _how(one: Residence) -> str:
 def _round(seconds: float) -> str:
     """``10m``, not ``10m00s``."""
     return show_seconds(seconds).removesuffix("00s").removesuffix("00m")
-
-
-def is_loaded(entry: ModelEntry) -> bool:
-    """Whether the server said that the model is in memory."""
-    return bool(entry.instances) or entry.loaded is True
 
 
 def _bounds(plan: Plan, there: Sequence[Residence]) -> Iterable[str]:
@@ -183,7 +178,7 @@ def choice_json(choice: ModelChoice) -> dict[str, Any]:
         "id": choice.model,
         "endpoint": choice.endpoint,
         "origin": choice.origin,
-        "loaded": True if is_loaded(entry) else entry.loaded,
+        "loaded": True if entry.in_memory else entry.loaded,
         "context_length": contexts[0] if contexts else None,
         "max_context_length": entry.max_context_length,
         "quantization": entry.quantization,

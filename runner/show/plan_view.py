@@ -12,7 +12,6 @@ from runner.show.findings import finding_json
 from runner.show.plan_models import (
     capabilities_text,
     choice_json,
-    is_loaded,
     models_text,
     needs_json,
     residence_json,
@@ -21,8 +20,6 @@ from runner.show.plan_models import (
 from runner.show.table import full_table, table
 from runner.words.json_text import as_text
 from runner.workflow.model import OnError, Server
-
-__all__ = ["is_loaded", "plan_json", "plan_text"]
 
 _FALLBACK = 120
 """Cells of a value that stands in for the output of a failed step."""

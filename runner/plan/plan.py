@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Any
 
 from runner.chat.catalogue import ModelEntry
 from runner.chat.endpoint import Endpoint
+from runner.plan.agenda import Forecast
 from runner.words.diagnostics import Diagnostic
 from runner.words.noun import noun
 from runner.workflow.model import Step, Workflow
@@ -74,7 +75,11 @@ class ToolGrant:
 
 @noun
 class PlannedStep:
-    """One step and what it was tied to; ``model`` is None for steps without a model, and under ``--offline``."""
+    """One step and what it was tied to; ``model`` is None for steps without a model, and under ``--offline``.
+
+    ``callee`` is the plan of the workflow that it calls. ``rows`` are there where the rows of a matrix differ in model
+    or callee: one for each row, in order; of such a step itself ``model`` and ``callee`` are those of the first row.
+    """
 
     step: Step
     waits_for: tuple[str, ...] = ()
@@ -82,6 +87,17 @@ class PlannedStep:
     wanted_model: str | None = None
     grants: tuple[ToolGrant, ...] = ()
     needs: Needs | None = None
+    callee: Plan | None = None
+    rows: tuple[PlannedStep, ...] = ()
+
+    @property
+    def choices(self) -> tuple[ModelChoice, ...]:
+        """The model and what may stand in for it."""
+        return () if self.model is None else (self.model, *self.model.fallbacks)
+
+    def for_item(self, index: int) -> PlannedStep:
+        """What the item of that index, from 0, was tied to."""
+        return self.rows[index] if self.rows else self
 
 
 @noun
@@ -95,3 +111,14 @@ class Plan:
     """How the servers of ``endpoints`` may be used, where the configuration says so."""
     offline: bool = False
     findings: tuple[Diagnostic, ...] = ()
+    forecast: Forecast | None = None
+    """What the schedule comes to; None where nothing was asked of the servers."""
+
+    @property
+    def family(self) -> Iterator[PlannedStep]:
+        """Every step of this plan and of all plans below it; a step whose rows differ as its rows."""
+        for planned in self.steps:
+            for one in planned.rows or (planned,):
+                yield one
+                if one.callee is not None:
+                    yield from one.callee.family

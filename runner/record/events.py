@@ -1,7 +1,11 @@
 """The facts of a run, past tense, frozen. The journal numbers them; everything shown is folded from them.
 
-On disk an event is one JSON line: ``{seq, at, run, type, step, attempt, …}`` with the fields below; ``type`` is the
-class name in snake case. Fields that are None are left out.
+On disk an event is one JSON line: ``{seq, at, run, type, step, item, attempt, …}`` with the fields below; ``type`` is
+the class name in snake case. Fields that are None are left out.
+
+``step`` is a step's id; a step of a called workflow has the calling step before it: ``call/draft``, and with a fan-out
+``call[3]/draft``. ``item`` is the index, from 0, of the item of a fan-out that the fact is about; None for the step as
+a whole.
 """
 
 from __future__ import annotations
@@ -11,12 +15,29 @@ from dataclasses import field
 from typing import Any, Literal
 
 from runner.chat.messages import Usage
+from runner.record.server_events import (
+    CircuitChanged,
+    ModelLoaded,
+    ModelLoadFailed,
+    ModelLoadStarted,
+    ModelUnloaded,
+    ToolServerDied,
+    ToolServerStarted,
+)
 from runner.words.errors import FailureKind
 from runner.words.noun import noun
 
+__all__ = [
+    "EVENTS", "NO_USAGE", "AnswerRefused", "ApprovalAnswered", "ApprovalAsked", "CircuitChanged", "CommandRan",
+    "Event", "HistoryTrimmed", "ModelAnswered", "ModelAsked", "ModelFellBack", "ModelLoadFailed",
+    "ModelLoadStarted", "ModelLoaded", "ModelUnloaded", "RequestDegraded", "RunFinished", "RunResumed",
+    "RunStarted", "RunStatus", "StepFinished", "StepRepeated", "StepRetried", "StepStarted", "StepStatus",
+    "StepWarned", "ToolCalled", "ToolReturned", "ToolServerDied", "ToolServerStarted",
+]  # fmt: skip
+
 NO_USAGE = Usage()
 StepStatus = Literal["succeeded", "failed", "skipped", "cancelled", "recovered"]
-RunStatus = Literal["succeeded", "failed", "cancelled"]
+RunStatus = Literal["succeeded", "failed", "cancelled", "paused"]
 
 
 @noun
@@ -32,88 +53,48 @@ class RunStarted:
 
 
 @noun
-class ToolServerStarted:
-    """A tool server answered and listed its tools."""
-
-    server: str
-    tools: int
-    seconds: float
-    version: str = ""
-    protocol: str = ""
-
-
-@noun
-class ToolServerDied:
-    """A tool server ended in a call; ``restarted`` says whether it was started again."""
-
-    server: str
-    message: str
-    restarted: bool
-
-
-@noun
-class ModelLoadStarted:
-    """The runner began to load a model; ``settings`` are what it asks for, ``size_bytes`` what the server says."""
-
-    endpoint: str
-    model: str
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    size_bytes: int | None = None
-
-
-@noun
-class ModelLoaded:
-    """A model is in memory. ``reused``: a person had loaded it, and it is good enough; ``seconds`` the load took."""
-
-    endpoint: str
-    model: str
-    instance: str
-    seconds: float = 0.0
-    context_length: int | None = None
-    parallel: int | None = None
-    reused: bool = False
-    note: str | None = None
-
-
-@noun
-class ModelLoadFailed:
-    """A model could not be loaded; ``then`` says in words what is done about it."""
-
-    endpoint: str
-    model: str
-    kind: FailureKind
-    message: str
-    then: str | None = None
-
-
-@noun
-class ModelUnloaded:
-    """The runner unloaded what it had loaded; ``reason`` in words."""
-
-    endpoint: str
-    model: str
-    instance: str
-    reason: str
-
-
-@noun
-class CircuitChanged:
-    """A model that failed too often: left alone (``open``), tried once (``half_open``), trusted again (``closed``)."""
-
-    endpoint: str
-    model: str
-    state: Literal["open", "half_open", "closed"]
-    failures: int = 0
-
-
-@noun
 class StepStarted:
-    """A step's work begins: its needs are met and its ``when`` holds."""
+    """A step's work begins: its needs are met and its ``when`` holds. ``items``: into how many it fans out."""
 
     step: str
     kind: str
     model: str | None = None
     endpoint: str | None = None
+    items: int | None = None
+    item: int | None = None
+
+
+@noun
+class StepRepeated:
+    """A step with ``repeat`` begins its work again; ``number`` counts from 2, ``attempt`` is the first of it."""
+
+    step: str
+    number: int
+    attempt: int
+    item: int | None = None
+
+
+@noun
+class ApprovalAsked:
+    """A person is to choose."""
+
+    step: str
+    question: str
+    choices: tuple[str, ...]
+    default: str | None = None
+    item: int | None = None
+
+
+@noun
+class ApprovalAnswered:
+    """A choice was made; ``by``: at the ``terminal``, by ``--answer`` or ``--yes``, or nobody chose and the ``default``
+    holds.
+    """
+
+    step: str
+    choice: str
+    by: Literal["terminal", "--answer", "--yes", "default"]
+    item: int | None = None
 
 
 @noun
@@ -126,6 +107,7 @@ class ModelAsked:
     model: str
     messages: tuple[Mapping[str, Any], ...]
     tools: tuple[str, ...] = ()
+    item: int | None = None
 
 
 @noun
@@ -145,6 +127,7 @@ class ModelAnswered:
     first_token_seconds: float | None = None
     recovered: str | None = None
     looped: bool = False
+    item: int | None = None
 
 
 @noun
@@ -158,6 +141,7 @@ class ToolCalled:
     tool: str
     arguments: Any
     round: int | None = None
+    item: int | None = None
 
 
 @noun
@@ -174,6 +158,7 @@ class ToolReturned:
     seconds: float
     characters: int
     artifact: str | None = None
+    item: int | None = None
 
 
 @noun
@@ -189,6 +174,7 @@ class CommandRan:
     seconds: float
     expectation: bool = False
     artifact: str | None = None
+    item: int | None = None
 
 
 @noun
@@ -200,6 +186,7 @@ class AnswerRefused:
     kind: FailureKind
     message: str
     left: int
+    item: int | None = None
 
 
 @noun
@@ -208,6 +195,7 @@ class StepWarned:
 
     step: str
     message: str
+    item: int | None = None
 
 
 @noun
@@ -224,6 +212,7 @@ class HistoryTrimmed:
     characters: int
     tokens: int
     context_length: int | None = None
+    item: int | None = None
 
 
 @noun
@@ -235,6 +224,7 @@ class RequestDegraded:
     round: int
     form: str
     message: str
+    item: int | None = None
 
 
 @noun
@@ -249,6 +239,7 @@ class ModelFellBack:
     to_endpoint: str
     kind: FailureKind
     message: str
+    item: int | None = None
 
 
 @noun
@@ -260,6 +251,7 @@ class StepRetried:
     kind: FailureKind
     message: str
     wait: float
+    item: int | None = None
 
 
 @noun
@@ -282,11 +274,22 @@ class StepFinished:
     seconds: float = 0.0
     model: str | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
+    item: int | None = None
+
+
+@noun
+class RunResumed:
+    """A run that had paused, failed or was ended goes on; what is finished stays."""
+
+    version: str = ""
 
 
 @noun
 class RunFinished:
-    """The run is over; nothing follows."""
+    """The run is over; nothing follows, unless it is resumed.
+
+    ``paused``: it waits for answers, and all that does not depend on them is done.
+    """
 
     status: RunStatus
     exit_code: int
@@ -297,11 +300,13 @@ class RunFinished:
 
 Event = (
     RunStarted | ToolServerStarted | ToolServerDied | ModelLoadStarted | ModelLoaded | ModelLoadFailed | ModelUnloaded
-    | CircuitChanged | StepStarted | ModelAsked | ModelAnswered | ToolCalled | ToolReturned | CommandRan | AnswerRefused
-    | StepWarned | HistoryTrimmed | RequestDegraded | ModelFellBack | StepRetried | StepFinished | RunFinished
+    | CircuitChanged | StepStarted | StepRepeated | ApprovalAsked | ApprovalAnswered | ModelAsked | ModelAnswered
+    | ToolCalled | ToolReturned | CommandRan | AnswerRefused | StepWarned | HistoryTrimmed | RequestDegraded
+    | ModelFellBack | StepRetried | StepFinished | RunResumed | RunFinished
 )  # fmt: skip
 EVENTS: tuple[type, ...] = (
     RunStarted, ToolServerStarted, ToolServerDied, ModelLoadStarted, ModelLoaded, ModelLoadFailed, ModelUnloaded,
-    CircuitChanged, StepStarted, ModelAsked, ModelAnswered, ToolCalled, ToolReturned, CommandRan, AnswerRefused,
-    StepWarned, HistoryTrimmed, RequestDegraded, ModelFellBack, StepRetried, StepFinished, RunFinished,
+    CircuitChanged, StepStarted, StepRepeated, ApprovalAsked, ApprovalAnswered, ModelAsked, ModelAnswered, ToolCalled,
+    ToolReturned, CommandRan, AnswerRefused, StepWarned, HistoryTrimmed, RequestDegraded, ModelFellBack, StepRetried,
+    StepFinished, RunResumed, RunFinished,
 )  # fmt: skip

@@ -25,18 +25,24 @@ class Decoded:
     findings: tuple[Diagnostic, ...]
 
 
-def decode(document: Document, read_schema: SchemaReader, *, needs: Needs | None = None) -> Decoded:
+def decode(
+    document: Document,
+    read_schema: SchemaReader,
+    *,
+    needs: Needs | None = None,
+    callees: Mapping[int, Workflow] | None = None,
+) -> Decoded:
     """Decode a document without shape findings.
 
     ``needs`` are those inferred: a step that is not among them has those written. ``defaults`` are merged into the
     steps; ``folder`` is left to the caller. A model that is written out as a mapping at a step or in ``defaults`` is
-    named after its place (``steps[0].model``).
+    named after its place (``steps[0].model``). ``callees`` are the workflows that the steps call, by index.
     """
     reading = Reading(document, read_schema)
     data = document.data
     models = {alias: read_wish(reading, value, ("models", alias), alias) for alias, value in _map(data, "models")}
     defaults = data.get("defaults", {})
-    steps = _steps(reading, data, needs or {})
+    steps = _steps(reading, data, needs or {}, callees or {})
     allows, doubtful = read_allows(document)
     default_model = name_model(reading, defaults.get("model"), ("defaults", "model"))
     workflow = Workflow(
@@ -51,6 +57,7 @@ def decode(document: Document, read_schema: SchemaReader, *, needs: Needs | None
         default_sampling=defaults.get("sampling", {}),
         servers={name: _server(reading, name, value) for name, value in _map(data, "mcp_servers")},
         limits=_run_limits(reading, data.get("limits", {})),
+        workspace=data.get("workspace", "here"),
         steps=steps,
         outputs=data.get("outputs"),
         spans=Places(document),
@@ -63,7 +70,9 @@ def _map(data: Mapping[str, Any], key: str) -> list[tuple[str, Any]]:
     return list(data.get(key, {}).items())
 
 
-def _steps(reading: Reading, data: Mapping[str, Any], needs: Needs) -> tuple[Step, ...]:
+def _steps(
+    reading: Reading, data: Mapping[str, Any], needs: Needs, callees: Mapping[int, Workflow]
+) -> tuple[Step, ...]:
     written = data.get("defaults", {})
     defaults = Defaults(
         written=written,
@@ -71,6 +80,7 @@ def _steps(reading: Reading, data: Mapping[str, Any], needs: Needs) -> tuple[Ste
         retry=Retry(**read_retry(reading, written.get("retry", {}), ("defaults", "retry"))),
         limits=StepLimits(**read_limits(reading, written.get("limits", {}), ("defaults", "limits"))),
         needs=needs,
+        callees=callees,
     )
     return tuple(decode_step(reading, value, index, defaults) for index, value in enumerate(data["steps"]))
 

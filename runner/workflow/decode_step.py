@@ -8,7 +8,10 @@ from typing import Any
 
 from runner.words.noun import noun
 from runner.words.spans import Path
+from runner.workflow.fan_out import FanOut, ForEach, Matrix, Repeat
 from runner.workflow.model import (
+    ApproveWork,
+    CallWork,
     Expectation,
     OnError,
     Retry,
@@ -18,6 +21,7 @@ from runner.workflow.model import (
     TaskWork,
     ToolWork,
     Work,
+    Workflow,
 )
 from runner.workflow.reading import Reading, given
 from runner.workflow.wish import name_model
@@ -28,13 +32,17 @@ Needs = Mapping[str, tuple[str, ...]]
 
 @noun
 class Defaults:
-    """The ``defaults`` of a file: as written, and decoded where that is needed. ``needs`` are those inferred."""
+    """The ``defaults`` of a file: as written, and decoded where that is needed. ``needs`` are those inferred.
+
+    ``callees`` are the workflows that the steps call, by the index of the step; one that is at fault is left out.
+    """
 
     written: Mapping[str, Any]
     timeout: float | None
     retry: Retry
     limits: StepLimits
     needs: Needs
+    callees: Mapping[int, Workflow]
 
 
 def decode_step(reading: Reading, value: Mapping[str, Any], index: int, defaults: Defaults) -> Step:
@@ -47,7 +55,7 @@ def decode_step(reading: Reading, value: Mapping[str, Any], index: int, defaults
     return Step(
         id=value["id"],
         path=path,
-        work=_work(reading, value, path, defaults.written),
+        work=_work(reading, value, index, defaults),
         name=value.get("name"),
         needs=defaults.needs.get(value["id"], written_needs),
         written_needs=written_needs,
@@ -60,7 +68,11 @@ def decode_step(reading: Reading, value: Mapping[str, Any], index: int, defaults
         limits=replace(defaults.limits, **limits) if limits else defaults.limits,
         on_error=_on_error(value.get("on_error", "fail")),
         effects=value.get("effects"),
-        **given(timeout=reading.seconds(value, "timeout", path) or defaults.timeout),
+        fan_out=_fan_out(value),
+        repeat=_repeat(value.get("repeat")),
+        artifacts=tuple(value.get("artifacts", ())),
+        reads_only=value.get("reads_only", False),
+        **_timeout(reading, value, path, defaults),
     )
 
 
@@ -79,23 +91,70 @@ def read_limits(reading: Reading, value: Mapping[str, Any], path: Path) -> dict[
     return given(**{**value, "tool_result": reading.size(value, "tool_result", path)})
 
 
-def _work(reading: Reading, value: Mapping[str, Any], path: Path, defaults: Mapping[str, Any]) -> Work:
+def _timeout(reading: Reading, value: Mapping[str, Any], path: Path, defaults: Defaults) -> dict[str, float | None]:
+    """A call takes as long as its steps, and a question as long as a person: the default of a step is not for them."""
+    own = reading.seconds(value, "timeout", path)
+    if "approve" in value:
+        return {"timeout": None}
+    if "workflow" in value:
+        return {"timeout": own}
+    return given(timeout=own or defaults.timeout)
+
+
+def _work(reading: Reading, value: Mapping[str, Any], index: int, defaults: Defaults) -> Work:
+    path: Path = ("steps", index)
     if "tool" in value:
         server, _, tool = value["tool"].partition(".")
         return ToolWork(server=server, tool=tool, arguments=value.get("arguments", {}))
     if "run" in value:
         return _run(reading, value, path)
-    return _task(reading, value, path, defaults)
+    if "workflow" in value:
+        callee = defaults.callees.get(index, _AT_FAULT)
+        return CallWork(file=value["workflow"], callee=callee, given=value.get("with", {}))
+    if "approve" in value:
+        patience = reading.seconds(value, "timeout", path)
+        choices = given(choices=tuple(value["choices"]) if "choices" in value else None)
+        return ApproveWork(question=value["approve"], default=value.get("default"), patience=patience, **choices)
+    return _task(reading, value, path, defaults.written)
+
+
+_AT_FAULT = Workflow(name="", file="", folder="")
+"""Stands for a called file that is at fault, while the rules still look at the calling one."""
+
+
+def _fan_out(value: Mapping[str, Any]) -> FanOut | None:
+    over: ForEach | Matrix
+    if "for_each" in value:
+        items = value["for_each"]
+        over = ForEach(items=tuple(items) if isinstance(items, list) else items, name=value.get("as", "item"))
+    elif "matrix" in value:
+        over = _matrix(value["matrix"])
+    else:
+        return None
+    return FanOut(
+        over=over,
+        max_parallel=value.get("max_parallel"),
+        fail_fast=value.get("fail_fast", False),
+        in_order=value.get("order") == "items",
+    )
+
+
+def _matrix(value: Mapping[str, Any]) -> Matrix:
+    axes = {name: tuple(values) for name, values in value.items() if name not in ("include", "exclude")}
+    return Matrix(axes=axes, include=tuple(value.get("include", ())), exclude=tuple(value.get("exclude", ())))
+
+
+def _repeat(value: Mapping[str, Any] | None) -> Repeat | None:
+    return None if value is None else Repeat(until=value["until"], most=value["max"])
 
 
 def _task(reading: Reading, value: Mapping[str, Any], path: Path, defaults: Mapping[str, Any]) -> TaskWork:
-    """A task; the kinds of step that cannot run yet (refused by a rule) are read as one, so that rules see them."""
     own_servers = "mcp_servers" in value
     servers = value["mcp_servers"] if own_servers else defaults.get("mcp_servers", ())
     # The default tools belong to the default servers: a step that chooses its servers chooses its tools as well.
     tools = value.get("tools", None if own_servers else defaults.get("tools"))
     return TaskWork(
-        task=value.get("task", ""),
+        task=value["task"],
         system=value.get("system", defaults.get("system")),
         model=name_model(reading, value.get("model"), (*path, "model")),
         servers=tuple(servers),

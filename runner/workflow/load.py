@@ -11,11 +11,13 @@ from typing import Any
 from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
 from runner.words.errors import WorkflowError
 from runner.words.noun import noun
+from runner.workflow.callees import Chain, called_by
 from runner.workflow.decode import decode
 from runner.workflow.document import Document, read_document
 from runner.workflow.model import Workflow
 from runner.workflow.rules.order import needs_of
 from runner.workflow.rules.table import judge
+from runner.workflow.rules.typing import output_schemas
 from runner.workflow.rules.view import View, make_view
 from runner.workflow.schema import shape_findings
 
@@ -33,7 +35,7 @@ class Loaded:
 
 
 def load(path: str) -> Loaded:
-    """Read and check a workflow file; ``path`` is shown in findings as it is given.
+    """Read and check a workflow file and all that it calls; ``path`` is shown in findings as it is given.
 
     Raises:
         WorkflowError: with every problem of the first stage that has any (text, shape, meaning), warnings too.
@@ -41,8 +43,10 @@ def load(path: str) -> Loaded:
     return load_document(read_document(path))
 
 
-def load_document(document: Document) -> Loaded:
+def load_document(document: Document, chain: Chain | None = None) -> Loaded:
     """Check a document that was read; files that it names are looked up beside ``document.file``.
+
+    ``chain`` are the files that led to it, itself the last.
 
     Raises:
         WorkflowError: as ``load``.
@@ -51,14 +55,22 @@ def load_document(document: Document) -> Loaded:
     if has_errors(finding for finding in shape if finding.code not in _HARMLESS):
         raise WorkflowError(shape)
     folder = FilePath(document.file).parent
+    called = called_by(document, chain or Chain((document.file,)), _load_callee)
     read_schema = _schema_reader(folder)
-    view = make_view(document, read_schema, lambda file: (folder / file).expanduser().is_file())
-    decoded = decode(document, _forgiving(read_schema), needs=_needs(view))
-    findings = in_file_order((*shape, *decoded.findings, *judge(view)))
-    if has_errors(findings) or decoded.workflow is None:
+    view = make_view(
+        document, read_schema, lambda file: (folder / file).expanduser().is_file(), callees=called.workflows
+    )
+    decoded = decode(document, _forgiving(read_schema), needs=_needs(view), callees=called.workflows)
+    findings = in_file_order((*shape, *called.findings, *decoded.findings, *judge(view)))
+    if has_errors(findings):
         raise WorkflowError(findings)
-    workflow = replace(decoded.workflow, folder=str(folder))
+    workflow = replace(decoded.workflow, folder=str(folder), output_schemas=output_schemas(view))
     return Loaded(workflow=workflow, warnings=findings, document=document)
+
+
+def _load_callee(path: str, chain: Chain) -> tuple[Workflow, tuple[Diagnostic, ...]]:
+    loaded = load_document(read_document(path), chain)
+    return loaded.workflow, loaded.warnings
 
 
 def _needs(view: View) -> dict[str, tuple[str, ...]]:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from runner.words.errors import FailureKind
 from runner.words.noun import noun
 from runner.words.spans import Path, Span
+from runner.workflow.fan_out import FanOut, Repeat
 
 Json = Any
 """A plain JSON value: None, bool, int, float, str, list, dict."""
@@ -22,6 +23,7 @@ StepKind = Literal["task", "tool", "run", "workflow", "approve"]
 Effect = Literal["none", "idempotent", "unsafe"]
 """What a step's tools do to the world, where the file says so and the tools' own annotations do not count."""
 Join = Literal["all_succeeded", "none_failed", "any_succeeded", "all_finished"]
+Workspace = Literal["here", "copy", "worktree"]
 
 
 @noun
@@ -75,6 +77,7 @@ class Server:
     timeout: float = 120.0
     start_timeout: float = 60.0
     isolate: bool = False
+    """A process for each step (in a fan-out: each item) instead of one for the run."""
 
 
 @noun
@@ -161,7 +164,31 @@ class RunWork:
     parse_json: bool = False
 
 
-Work = TaskWork | ToolWork | RunWork
+@noun
+class CallWork:
+    """Another workflow: ``file`` as it was written, ``callee`` what it holds, ``given`` (the key ``with``) its inputs.
+
+    Its outputs are the step's output.
+    """
+
+    file: str
+    callee: Workflow
+    given: Mapping[str, Json] = field(default_factory=dict)
+
+
+@noun
+class ApproveWork:
+    """A question to a person. ``default`` answers when nobody does; ``patience`` is how long one at a terminal is
+    waited for, in seconds, None = for ever.
+    """
+
+    question: str
+    choices: tuple[str, ...] = ("yes", "no")
+    default: str | None = None
+    patience: float | None = None
+
+
+Work = TaskWork | ToolWork | RunWork | CallWork | ApproveWork
 
 
 @noun
@@ -170,6 +197,7 @@ class Step:
 
     ``needs`` are the ids it waits for, written and inferred together, in file order; ``written_needs`` only those
     written. ``when`` is a bare expression or None. ``output_schema`` is None where the answer is free text.
+    ``timeout`` in seconds, None = no bound of its own. ``artifacts`` are paths and globs, which may hold templates.
     """
 
     id: str
@@ -184,17 +212,33 @@ class Step:
     expect: tuple[Expectation, ...] = ()
     repair: int = 2
     retry: Retry = Retry()
-    timeout: float = 1800.0
+    timeout: float | None = 1800.0
     limits: StepLimits = StepLimits()
     on_error: OnError = OnError()
     effects: Effect | None = None
+    fan_out: FanOut | None = None
+    repeat: Repeat | None = None
+    artifacts: tuple[str, ...] = ()
+    reads_only: bool = False
 
     @property
     def kind(self) -> StepKind:
         """Which of the step kinds it is."""
-        if isinstance(self.work, TaskWork):
-            return "task"
-        return "tool" if isinstance(self.work, ToolWork) else "run"
+        return _KINDS[type(self.work)]
+
+    @property
+    def cleans_up(self) -> bool:
+        """Whether it runs whatever happened before, also when the run is stopped."""
+        return self.join == "all_finished"
+
+
+_KINDS: Mapping[type, StepKind] = {
+    TaskWork: "task",
+    ToolWork: "tool",
+    RunWork: "run",
+    CallWork: "workflow",
+    ApproveWork: "approve",
+}
 
 
 @noun
@@ -225,11 +269,20 @@ class Workflow:
     default_sampling: Mapping[str, Any] = field(default_factory=dict)
     servers: Mapping[str, Server] = field(default_factory=dict)
     limits: RunLimits = RunLimits()
+    workspace: Workspace = "here"
     steps: tuple[Step, ...] = ()
     outputs: Mapping[str, Json] | None = None
+    output_schemas: Mapping[str, Any] = field(default_factory=dict)
+    """The JSON Schema of each output that a caller may read; ``{}`` where nothing is known."""
     spans: Mapping[Path, Span] = field(default_factory=dict)
     """Where the values that later stages complain about stand: models, servers, tool patterns, secrets."""
     allows: tuple[Allow, ...] = ()
+
+    @property
+    def family(self) -> tuple[Workflow, ...]:
+        """This file and every file that it calls, directly or not, each once for each place that calls it."""
+        callees = (step.work.callee for step in self.steps if isinstance(step.work, CallWork))
+        return (self, *(member for callee in callees for member in callee.family))
 
     def step(self, step_id: str) -> Step:
         """The step of that id.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import field
 from typing import Any, NamedTuple
 
 from runner.words.diagnostics import Diagnostic, Level, Note
@@ -10,6 +11,7 @@ from runner.words.noun import noun
 from runner.words.spans import Path, Span
 from runner.words.templates import Reference
 from runner.workflow.document import Document
+from runner.workflow.model import Workflow
 from runner.workflow.rules.places import Place, template_places
 
 STEP_KINDS = ("task", "tool", "run", "workflow", "approve")
@@ -58,7 +60,7 @@ class View:
     """A document that has the right shape, prepared for the rules.
 
     ``by_id`` has the first step of each id; ``uses`` every reference of every place; ``has_file`` says whether a
-    file named beside the workflow is there.
+    file named beside the workflow is there. ``callees`` are the checked workflows that steps call, by their index.
     """
 
     document: Document
@@ -68,6 +70,7 @@ class View:
     uses: tuple[Use, ...]
     read_schema: ReadSchema
     has_file: Callable[[str], bool]
+    callees: Mapping[int, Workflow] = field(default_factory=dict)
 
     def section(self, name: str) -> Mapping[str, Any]:
         """A mapping at the top of the file; empty if it is not there."""
@@ -132,7 +135,13 @@ def schema_file(output: Any) -> str | None:
     return None
 
 
-def make_view(document: Document, read_schema: ReadSchema, has_file: Callable[[str], bool]) -> View:
+def make_view(
+    document: Document,
+    read_schema: ReadSchema,
+    has_file: Callable[[str], bool],
+    *,
+    callees: Mapping[int, Workflow] | None = None,
+) -> View:
     """Prepare a document for the rules."""
     steps = tuple(_steps(document.data))
     by_id: dict[str, StepView] = {}
@@ -148,6 +157,7 @@ def make_view(document: Document, read_schema: ReadSchema, has_file: Callable[[s
         uses=uses,
         read_schema=read_schema,
         has_file=has_file,
+        callees=callees or {},
     )
 
 

@@ -67,7 +67,7 @@ def check(request: CheckRequest, environment: Mapping[str, str]) -> Report:
     files = [_load(name, overrides, environment) for name in names]
     workflows = [file.prepared.workflow for file in files if file.prepared is not None]
     if len(workflows) == len(files):
-        refuse_unknown_aliases(overrides, workflows)
+        refuse_unknown_aliases(overrides, [member for workflow in workflows for member in workflow.family])
     wanted = any(map(needs_models, workflows))
     config = configured(request, environment) if wanted else NO_CONFIGURATION
     named = frozenset(name for file in files if file.prepared for name in models_named(file.prepared, config))
@@ -157,7 +157,7 @@ def _looked_for(request: CheckRequest, files: Sequence[_File]) -> Iterator[str]:
     plans = [file.plan for file in files if file.plan is not None]
     if request.offline:
         yield OFFLINE
-    models = {(one.model.model, one.model.endpoint) for plan in plans for one in plan.steps if one.model is not None}
+    models = {(one.model.model, one.model.endpoint) for plan in plans for one in plan.family if one.model is not None}
     if models:
         yield f"{counted(len(models), 'model')} found"
     commands = {name for one in prepared for name in one.surroundings.commands}

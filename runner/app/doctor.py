@@ -192,7 +192,7 @@ def _file_check(prepared: Prepared, catalogue: Catalogue | None, setting: Settin
         rest = f", and {counted(len(errors) - 1, 'more error')}" if len(errors) > 1 else ""
         text = f"{errors[0].code}: {errors[0].message}{rest}"
         return problem(WORKFLOWS, file, text, exit=Exit.CANNOT_SERVE, help=errors[0].help or more, facts=facts)
-    models = {step.model.model for step in plan.steps if step.model is not None}
+    models = {step.model.model for step in plan.family if step.model is not None}
     unasked = catalogue is None and needs_models(prepared.workflow)
     found = "its models were not looked for" if unasked else f"{counted(len(models), 'model')} found"
     text = f"{counted(len(plan.steps), 'step')}, {found}"

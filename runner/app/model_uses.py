@@ -8,6 +8,7 @@ from pathlib import Path
 from runner.app.files import DEFAULT_FOLDER, workflow_files
 from runner.app.prepare import known_inputs
 from runner.chat.catalogue import Catalogue
+from runner.plan.calls import for_row, rows_of
 from runner.plan.lookup import Found, look_up, the_loaded
 from runner.plan.missing import Miss, Missing
 from runner.plan.overrides import NO_OVERRIDES
@@ -59,8 +60,9 @@ class _Ledger:
         for step in workflow.steps:
             if isinstance(step.work, TaskWork):
                 missing = Missing(catalogue=self._catalogue, workflow=workflow, setting=self._setting, step_id=step.id)
-                for number, wish in enumerate(names.wanted_by(step, step.work)):
-                    self._note(wish, missing, (workflow.file, number > 0))
+                for row in rows_of(step) or (None,):
+                    for number, wish in enumerate(for_row(names, row).wanted_by(step, step.work)):
+                        self._note(wish, missing, (workflow.file, number > 0))
 
     def uses(self) -> Uses:
         """All that was noted."""

@@ -13,6 +13,7 @@ from runner.app.surroundings import Surroundings, survey
 from runner.chat.catalogue import Catalogue
 from runner.edges.config_file import read_configuration
 from runner.edges.configuration import NO_CONFIGURATION, Configuration
+from runner.plan.calls import every_name
 from runner.plan.make import make_plan, needs_models
 from runner.plan.overrides import NO_OVERRIDES, Overrides, parse_overrides, refuse_unknown_aliases
 from runner.plan.plan import Plan
@@ -24,7 +25,7 @@ from runner.words.noun import noun
 from runner.workflow.document import read_document
 from runner.workflow.inputs import bind_inputs
 from runner.workflow.load import load
-from runner.workflow.model import TaskWork, Workflow
+from runner.workflow.model import Workflow
 
 
 @noun
@@ -48,7 +49,7 @@ def prepare(request: RunRequest, environment: Mapping[str, str], *, unset_secret
     """
     overrides = parse_overrides(request.models)
     loaded = load(one_file(request.file))
-    refuse_unknown_aliases(overrides, (loaded.workflow,))
+    refuse_unknown_aliases(overrides, loaded.workflow.family)
     given = _read_inputs(request.inputs_file) if request.inputs_file else None
     inputs = bind_inputs(loaded.workflow, request.inputs, given, _read_text)
     config = configured(request, environment) if needs_models(loaded.workflow) else NO_CONFIGURATION
@@ -109,15 +110,13 @@ def models_named(prepared: Prepared, config: Configuration) -> frozenset[str]:
         inputs=prepared.inputs,
         default_model=config.default_model,
     )
-    tasks = ((step, step.work) for step in prepared.workflow.steps)
-    wishes = (wish for step, work in tasks if isinstance(work, TaskWork) for wish in names.wanted_by(step, work))
-    return frozenset(wish.name for wish in wishes if wish.name is not None)
+    return frozenset(every_name(prepared.workflow, names))
 
 
 def open_models(plan: Plan) -> Sequence[str]:
     """In words: the models that were not looked up because their names depend on inputs that are not given."""
     names = dict.fromkeys(
-        step.wanted_model for step in plan.steps if step.wanted_model is not None and step.model is None
+        step.wanted_model for step in plan.family if step.wanted_model is not None and step.model is None
     )
     if plan.offline:
         return ()

@@ -46,7 +46,7 @@ class Models:
         self._clock = clock
         self._keep_loaded = keep_loaded
         self._neighbours = neighbours
-        self._demands = demands_of(plan.steps)
+        self._demands = demands_of(plan.family)
         specs = {spec.url: spec for spec in plan.servers}
         self._servers = {
             url: self._residency(specs.get(url) or Endpoint(url=url), backend) for url, backend in backends.items()

@@ -42,7 +42,7 @@ def unknown_settings(steps: Sequence[PlannedStep], catalogue: Catalogue, workflo
             takes = known.get(choice.endpoint)
             for name in choice.load if takes is not None else ():
                 if name not in (takes or ()):
-                    is_fallback = choice is not step.model
+                    is_fallback = not any(choice is one.model for one in (step, *step.rows))
                     found = _unknown(choice, name, takes or (), workflow, is_fallback=is_fallback)
                     if (choice.origin, name) not in told or not is_fallback:
                         told[choice.origin, name] = found
@@ -60,9 +60,8 @@ def _unknown(
 
 def _choices(steps: Sequence[PlannedStep]) -> Iterator[ModelChoice]:
     for step in steps:
-        if step.model is not None:
-            yield step.model
-            yield from step.model.fallbacks
+        for one in step.rows or (step,):
+            yield from one.choices
 
 
 def _model(choice: ModelChoice) -> _Model:
@@ -96,7 +95,8 @@ def _place(origin: str) -> tuple[str, ...]:
 
 
 def _with_loads(step: PlannedStep, agreed: Mapping[_Model, Mapping[str, Any]]) -> PlannedStep:
+    rows = tuple(_with_loads(row, agreed) for row in step.rows)
     if step.model is None:
-        return step
+        return replace(step, rows=rows) if rows else step
     fallbacks = tuple(replace(one, load=agreed[_model(one)]) for one in step.model.fallbacks)
-    return replace(step, model=replace(step.model, load=agreed[_model(step.model)], fallbacks=fallbacks))
+    return replace(step, model=replace(step.model, load=agreed[_model(step.model)], fallbacks=fallbacks), rows=rows)

@@ -80,9 +80,8 @@ def residences(steps: Iterable[PlannedStep]) -> tuple[Residence, ...]:
 
 def _choices(steps: Iterable[PlannedStep]) -> Iterator[tuple[PlannedStep, ModelChoice, bool]]:
     for step in steps:
-        if step.model is not None:
-            yield step, step.model, False
-            yield from ((step, choice, True) for choice in step.model.fallbacks)
+        for one in step.rows or (step,):
+            yield from ((one, choice, choice is not one.model) for choice in one.choices)
 
 
 def _with_step(before: Residence | None, step: PlannedStep, choice: ModelChoice, *, is_fallback: bool) -> Residence:

@@ -43,13 +43,21 @@ class Wanted:
 class Names:
     """What turns the words of a file into names: the file itself, the swaps of this run, the inputs' values.
 
-    ``default_model`` is the one of the configuration; aliases of the file mean nothing in it.
+    ``default_model`` is the one of the configuration; aliases of the file mean nothing in it. ``matrix`` is the row
+    that a step is planned for, ``late`` are inputs of a called file that a step has to answer first.
     """
 
     workflow: Workflow
     overrides: Overrides
     inputs: Mapping[str, Any]
     default_model: str | None = None
+    matrix: Mapping[str, Any] | None = None
+    late: frozenset[str] = frozenset()
+
+    @property
+    def known(self) -> dict[str, Any]:
+        """What templates may read before anything runs."""
+        return {"inputs": self.inputs} if self.matrix is None else {"inputs": self.inputs, "matrix": self.matrix}
 
     def wanted_by(self, step: Step, work: TaskWork) -> tuple[Wanted, ...]:
         """The names a step would take, its first wish first; never empty."""
@@ -91,7 +99,7 @@ class Names:
 
     def _expand(self, text: str, path: Path, origin: str, seen: frozenset[str]) -> Iterator[Wanted]:
         try:
-            name = render_text(text, {"inputs": self.inputs}).strip() if has_template(text) else text
+            name = render_text(text, self.known).strip() if has_template(text) else text
         except TemplateError as error:
             yield Wanted(name=None, text=text, path=path, origin=origin, problem=error.message)
             return

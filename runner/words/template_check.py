@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from runner.words.inspection import Inspection, Problem, Reference
 from runner.words.sandbox import TemplateSyntaxError
 from runner.words.template_tokens import TokenPlaces
+from runner.words.template_value import typed_hole
 from runner.words.template_walk import TemplateWalk
 from runner.words.template_wording import word_syntax
 
@@ -28,13 +30,19 @@ def _check(source: str, state: str | None) -> Inspection:
         tree = tokens.tree(text, state)
         walk = TemplateWalk(tokens)
         walk.visit(tree, frozenset())
+        if state is not None:
+            walk.holes.append(walk.values.of(tree, frozenset()))
     except TemplateSyntaxError as error:
         return _syntax(word_syntax(error.message or "it cannot be read"), tokens.extent(error.lineno), back)
     except (RecursionError, MemoryError):
         return _syntax("the template is nested too deeply", (0, len(text)), back)
     except (ValueError, OverflowError) as error:  # a number with too many digits, a lone surrogate in a string
         return _syntax(str(error), tokens.extent(tokens.reached), back)
-    return _placed(walk.references, walk.problems, back)
+    found = _placed(walk.references, walk.problems, back)
+    if back is not None:  # carriage returns, which only an escape brings into a file: not worth moving everything
+        return found
+    is_value = state is not None or typed_hole(source, tree) is not None
+    return replace(found, comparisons=tuple(walk.comparisons), holes=tuple(walk.holes), is_value=is_value)
 
 
 def _normalised(source: str) -> tuple[str, list[int] | None]:

@@ -25,6 +25,7 @@ from runner.words.sandbox import (
 )  # fmt: skip
 from runner.words.spans import show_path
 from runner.words.template_check import check_expression, check_template
+from runner.words.template_value import typed_hole
 
 _RANGE_LIMIT = 100_000
 
@@ -140,17 +141,6 @@ class Compiled:
 def _limit_output(size: int) -> None:
     if size > OUTPUT_LIMIT:
         raise TooLargeError(f"the template gives more than {OUTPUT_LIMIT // OUTPUT_LIMIT} MB of text")
-
-
-def typed_hole(source: str, tree: nodes.Template) -> nodes.Expr | None:
-    """The expression of a template that is exactly one ``{{ expression }}``, else None."""
-    if not (source.startswith("{{") and source.endswith("}}")) or len(tree.body) != 1:
-        return None
-    output = tree.body[0]
-    if not isinstance(output, nodes.Output) or len(output.nodes) != 1:
-        return None
-    only = output.nodes[0]
-    return None if isinstance(only, nodes.TemplateData) else only
 
 
 def _refuse(tree: nodes.Node) -> None:

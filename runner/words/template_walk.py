@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.words.inspection import Problem, ProblemKind, Reference
+from runner.words.inspection import Comparison, Expression, Problem, ProblemKind, Reference
 from runner.words.sandbox import FILTERS, FORBIDDEN_TAGS, METHODS, TESTS, nodes
 from runner.words.suggest import did_you_mean
 from runner.words.template_tokens import TokenPlaces
+from runner.words.template_value import TemplateValue
 
 _GLOBALS = frozenset(("range",))
 
@@ -21,6 +22,9 @@ class TemplateWalk:
         self.tokens = tokens
         self.references: list[Reference] = []
         self.problems: list[Problem] = []
+        self.comparisons: list[Comparison] = []
+        self.holes: list[Expression] = []
+        self.values = TemplateValue(tokens, _GLOBALS)
 
     def visit(self, node: nodes.Node, scope: Scope) -> Scope:
         special = getattr(self, f"_{type(node).__name__.lower()}", None)
@@ -63,20 +67,20 @@ class TemplateWalk:
         if not isinstance(node, nodes.Name):
             return self.visit(node, scope)
         if node.ctx == "load" and node.name not in scope and node.name not in _GLOBALS:
-            self._refer(node, chain[::-1])
+            self.references.append(self.values.reference(node, chain[::-1]))
         return scope
 
-    def _refer(self, name: nodes.Name, chain: list[nodes.Getattr | nodes.Getitem]) -> None:
-        path: list[str | int] = [name.name]
-        end = name.lineno + len(name.name)
-        for link in chain:
-            key = link.attr if isinstance(link, nodes.Getattr) else _constant(link.arg)
-            if key is None:
-                break
-            path.append(key)
-            start = self.tokens.index(link.lineno)
-            end = self.tokens.end(self.tokens.closing(start) if self.tokens.raws[start] == "[" else start + 1)
-        self.references.append(Reference(path=tuple(path), offset=name.lineno, length=end - name.lineno))
+    # --- values ---
+
+    def _output(self, node: nodes.Output, scope: Scope) -> Scope:
+        self.holes += [self.values.of(one, scope) for one in node.nodes if not isinstance(one, nodes.TemplateData)]
+        self._children(node, scope)
+        return scope
+
+    def _compare(self, node: nodes.Compare, scope: Scope) -> Scope:
+        self.comparisons += self.values.comparisons(node, scope)
+        self._children(node, scope)
+        return scope
 
     def _call(self, node: nodes.Call, scope: Scope) -> Scope:
         """A method is no part of the path that is read."""
@@ -170,11 +174,6 @@ class TemplateWalk:
         self._body(node.body, scope)
         self.visit(node.filter, scope)
         return scope
-
-
-def _constant(node: nodes.Expr) -> str | int | None:
-    value = node.value if isinstance(node, nodes.Const) else None
-    return value if isinstance(value, str | int) and not isinstance(value, bool) else None
 
 
 def _targets(node: nodes.Node) -> Scope:

@@ -12,13 +12,13 @@ from functools import lru_cache
 from typing import Any
 
 from runner.words.errors import TemplateError
-from runner.words.inspection import Inspection, Problem, Reference
+from runner.words.inspection import Expression, Filtered, Inspection, Problem, Reference
 from runner.words.json_text import as_text, write_json
 from runner.words.plain_template import Hole, MissingError, look_up, split_expression, split_template
 
 __all__ = [
     "Inspection", "Json", "Names", "Problem", "Reference", "evaluate", "has_template", "inspect_expression",
-    "inspect_template", "render", "render_text", "truth",
+    "inspect_template", "render", "render_text", "template_holes", "template_value", "truth",
 ]  # fmt: skip
 
 Json = Any
@@ -152,3 +152,31 @@ def inspect_expression(source: str) -> Inspection:
 
 def _reference(hole: Hole) -> Reference:
     return Reference(path=hole.path, offset=hole.offset, length=hole.length)
+
+
+def template_holes(source: str, *, bare: bool = False) -> tuple[Expression, ...]:
+    """What stands in each ``{{ }}`` of a template, in order, or the one ``bare`` expression; those that a template's
+    own names (of a ``{% for %}``) go into are of an unknown sort, and a broken template has none.
+    """
+    if bare:
+        hole = split_expression(source)
+        return inspect_expression(source).holes if hole is None else (_expression(hole),)
+    parts = split_template(source)
+    if parts is not None:
+        return tuple(_expression(part) for part in parts if isinstance(part, Hole))
+    return inspect_template(source).holes
+
+
+def template_value(source: str, *, bare: bool = False) -> Expression | None:
+    """The expression whose value the template has, types and all; None if the template makes a text."""
+    parts = None if bare else split_template(source)
+    is_value = len(parts) == 1 if parts is not None else bare or inspect_template(source).is_value
+    holes = template_holes(source, bare=bare) if is_value else ()
+    return holes[0] if holes else None
+
+
+def _expression(hole: Hole) -> Expression:
+    found: Expression = _reference(hole)
+    for name in hole.filters:
+        found = Filtered(found, name)
+    return found

@@ -20,6 +20,8 @@ from runner.words.templates import (
     inspect_template,
     render,
     render_text,
+    template_holes,
+    template_value,
     truth,
 )
 
@@ -450,12 +452,17 @@ def test_the_short_way_says_what_the_sandbox_says(source: str) -> None:
 
     assert outcome(render) == outcome(lambda text, names: run_template(text, names) if has_template(text) else text)
     if has_template(source):
-        assert inspect_template(source) == check_template(source)
+        short, long = inspect_template(source), check_template(source)
+        assert (short.references, short.problems) == (long.references, long.problems)
+        assert template_holes(source) == long.holes
+        assert template_value(source) == (long.holes[0] if long.is_value else None)
 
 
 @given(PATHS)
 def test_the_short_way_of_expressions(source: str) -> None:
-    assert inspect_expression(source) == check_expression(source)
+    long = check_expression(source)
+    assert inspect_expression(source).references == long.references
+    assert template_value(source, bare=True) == template_holes(source, bare=True)[0] == long.holes[0]
     if "absent" not in source and "9" not in source and source != "nothing":
         assert evaluate(source, NAMES) == run_expression(source, NAMES)
 

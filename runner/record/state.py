@@ -2,81 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from runner.chat.messages import Usage
-from runner.record.events import NO_USAGE, RunFinished, RunStarted, RunStatus, ToolServerDied, ToolServerStarted
-from runner.record.model_state import ModelKey, ModelState, after
-from runner.record.step_state import StepState, step_after, unix_seconds
+from runner.record.model_state import ModelState
+from runner.record.parts import Parts, item_of, parent_of
+from runner.record.run_state import RunState
+from runner.record.step_state import StepState, unix_seconds
 from runner.record.wire import Entry
 from runner.words.exits import Exit
 
-
-@dataclass(slots=True, kw_only=True)
-class RunState:
-    """How a run stands; grows with every entry that is applied. ``steps`` are in file order."""
-
-    run: str = ""
-    workflow: str = ""
-    file: str = ""
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    status: RunStatus | Literal["waiting", "running"] = "waiting"
-    exit_code: int | None = None
-    outputs: Mapping[str, Any] = field(default_factory=dict)
-    error: Mapping[str, str] | None = None
-    started_at: float | None = None
-    seconds: float = 0.0
-    steps: dict[str, StepState] = field(default_factory=dict)
-    servers: dict[str, ToolServerStarted] = field(default_factory=dict)
-    models: dict[ModelKey, ModelState] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def usage(self) -> Usage:
-        """Tokens of all steps together."""
-        return sum((step.usage for step in self.steps.values()), NO_USAGE)
-
-    @property
-    def running(self) -> tuple[StepState, ...]:
-        """The steps at work, in file order."""
-        return tuple(step for step in tuple(self.steps.values()) if step.status == "running")
-
-    def apply(self, entry: Entry) -> None:
-        """Take one more fact into account."""
-        event = entry.event
-        if (step := step_after(self.steps, entry)) is not None:
-            self.steps[step.id] = step
-        elif isinstance(event, RunStarted):
-            self._start(event, entry)
-        elif isinstance(event, RunFinished):
-            self._finish(event)
-        elif isinstance(event, ToolServerStarted):
-            self.servers[event.server] = event
-        elif isinstance(event, ToolServerDied):
-            then = "it was started again" if event.restarted else "it was not started again"
-            self.warnings += (f"tool server `{event.server}` died: {event.message}; {then}",)
-        elif (model := after(self.models, event)) is not None:
-            self.models[(model.endpoint, model.model)] = model
-
-    def model_of(self, step: StepState) -> ModelState | None:
-        """How the model of a step stands; None if it has none, or its server loads models as it likes."""
-        for model in tuple(self.models.values()):
-            if model.endpoint == step.endpoint and step.model in (model.model, model.instance):
-                return model
-        return None
-
-    def _start(self, event: RunStarted, entry: Entry) -> None:
-        self.run, self.workflow, self.file, self.inputs = entry.run, event.workflow, event.file, event.inputs
-        self.status, self.started_at = "running", unix_seconds(entry.at)
-        for step_id in event.steps:
-            model = event.models.get(step_id, {})
-            self.steps[step_id] = StepState(id=step_id, model=model.get("model"), endpoint=model.get("endpoint"))
-
-    def _finish(self, event: RunFinished) -> None:
-        self.status, self.exit_code = event.status, event.exit_code
-        self.outputs, self.error, self.seconds = event.outputs, event.error, event.seconds
+__all__ = ["RunState", "fold", "result"]
+_NOT_OF_EVERY_ITEM = ("fallbacks", "items", "steps", "repeats", "artifacts")
 
 
 def fold(entries: Iterable[Entry]) -> RunState:
@@ -90,9 +27,11 @@ def fold(entries: Iterable[Entry]) -> RunState:
 def result(state: RunState) -> dict[str, Any]:
     """What ``result.json`` holds (``schemas/result.schema.json``).
 
-    A run whose last line is missing was ended from outside: it counts as cancelled, as do its unfinished steps.
+    A run whose last line is missing was ended from outside: it counts as cancelled, as do its unfinished steps. Those
+    of a run that paused wait.
     """
     over = state.status not in ("waiting", "running")
+    steps = _Steps(state)
     return {
         "run": state.run,
         "workflow": state.workflow,
@@ -100,36 +39,94 @@ def result(state: RunState) -> dict[str, Any]:
         "status": state.status if over else "cancelled",
         "exit_code": int(Exit.INTERRUPTED) if state.exit_code is None else state.exit_code,
         "outputs": dict(state.outputs),
-        "steps": {step.id: _step_result(step) for step in state.steps.values()},
+        "steps": {step.id: steps.step(step) for step in state.steps.values()},
+        "questions": [_question(step) for step in steps.questions],
         "models": [_model_result(model) for model in state.models.values()],
-        "seconds": round(state.seconds, 3),
+        "seconds": round(state.so_far, 3),
         "error": None if state.error is None else dict(state.error),
         "warnings": list(state.warnings),
     }
 
 
-def _step_result(step: StepState) -> dict[str, Any]:
-    reason = step.reason
-    if not step.finished:
-        reason = "the run ended before it" + (" was done" if step.status == "running" else " could start")
-    return {
-        "status": step.status if step.finished else "cancelled",
-        "output": step.output,
-        "error": None if step.error is None else dict(step.error),
-        "reason": reason,
-        "model": step.model,
-        "fallbacks": [dict(fallback) for fallback in step.fallbacks],
-        "attempts": step.attempts,
-        "items": None,
-        "usage": {
-            "prompt_tokens": step.usage.prompt_tokens,
-            "completion_tokens": step.usage.completion_tokens,
-            "reasoning_tokens": step.usage.reasoning_tokens,
-            "cached_tokens": step.usage.cached_tokens,
-        },
-        "seconds": round(step.seconds, 3),
-        "warnings": [*step.warnings, *_trimmed_warning(step)],
-    }
+class _Steps:
+    """The steps of a result, with all that is below them."""
+
+    def __init__(self, state: RunState) -> None:
+        self._state = state
+        self._paused = state.status == "paused"
+        self.questions = state.questions if self._paused else ()
+        self._asked_below: dict[str, list[str]] = {}
+        for step in self.questions:
+            above = parent_of(step.id)
+            while above is not None:
+                self._asked_below.setdefault(above, []).append(step.id)
+                above = parent_of(above)
+
+    def step(self, step: StepState) -> dict[str, Any]:
+        """A step with everything that is known of it, and where the run stopped before it was over, how it stands."""
+        stopped = "waiting" if self._paused else "cancelled"
+        return {
+            "status": step.status if step.finished else stopped,
+            "output": step.output,
+            "error": None if step.error is None else dict(step.error),
+            "reason": step.reason if step.finished else self._unfinished(step),
+            "model": step.model,
+            "fallbacks": [dict(fallback) for fallback in step.fallbacks],
+            "attempts": step.attempts if step.finished else step.attempt,
+            "items": self._items(step),
+            "usage": {
+                "prompt_tokens": step.usage.prompt_tokens,
+                "completion_tokens": step.usage.completion_tokens,
+                "reasoning_tokens": step.usage.reasoning_tokens,
+                "cached_tokens": step.usage.cached_tokens,
+            },
+            "seconds": round(self._seconds(step), 3),
+            "warnings": [*step.warnings, *_trimmed_warning(step)],
+            "steps": self._called(step),
+            "repeats": step.repeats,
+            "artifacts": list(step.artifacts),
+        }
+
+    def _item(self, step: StepState) -> dict[str, Any]:
+        """An item: of thousands each says only what there is to say."""
+        return {name: value for name, value in self.step(step).items() if value or name not in _NOT_OF_EVERY_ITEM}
+
+    def _items(self, step: StepState) -> list[dict[str, Any]] | None:
+        if step.items is None:
+            return None
+        heard = {item_of(unit): unit for unit in self._state.families.get(step.id, Parts()).units}
+        count = max((step.items, *(index + 1 for index in heard if index is not None)))
+        return [self._item(self._state.unit(f"{step.id}[{index}]")) for index in range(count)]
+
+    def _called(self, step: StepState) -> dict[str, dict[str, Any]] | None:
+        """The steps that it calls; of a call in a fan-out they stand with the items."""
+        if step.kind != "workflow" or step.items is not None:
+            return None
+        units = self._state.called_by(step.id)
+        return {unit.rpartition("/")[2]: self.step(self._state.unit(unit)) for unit in units}
+
+    def _seconds(self, step: StepState) -> float:
+        if step.status != "running" or step.started_at is None or self._paused:
+            return step.seconds
+        return max(0.0, unix_seconds(self._state.last_at) - step.started_at)
+
+    def _unfinished(self, step: StepState) -> str:
+        if not self._paused:
+            return "the run ended before it" + (" was done" if step.status == "running" else " could start")
+        if step.question is not None:
+            return "it waits for an answer"
+        if below := self._asked_below.get(step.id):
+            wait = f"and {len(below) - 1:,} more wait" if len(below) > 1 else "waits"
+            return f"`{below[0]}` {wait} for an answer"
+        if len(self.questions) == 1:
+            return f"it needs `{self.questions[0].id}`, which waits for an answer"
+        return "it needs an answer that nobody has given yet"
+
+
+def _question(step: StepState) -> dict[str, Any]:
+    asked = step.question
+    assert asked is not None
+    return {"id": step.id, "question": asked.question, "choices": list(asked.choices), "default": asked.default}
 
 
 def _trimmed_warning(step: StepState) -> Iterator[str]:

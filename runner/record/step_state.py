@@ -11,6 +11,8 @@ from runner.chat.messages import Usage
 from runner.record.events import (
     NO_USAGE,
     AnswerRefused,
+    ApprovalAnswered,
+    ApprovalAsked,
     CommandRan,
     HistoryTrimmed,
     ModelAnswered,
@@ -18,6 +20,7 @@ from runner.record.events import (
     ModelFellBack,
     RequestDegraded,
     StepFinished,
+    StepRepeated,
     StepRetried,
     StepStarted,
     StepStatus,
@@ -31,7 +34,11 @@ from runner.words.noun import noun
 
 @noun
 class StepState:
-    """How a step stands. ``calls`` are the tool calls under way: id → ``server.tool``; times are Unix seconds.
+    """How a step stands, or a part of one: ``id`` is the name of the unit (``fix``, ``fix[3]``, ``call/draft``).
+
+    ``calls`` are the tool calls under way: id → ``server.tool``; times are Unix seconds. ``items``: into how many it
+    fans out, None if it does not. ``repeats``: which round of its ``repeat`` it is in, 0 without one. ``question`` is
+    what a person has been asked and has not answered. Of a step with parts, ``usage`` is theirs together.
 
     ``model`` and ``endpoint`` are those that answer now; ``fallbacks`` is the way there: ``{model, to, kind}`` each.
     ``trimmed_results`` old tool results were shortened by ``trimmed_characters`` so that the conversation fits.
@@ -51,6 +58,7 @@ class StepState:
     error: Mapping[str, str] | None = None
     reason: str | None = None
     tolerated: bool = False
+    failed_above: bool = False
     attempts: int = 0
     seconds: float = 0.0
     extras: Mapping[str, Any] = field(default_factory=dict)
@@ -58,6 +66,26 @@ class StepState:
     fallbacks: tuple[Mapping[str, str], ...] = ()
     trimmed_results: int = 0
     trimmed_characters: int = 0
+    items: int | None = None
+    repeats: int = 0
+    question: ApprovalAsked | None = None
+
+    @property
+    def artifacts(self) -> tuple[str, ...]:
+        """Paths of what it kept."""
+        return tuple(self.extras.get("artifacts", ()))
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether its work is done by items, or by the steps of another workflow."""
+        return self.items is not None or self.kind == "workflow"
+
+    @property
+    def stays(self) -> bool:
+        """Whether a resumed run takes it over as it is."""
+        if self.status == "skipped":
+            return not self.failed_above
+        return self.status in ("succeeded", "recovered") or self.tolerated
 
     @property
     def finished(self) -> bool:
@@ -65,13 +93,16 @@ class StepState:
         return self.status not in ("waiting", "running")
 
 
-def step_after(steps: Mapping[str, StepState], entry: Entry) -> StepState | None:
-    """The step of the entry as it stands then; None for events that name no step."""
-    event: Any = entry.event
-    change = _CHANGES.get(type(event))
-    if change is None:
-        return None
-    return change(steps.get(event.step) or StepState(id=event.step), event, entry)
+def step_after(step: StepState, entry: Entry) -> StepState:
+    """The step as it stands after an entry that names it."""
+    return _CHANGES[type(entry.event)](step, entry.event, entry)
+
+
+def renewed(step: StepState, usage: Usage) -> StepState:
+    """The step as it waits to be done again; ``usage`` is that of its parts that stay."""
+    return StepState(
+        id=step.id, kind=step.kind, model=step.model, endpoint=step.endpoint, items=step.items, usage=usage
+    )
 
 
 def unix_seconds(at: str) -> float:
@@ -86,9 +117,22 @@ def _started(step: StepState, event: StepStarted, entry: Entry) -> StepState:
         kind=event.kind,
         model=event.model or step.model,
         endpoint=event.endpoint or step.endpoint,
+        items=event.items,
         attempt=1,
         started_at=unix_seconds(entry.at),
     )
+
+
+def _repeated(step: StepState, event: StepRepeated, _: Entry) -> StepState:
+    return replace(step, repeats=event.number, attempt=event.attempt, round=0, calls={})
+
+
+def _question_asked(step: StepState, event: ApprovalAsked, _: Entry) -> StepState:
+    return replace(step, question=event)
+
+
+def _question_answered(step: StepState, _: ApprovalAnswered, __: Entry) -> StepState:
+    return replace(step, question=None)
 
 
 def _asked(step: StepState, event: ModelAsked, _: Entry) -> StepState:
@@ -150,16 +194,19 @@ def _finished(step: StepState, event: StepFinished, entry: Entry) -> StepState:
         # It was at work and could not say any more what it had used: that is known from its entries so far.
         spent = max(0.0, unix_seconds(entry.at) - step.started_at)
         event = replace(event, attempts=step.attempt, usage=step.usage, seconds=spent)
+    usage = step.usage if step.has_parts and step.usage.total else event.usage
     return replace(
         step,
         status=event.status,
         model=event.model or step.model,
         calls={},
-        usage=event.usage,
+        question=None,
+        usage=usage,
         output=event.output,
         error=event.error,
         reason=event.reason,
         tolerated=event.tolerated,
+        failed_above=event.failed_above,
         attempts=event.attempts,
         seconds=event.seconds,
         extras=event.extras,
@@ -168,6 +215,9 @@ def _finished(step: StepState, event: StepFinished, entry: Entry) -> StepState:
 
 _CHANGES: Mapping[type, Callable[[StepState, Any, Entry], StepState]] = {
     StepStarted: _started,
+    StepRepeated: _repeated,
+    ApprovalAsked: _question_asked,
+    ApprovalAnswered: _question_answered,
     ModelAsked: _asked,
     ModelAnswered: _answered,
     ToolCalled: _called,

@@ -9,6 +9,8 @@ import pytest
 from runner.chat.messages import Usage
 from runner.record.events import (
     AnswerRefused,
+    ApprovalAnswered,
+    ApprovalAsked,
     CircuitChanged,
     CommandRan,
     Event,
@@ -22,8 +24,10 @@ from runner.record.events import (
     ModelUnloaded,
     RequestDegraded,
     RunFinished,
+    RunResumed,
     RunStarted,
     StepFinished,
+    StepRepeated,
     StepRetried,
     StepStarted,
     StepWarned,
@@ -39,7 +43,7 @@ FULL: tuple[Event, ...] = (
         workflow="refactor",
         file="workflows/refactor.yaml",
         inputs={"path": "src"},
-        steps=("survey", "fix"),
+        steps=("survey", "fix", "fix/draft"),
         models={"survey": {"model": "thinker-8b", "endpoint": "http://127.0.0.1:1234"}},
         version="0.1.0",
     ),
@@ -71,6 +75,9 @@ FULL: tuple[Event, ...] = (
     ModelUnloaded(endpoint="http://127.0.0.1:1234", model="thinker-8b", instance="thinker-8b:2", reason="idle for 10m"),
     CircuitChanged(endpoint="http://127.0.0.1:1234", model="thinker-8b", state="open", failures=5),
     StepStarted(step="survey", kind="task", model="thinker-8b", endpoint="http://127.0.0.1:1234"),
+    StepRepeated(step="survey", number=2, attempt=2),
+    ApprovalAsked(step="survey", question="Look at all of it?", choices=("yes", "no"), default="no"),
+    ApprovalAnswered(step="survey", choice="yes", by="--answer"),
     ModelAsked(
         step="survey",
         attempt=1,
@@ -144,8 +151,10 @@ FULL: tuple[Event, ...] = (
         usage=Usage(300, 60, 15),
         seconds=9.5,
         model="thinker-8b",
-        extras={"exit_code": 0},
+        extras={"exit_code": 0, "artifacts": ["artifacts/survey/list.txt"]},
+        failed_above=True,
     ),
+    RunResumed(version="0.2.0"),
     RunFinished(
         status="cancelled",
         exit_code=130,
@@ -165,7 +174,7 @@ Numbered = Callable[[Sequence[Event]], list[Entry]]
 
 def _numbered(events: Sequence[Event]) -> list[Entry]:
     return [
-        Entry(seq=number, at=f"2026-11-22T23:05:{number:02d}.250Z", run="r1", event=event)
+        Entry(seq=number, at=f"2026-11-22T23:{5 + number // 60:02d}:{number % 60:02d}.250Z", run="r1", event=event)
         for number, event in enumerate(events, 1)
     ]
 
@@ -178,7 +187,7 @@ def numbered() -> Numbered:
 
 @pytest.fixture
 def full() -> list[Entry]:
-    """Every kind of event once, every field set."""
+    """Every kind of event once, every field set but those of fan-outs."""
     return _numbered(FULL)
 
 

@@ -94,7 +94,10 @@ def test_every_event_has_its_place(full):
     assert (step.status, step.output, step.attempts, step.seconds) == ("recovered", {"targets": [1, None]}, 2, 9.5)
     assert step.usage == Usage(300, 60, 15)
     assert step.tolerated
-    assert step.extras == {"exit_code": 0}
+    assert step.extras["exit_code"] == 0
+    assert step.artifacts == ("artifacts/survey/list.txt",)
+    assert (step.repeats, step.question, step.failed_above) == (2, None, True)
+    assert state.callees == {"fix": ("draft",)}
     assert step.warnings == (
         "asked for the same twice",
         "the server refused a request (unknown format); asked in a simpler form: without a schema",
@@ -163,6 +166,9 @@ def test_the_result_in_file_order(numbered):
                 "usage": {"prompt_tokens": 10, "completion_tokens": 5, "reasoning_tokens": 1, "cached_tokens": 0},
                 "seconds": 1.235,
                 "warnings": ["slow"],
+                "steps": None,
+                "repeats": 0,
+                "artifacts": [],
             },
             "fix": {
                 "status": "failed",
@@ -176,6 +182,9 @@ def test_the_result_in_file_order(numbered):
                 "usage": nothing,
                 "seconds": 0.0,
                 "warnings": [],
+                "steps": None,
+                "repeats": 0,
+                "artifacts": [],
             },
             "note": {
                 "status": "skipped",
@@ -189,8 +198,12 @@ def test_the_result_in_file_order(numbered):
                 "usage": nothing,
                 "seconds": 0.0,
                 "warnings": [],
+                "steps": None,
+                "repeats": 0,
+                "artifacts": [],
             },
         },
+        "questions": [],
         "models": [],
         "seconds": 4.5,
         "error": None,

@@ -25,7 +25,18 @@ SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "journal.schema.jso
 def test_examples_cover_every_event(full):
     assert [type(entry.event) for entry in full] == list(EVENTS)
     for entry in full:
-        assert all(getattr(entry.event, f.name) is not None for f in fields(entry.event))
+        told = [f.name for f in fields(entry.event) if f.name not in ("item", "items")]
+        assert all(getattr(entry.event, name) is not None for name in told)
+
+
+def test_every_fact_of_a_step_may_be_one_of_an_item(full):
+    validator = jsonschema.Draft202012Validator(SCHEMA)
+    of_steps = [entry for entry in full if hasattr(entry.event, "step")]
+    for entry in of_steps:
+        one = replace(entry, event=replace(entry.event, item=3))
+        assert json.loads(to_line(one))["item"] == 3
+        assert from_line(to_line(one)) == one
+        validator.validate(json.loads(to_line(one)))
 
 
 def test_every_entry_comes_back_as_it_was(full, bare):

@@ -79,15 +79,21 @@ def test_names_with_and_without_indices_are_taken(deploy: Workflow) -> None:
         ("=yes", "`--answer =yes` is no answer | write `--answer gate=yes`"),
         ("gate=", "`--answer gate=` is no answer | write `--answer gate=yes`"),
         ("gaet=yes", "`--answer gaet=yes`: there is no question `gaet` | did you mean `gate`?"),
-        ("cal[0]/gate[1]=no", "`--answer cal[0]/gate[1]=no`: there is no question `cal[0]/gate[1]` | did you mean `call/gate`?"),
+        ("cal[0]/gate=no", "`--answer cal[0]/gate=no`: there is no question `cal[0]/gate` | did you mean `call/gate`?"),
         (
             "list=yes",
             "`--answer list=yes`: there is no question `list`"
             " | the workflow asks `gate`, `size`, `each`, `later`, `rows`, `call/gate`",
         ),
-        ("gate=yse", "`--answer gate=yse`: `yse` is no answer to `gate` | did you mean `yes`? the choices are `yes`, `no`"),
+        (
+            "gate=yse",
+            "`--answer gate=yse`: `yse` is no answer to `gate` | did you mean `yes`? the choices are `yes`, `no`",
+        ),
         ("gate=<yes|no>", "`--answer gate=<yes|no>`: `<yes|no>` is no answer to `gate` | the choices are `yes`, `no`"),
-        ("gate[1]=yes", "`--answer gate[1]=yes`: `gate` does not fan out, so it has no item 1 | write `gate` without `[1]`"),
+        (
+            "gate[1]=yes",
+            "`--answer gate[1]=yes`: `gate` does not fan out, so it has no item 1 | write `gate` without `[1]`",
+        ),
         ("each[3]=yes", "`--answer each[3]=yes`: `each` has 3 items, so none has the index 3 | indices count from 0"),
         ("rows[2]=yes", "`--answer rows[2]=yes`: `rows` has 2 items, so none has the index 2 | indices count from 0"),
         (
@@ -96,7 +102,7 @@ def test_names_with_and_without_indices_are_taken(deploy: Workflow) -> None:
         ),
         ("each[-1]=no", "`--answer each[-1]=no`: there is no question `each[-1]` | did you mean `each`?"),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_answer_is_refused_before_anything_starts(deploy: Workflow, text: str, words: str) -> None:
     assert said(deploy, text) == words
 

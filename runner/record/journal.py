@@ -149,9 +149,10 @@ def _in_words(error: HistoryError | OSError) -> HistoryError:
     return HistoryError(f"the journal could not be written: {error.strerror or error}")
 
 
-_IDENTITIES = frozenset(
-    "step steps item items status kind call server tool choices choice default by finish_reason usage".split()
-)
+_IDENTITIES = frozenset((
+    "step", "steps", "item", "items", "status", "kind", "call", "server", "tool", "choices", "choice", "default", "by",
+    "finish_reason", "usage",
+))  # fmt: skip
 _MASKED = {event: tuple(f.name for f in fields(event) if f.name not in _IDENTITIES) for event in EVENTS}
 
 

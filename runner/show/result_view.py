@@ -6,19 +6,24 @@ All are read off the result (``record.state.result``), the same next week as ton
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from runner.record.wire import encode_json
 from runner.show.cell import fit, harmless, one_line, pad
 from runner.show.ink import Ink
-from runner.show.sentence import show_tokens
+from runner.show.paused_view import paused_text
+from runner.show.result_parts import Trouble, artifacts, troubles, warnings
+from runner.show.sentence import show_items, show_tokens
 from runner.words.units import show_seconds
 
 _ALL_SHOWN = 40  # of more steps than this, only those that did not simply succeed are listed
 _HEAD, _TAIL, _LINE = 5, 15, 200
 """Of an error's message so many first and last lines are shown, each at most so many cells."""
-_STATUSES = ("succeeded", "recovered", "failed", "skipped", "cancelled")
+_STATUSES = ("succeeded", "recovered", "failed", "skipped", "cancelled", "waiting")
+_ITEMS = 10  # of more items and called steps with an error than this, the rest is counted
+_WHOLE_ERRORS = 3  # of more than this, only the first line of each error is shown
+_LISTED = 20  # the same for warnings and kept files
 _ADVICE: Mapping[str, str] = {
     "connection": "see whether the model server still runs and can be reached from here",
     "timeout": "give the step a longer `timeout`, or a model that answers faster",
@@ -42,10 +47,15 @@ _ADVICE: Mapping[str, str] = {
 }
 
 
-def closing_text(result: Mapping[str, Any], *, journal: str, colour: bool = False) -> str:
-    """Status of the run and of every step, failures with what to do, warnings, and where the record is."""
+def closing_text(result: Mapping[str, Any], *, journal: str, colour: bool = False, resume: str | None = None) -> str:
+    """Status of the run and of every step, failures with what to do, warnings, files, and where the record is.
+
+    ``resume`` is the command that goes on with a run that paused; None: ``bridge-run resume`` and the run's id.
+    """
     ink = Ink(colour)
-    parts = [[_headline(result, ink)], list(_steps(result, ink)), list(_warnings(result, ink))]
+    paused = paused_text(result["questions"], resume or f"bridge-run resume {one_line(result['run'])}")
+    parts = [[_headline(result, ink)], [paused] if paused else [], list(_steps(result, ink))]
+    parts += [list(_warnings(result, ink)), list(_artifacts(result))]
     parts.append([ink.faint(f"record: {one_line(journal)}")])
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
@@ -72,14 +82,23 @@ def result_json(result: Mapping[str, Any]) -> str:
 
 
 def _headline(result: Mapping[str, Any], ink: Ink) -> str:
-    counts = Counter(step["status"] for step in result["steps"].values())
-    said = [f"{counts[status]:,} {status}" for status in _STATUSES if counts[status]]
     status = _paint(result["status"], result["status"], ink)
-    steps = f"{len(result['steps']):,} step" + "s" * (len(result["steps"]) != 1)
-    line = f"{one_line(result['workflow'])} {status} after {show_seconds(result['seconds'])}"
-    line += f": {steps}, {', '.join(said)}" if said else ""
+    line = f"{one_line(result['workflow'])} {status} after {show_seconds(result['seconds'])}: "
+    if result["status"] == "paused":
+        count = len(result["questions"])
+        line += f"waiting for {count:,} answer" + "s" * (count != 1)
+    else:
+        count = len(result["steps"])
+        said = _counts(result["steps"].values())
+        line += f"{count:,} step" + "s" * (count != 1) + (f", {said}" if said else "")
     error = result["error"]
     return line if error is None else f"{line}\n{_error(error, ink)}"
+
+
+def _counts(steps: Iterable[Mapping[str, Any]]) -> str:
+    """``3 succeeded, 1 failed``."""
+    counts = Counter(step["status"] for step in steps)
+    return ", ".join(f"{counts[status]:,} {status}" for status in _STATUSES if counts[status])
 
 
 def _steps(result: Mapping[str, Any], ink: Ink) -> Iterator[str]:
@@ -92,8 +111,21 @@ def _steps(result: Mapping[str, Any], ink: Ink) -> Iterator[str]:
         yield f"  {status}  {pad(name, names)}  {_facts(step)}".rstrip()
         if step["error"] is not None:
             yield _error(step["error"], ink)
+        yield from _parts(list(troubles(name, step)), ink)
     if len(shown) < len(steps):
         yield f"  and {len(steps) - len(shown):,} that succeeded"
+
+
+def _parts(found: Sequence[Trouble], ink: Ink) -> Iterator[str]:
+    """The items and called steps that failed, each with its error."""
+    for trouble in found[:_ITEMS]:
+        error = trouble.error
+        if len(found) > _WHOLE_ERRORS:
+            error = {"kind": error.get("kind", "bug"), "message": error.get("message", "").strip().split("\n")[0]}
+        status = "" if trouble.status == "failed" else f" {_paint(trouble.status, trouble.status, ink)}:"
+        yield f"    {ink.bold(one_line(trouble.unit))}:{status} {_message(error, ink).lstrip()}"
+    if len(found) > _ITEMS:
+        yield f"    and {len(found) - _ITEMS:,} more with errors; the record has them"
 
 
 def _facts(step: Mapping[str, Any]) -> str:
@@ -101,13 +133,29 @@ def _facts(step: Mapping[str, Any]) -> str:
         return one_line(step["reason"])
     tokens = step["usage"]["prompt_tokens"] + step["usage"]["completion_tokens"]
     facts = [
-        f"{show_seconds(step['seconds']):>5}" if step["attempts"] else "",
+        f"{show_seconds(step['seconds']):>5}" if _worked(step) else "",
         show_tokens(tokens) if tokens else "",
         one_line(step["model"] or "") + _instead_of(step["fallbacks"]),
         f"{step['attempts']} attempts" if step["attempts"] > 1 else "",
+        f"{step['repeats']} rounds" if step["repeats"] else "",
+        _items(step),
         one_line(step["reason"] or ""),
     ]
     return "  ".join(filter(None, facts))
+
+
+def _worked(step: Mapping[str, Any]) -> bool:
+    return bool(step["attempts"] or step["seconds"]) and step["status"] != "waiting"
+
+
+def _items(step: Mapping[str, Any]) -> str:
+    """``10 items, 9 succeeded, 1 failed``; of a called workflow how many of its steps came to what."""
+    if step["items"]:
+        return f"{show_items(len(step['items']))}, {_counts(step['items'])}"
+    if step["items"] is not None:
+        return show_items(0)
+    steps = step["steps"]
+    return "" if not steps else f"{len(steps)} step{'s' * (len(steps) != 1)}, {_counts(steps.values())}"
 
 
 def _instead_of(fallbacks: Sequence[Mapping[str, str]]) -> str:
@@ -118,13 +166,16 @@ def _instead_of(fallbacks: Sequence[Mapping[str, str]]) -> str:
 
 def _error(error: Mapping[str, str], ink: Ink) -> str:
     """The message, its further lines below it, and what to do."""
-    kind = error.get("kind", "bug")
+    advice = error.get("hint") or _ADVICE.get(error.get("kind", "bug"))
+    message = _message(error, ink)
+    return f"{message}\n    {ink.bold('help')}: {one_line(advice)}" if advice else message
+
+
+def _message(error: Mapping[str, str], ink: Ink) -> str:
     first, *rest = _bounded(harmless(error.get("message", "")).rstrip().split("\n"))
-    rows = [f"    {ink.error(kind)}: {first}", *(f"      {row}".rstrip() for row in rest)]
-    advice = error.get("hint") or _ADVICE.get(kind)
-    if advice:
-        rows.append(f"    {ink.bold('help')}: {one_line(advice)}")
-    return "\n".join(rows)
+    return "\n".join(
+        [f"    {ink.error(error.get('kind', 'bug'))}: {first}", *(f"      {row}".rstrip() for row in rest)]
+    )
 
 
 def _bounded(lines: list[str]) -> list[str]:
@@ -138,9 +189,20 @@ def _bounded(lines: list[str]) -> list[str]:
 def _warnings(result: Mapping[str, Any], ink: Ink) -> Iterator[str]:
     for warning in result["warnings"]:
         yield f"{ink.warning('warning')}: {one_line(warning)}"
-    for name, step in result["steps"].items():
-        for warning in step["warnings"]:
-            yield f"{ink.warning('warning')}: {name}: {one_line(warning)}"
+    found = list(warnings(result["steps"]))
+    for unit, warning in found[:_LISTED]:
+        yield f"{ink.warning('warning')}: {one_line(unit)}: {one_line(warning)}"
+    if len(found) > _LISTED:
+        yield f"and {len(found) - _LISTED:,} more warnings; the record has them"
+
+
+def _artifacts(result: Mapping[str, Any]) -> Iterator[str]:
+    """The files that the steps kept, once each."""
+    kept = list(artifacts(result["steps"]))
+    for unit, path in kept[:_LISTED]:
+        yield f"kept by {one_line(unit)}: {one_line(path)}"
+    if len(kept) > _LISTED:
+        yield f"and {len(kept) - _LISTED:,} more files"
 
 
 def _paint(status: str, text: str, ink: Ink) -> str:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from runner.record.events import (
     AnswerRefused,
+    ApprovalAnswered,
+    ApprovalAsked,
     CircuitChanged,
     CommandRan,
     Event,
@@ -18,8 +20,10 @@ from runner.record.events import (
     ModelUnloaded,
     RequestDegraded,
     RunFinished,
+    RunResumed,
     RunStarted,
     StepFinished,
+    StepRepeated,
     StepRetried,
     StepStarted,
     StepWarned,
@@ -28,6 +32,7 @@ from runner.record.events import (
     ToolServerDied,
     ToolServerStarted,
 )
+from runner.record.parts import unit_of
 from runner.record.wire import encode_json
 from runner.show.cell import fit, one_line, width
 from runner.words.noun import noun
@@ -48,12 +53,17 @@ _SETTINGS: Mapping[str, str] = {
     "offload_kv_cache_to_gpu": "KV cache on the GPU:",
     "parallel": "requests at once:",
 }
-_MOODS: Mapping[str, Mood] = {"succeeded": "good", "recovered": "warning", "failed": "bad", "cancelled": "bad"}
+_MOODS: Mapping[str, Mood] = {
+    "succeeded": "good", "recovered": "warning", "paused": "warning", "failed": "bad", "cancelled": "bad",
+}  # fmt: skip
 
 
 @noun
 class Sentence:
-    """``who`` is a step's id or ``run``; ``text`` is harmless and has one line."""
+    """``who`` is a step, an item (``fix[3]``), a step of a called workflow (``call/draft``) or ``run``.
+
+    ``text`` is harmless and has one line.
+    """
 
     who: str
     text: str
@@ -66,7 +76,7 @@ def sentence(event: Event) -> Sentence | None:
     if say is None:
         return None
     text, mood = say(event)
-    return Sentence(who=getattr(event, "step", "run"), text=fit(one_line(text), _WHOLE), mood=mood)
+    return Sentence(who=unit_of(event) or "run", text=fit(one_line(text), _WHOLE), mood=mood)
 
 
 def show_tokens(count: int) -> str:
@@ -78,8 +88,12 @@ Said = tuple[str, Mood]
 
 
 def _run_started(event: RunStarted) -> Said:
-    count = len(event.steps)
+    count = sum("/" not in step for step in event.steps)  # the others are steps of called workflows
     return f"{event.workflow}: {count} step" + "s" * (count != 1), "plain"
+
+
+def _run_resumed(_: RunResumed) -> Said:
+    return "goes on; what is finished stays", "plain"
 
 
 def _server_started(event: ToolServerStarted) -> Said:
@@ -142,7 +156,33 @@ def _circuit(event: CircuitChanged) -> Said:
 
 
 def _step_started(event: StepStarted) -> Said:
-    return "started" + (f" with {event.model}" if event.model else ""), "plain"
+    count = "" if event.items is None else f" {show_items(event.items)}"
+    return "started" + count + (f" with {event.model}" if event.model else ""), "plain"
+
+
+def show_items(count: int) -> str:
+    """``1 item``, ``5,000 items``."""
+    return f"{count:,} item" + "s" * (count != 1)
+
+
+def _repeated(event: StepRepeated) -> Said:
+    return f"is not done yet: round {event.number} begins", "plain"
+
+
+def _approval_asked(event: ApprovalAsked) -> Said:
+    return f"asks: {fit(one_line(event.question), _REASON)} ({show_choices(event)})", "warning"
+
+
+def show_choices(event: ApprovalAsked) -> str:
+    """``yes, no; default: no``."""
+    return fit(", ".join(event.choices), _ARGUMENTS) + (f"; default: {event.default}" if event.default else "")
+
+
+def _approval_answered(event: ApprovalAnswered) -> Said:
+    if event.by == "default":
+        return f"nobody answered: `{event.choice}` holds by default", "plain"
+    where = "at the terminal" if event.by == "terminal" else f"by {event.by}"
+    return f"answered {where}: `{event.choice}`", "plain"
 
 
 def _tool(event: ToolCalled | ToolReturned) -> str:
@@ -236,6 +276,9 @@ _SENTENCES: Mapping[type, Callable[[Any], Said]] = {
     ModelUnloaded: _unloaded,
     CircuitChanged: _circuit,
     StepStarted: _step_started,
+    StepRepeated: _repeated,
+    ApprovalAsked: _approval_asked,
+    ApprovalAnswered: _approval_answered,
     ToolCalled: _called,
     ToolReturned: _returned,
     CommandRan: _ran,
@@ -246,5 +289,6 @@ _SENTENCES: Mapping[type, Callable[[Any], Said]] = {
     ModelFellBack: _fell_back,
     StepRetried: _retried,
     StepFinished: _step_finished,
+    RunResumed: _run_resumed,
     RunFinished: _run_finished,
 }

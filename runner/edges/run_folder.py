@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import re
 import threading
@@ -16,6 +17,7 @@ from runner.record.wire import encode_json
 from runner.words.errors import HistoryError
 
 RUNS = ".bridge/runs"
+JOURNAL = "journal.jsonl"
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -29,17 +31,61 @@ def new_run_id(now: float, random_text: str, workflow_name: str) -> str:
 class JournalFile:
     """The sink of a journal: a file that is only appended to, one ``write`` a line."""
 
-    def __init__(self, path: Path) -> None:
-        """Open it, or make it.
+    def __init__(self, path: Path, *, make: bool = True) -> None:
+        """Open it for us alone, and make it if wanted.
 
         Raises:
-            HistoryError: it cannot be written.
+            HistoryError: it cannot be written, or another process writes it.
         """
         self._path = path
         self._lock = threading.Lock()  # a sync runs in a worker thread; the file must not be closed under it
         with _in_words(path):
-            flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+            flags = os.O_RDWR | os.O_APPEND | (os.O_CREAT if make else 0) | getattr(os, "O_CLOEXEC", 0)
             self._file: int | None = os.open(path, flags, 0o644)
+        if not _locked(self._file):
+            self.close()
+            raise HistoryError(
+                f"another process is writing `{path}`: the run is still going on",
+                hint="wait until it has ended, or end it with Ctrl-C where it runs",
+            )
+
+    @classmethod
+    def reopen(cls, path: Path) -> Self:
+        """Open the journal of a run that ended, to go on with it. A torn last line, as a crash leaves it, is cut off.
+
+        Raises:
+            HistoryError: it is not there or cannot be written, or another process writes it.
+        """
+        journal = cls(path, make=False)
+        try:
+            journal._cut_torn_end()
+        except BaseException:
+            journal.close()
+            raise
+        return journal
+
+    def lines(self) -> Iterator[bytes]:
+        """The lines so far, for ``read_journal``.
+
+        Raises:
+            HistoryError: it cannot be read.
+        """
+        with _in_words(self._path), self._path.open("rb") as file:
+            yield from file
+
+    def _cut_torn_end(self) -> None:
+        whole = 0
+        before = b""
+        for line in self.lines():
+            if not line.endswith(b"\n"):
+                break
+            whole += len(line)
+            before = line
+        if before and not _is_json(before):  # what a crash of the machine leaves may end like a line
+            whole -= len(before)
+        with _in_words(self._path):
+            assert self._file is not None, "it was opened just now"
+            os.ftruncate(self._file, whole)
 
     def write(self, line: bytes) -> None:
         """Append the line. On a full disk a part of it may stay behind; readers pass over a torn last line.
@@ -75,9 +121,14 @@ class JournalFile:
 class RunFolder:
     """An open run folder. ``mask`` takes secrets out of what is stored beside the journal (``Redactor.value``)."""
 
-    def __init__(self, path: Path, mask: Callable[[Any], Any]) -> None:
+    def __init__(self, path: Path, mask: Callable[[Any], Any], journal: JournalFile | None = None) -> None:
+        """``journal`` is that of a run that goes on; else it begins.
+
+        Raises:
+            HistoryError: the journal cannot be written, or another process writes it.
+        """
         self.path = str(path)
-        self.journal = JournalFile(path / "journal.jsonl")
+        self.journal = journal or JournalFile(path / JOURNAL)
         self._path = path
         self._mask = mask
 
@@ -144,6 +195,27 @@ class RunFolder:
 
 # macOS has no fdatasync; its fsync is no dearer there.
 _sync_data: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
+
+
+def _locked(file: int) -> bool:
+    """Whether the file is ours alone until it is closed, or our process ends; where files cannot be locked, all are."""
+    try:
+        import fcntl  # not on every system
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except (ImportError, OSError):
+        return True
+    return True
+
+
+def _is_json(line: bytes) -> bool:
+    try:
+        json.loads(line)
+    except ValueError:
+        return False
+    return True
 
 
 def _file_name(text: str, length: int) -> str:

@@ -8,11 +8,13 @@ import os
 import re
 import resource
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from runner.edges.run_folder import RunFolder, new_run_id
+from runner.edges.run_folder import JournalFile, RunFolder, new_run_id
 from runner.record.events import StepWarned
 from runner.record.journal import Journal
 from runner.record.wire import read_journal
@@ -188,3 +190,100 @@ def test_a_closed_journal_file_says_so(folder):
     with pytest.raises(HistoryError, match=r"journal\.jsonl` is closed"):
         folder.journal.write(b"{}\n")
     folder.journal.sync()
+
+
+LINE = b'{"seq":1,"at":"2026-11-22T23:05:01.250Z","run":"r1","type":"step_warned","step":"a","message":"one"}\n'
+OF_ANOTHER_VERSION = b'{"seq":2,"at":"2026-11-22T23:05:01.250Z","run":"r1","type":"step_blessed","step":"a"}\n'
+
+
+@pytest.mark.parametrize(
+    ("torn", "kept"),
+    [
+        (b"", b""),
+        (LINE, LINE),
+        (LINE + LINE[:40], LINE),
+        (LINE[:-1], b""),
+        (LINE + LINE[:-1], LINE),
+        (LINE + b"\0" * 40, LINE),
+        (LINE + b"\0" * 40 + b"\n", LINE),
+        (LINE + b'{"seq":2,\xff\n', LINE),
+        (LINE + OF_ANOTHER_VERSION, LINE + OF_ANOTHER_VERSION),
+    ],
+    ids=[
+        "empty",
+        "whole",
+        "half",
+        "without its end",
+        "second without its end",
+        "zeros",
+        "zeros and end",
+        "no text",
+        "odd",
+    ],
+)
+def test_a_torn_end_is_cut_off_before_a_run_goes_on(tmp_path, torn, kept):
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(torn)
+    journal = JournalFile.reopen(path)
+    assert b"".join(journal.lines()) == kept
+    journal.write(b"next\n")
+    journal.close()
+    assert path.read_bytes() == kept + b"next\n"
+
+
+def test_a_run_folder_goes_on_with_its_journal(tmp_path):
+    RunFolder.open(run_id="r1", parent=str(tmp_path)).close()
+    path = tmp_path / "r1"
+    folder = RunFolder(path, lambda value: value, JournalFile.reopen(path / "journal.jsonl"))
+    folder.artifact("a", "t", "text")
+    folder.journal.write(LINE)
+    folder.close()
+    assert sorted(each.name for each in path.iterdir()) == ["artifacts", "journal.jsonl"]
+    assert (path / "journal.jsonl").read_bytes() == LINE
+
+
+def test_a_journal_that_is_not_there_is_not_made(tmp_path):
+    with pytest.raises(HistoryError) as caught:
+        JournalFile.reopen(tmp_path / "journal.jsonl")
+    assert said(caught, tmp_path) == "cannot write `TMP/journal.jsonl`: No such file or directory | None"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_processes_never_write_one_journal(tmp_path):
+    """The second is refused as long as the first lives, children of the first or not, and no longer."""
+    program = (
+        "import subprocess, sys\n"
+        "from runner.edges.run_folder import RunFolder\n"
+        "folder = RunFolder.open(run_id='r1', parent=sys.argv[1])\n"
+        "print(subprocess.Popen(['sleep', '600']).pid, flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    root = str(Path(__file__).parents[2])
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": root},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as first:
+        child = int(first.stdout.readline())
+        try:
+            with pytest.raises(HistoryError) as caught:
+                JournalFile.reopen(tmp_path / "r1" / "journal.jsonl")
+            assert said(caught, tmp_path) == (
+                "another process is writing `TMP/r1/journal.jsonl`: the run is still going on"
+                " | wait until it has ended, or end it with Ctrl-C where it runs"
+            )
+            first.kill()
+            first.wait()
+            JournalFile.reopen(tmp_path / "r1" / "journal.jsonl").close()
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_a_journal_that_is_closed_is_free(folder):
+    path = Path(folder.path, "journal.jsonl")
+    with pytest.raises(HistoryError, match="still going on"):
+        JournalFile.reopen(path)
+    folder.close()
+    JournalFile.reopen(path).close()

@@ -18,7 +18,8 @@ class RunRequest:
     is the one file of configuration to read instead of those that are found, ``simulate`` the file of a simulator's
     script that stands in for all model servers. ``faults`` are names with commas between them, or ``all``. ``output``
     is about the result of a run, ``format`` about the plan of ``--dry-run`` and the report of ``--faults``.
-    ``keep_loaded``: models that the run loads stay loaded. ``colour`` False means never; True means where the terminal
+    ``answers`` are ``ID=CHOICE``; ``yes`` answers every other question. ``keep_loaded``: models that the run loads stay
+    loaded. ``colour`` False means never; True means where the terminal
     and the environment allow it.
     """
 
@@ -33,6 +34,8 @@ class RunRequest:
     dry_run: bool = False
     offline: bool = False
     tools: bool = False
+    answers: tuple[str, ...] = ()
+    yes: bool = False
     output: Format = "text"
     format: Format = "text"
     quiet: bool = False
@@ -54,4 +57,21 @@ class CheckRequest:
     tools: bool = False
     strict: bool = False
     format: Format = "text"
+    colour: bool = True
+
+
+@noun
+class ResumeRequest:
+    """``bridge-run resume RUN``: ``run`` is an id, the beginning of one, a folder of a run, or ``last``.
+
+    ``changed``: also if the workflow file means something else by now. What shapes the run is in its journal.
+    """
+
+    run: str
+    answers: tuple[str, ...] = ()
+    yes: bool = False
+    changed: bool = False
+    output: Format = "text"
+    quiet: bool = False
+    run_dir: str = ".bridge/runs"
     colour: bool = True

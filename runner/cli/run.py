@@ -7,7 +7,18 @@ import os
 import click
 
 from runner.app.request import Format, RunRequest
-from runner.cli.options import config_option, endpoint_option, model_option, no_color_option, simulate_option
+from runner.cli.options import (
+    answer_option,
+    config_option,
+    endpoint_option,
+    model_option,
+    no_color_option,
+    output_option,
+    quiet_option,
+    run_dir_option,
+    simulate_option,
+    yes_option,
+)
 
 
 @click.command(name="run", short_help="Run a workflow.", context_settings={"allow_extra_args": True})
@@ -22,11 +33,13 @@ from runner.cli.options import config_option, endpoint_option, model_option, no_
 @config_option
 @simulate_option
 @click.option("--faults", metavar="NAMES", help="Rehearse against faults of the server: NAME[,NAME], `all`, or `list`.")
-@click.option("--output", type=click.Choice(["text", "json"]), default="text", help="The result on stdout.")
+@answer_option
+@yes_option
+@output_option
 @click.option("--format", type=click.Choice(["text", "json"]), default="text", help="With --dry-run: the plan.")
 @click.option("--keep-loaded", is_flag=True, help="Leave the models loaded that the run loads.")
-@click.option("-q", "--quiet", is_flag=True, help="No progress on stderr.")
-@click.option("--run-dir", metavar="DIR", default=".bridge/runs", help="Where runs are kept.  [.bridge/runs]")
+@quiet_option
+@run_dir_option
 @no_color_option
 @click.pass_context
 def command(
@@ -43,6 +56,8 @@ def command(
     config: str | None,
     simulate: str | None,
     faults: str | None,
+    answers: tuple[str, ...],
+    yes: bool,
     output: Format,
     format: Format,
     keep_loaded: bool,
@@ -65,6 +80,8 @@ def command(
         dry_run=dry_run,
         offline=offline,
         tools=tools,
+        answers=answers,
+        yes=yes,
         output=output,
         format=format,
         keep_loaded=keep_loaded,

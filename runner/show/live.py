@@ -70,14 +70,7 @@ class LivePicture:
         self._crowds = Crowds(self._rows.state, progress=False)
         self._aside = False
         self._missed: list[Text] = []
-        self._live = Live(  # draws a first frame at once, so the rest of this object has to stand
-            console=self._console,
-            get_renderable=self._picture,
-            refresh_per_second=FRAMES_A_SECOND,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
+        self._live = self._stage()  # draws a first frame at once, so the rest of this object has to stand
 
     def entry(self, entry: Entry) -> None:
         """Take the fact into the picture; what is over or went wrong is printed above it."""
@@ -111,6 +104,7 @@ class LivePicture:
             yield
         finally:
             if self._aside and drawn:  # it was not closed meanwhile
+                self._live = self._stage()  # the old one would begin by wiping as many lines as it drew last
                 self._live.start()
             self._catch_up()
 
@@ -118,6 +112,16 @@ class LivePicture:
         """Take the picture off the screen and give the cursor back; may be called twice."""
         self._live.stop()
         self._catch_up()
+
+    def _stage(self) -> Live:
+        return Live(
+            console=self._console,
+            get_renderable=self._picture,
+            refresh_per_second=FRAMES_A_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
 
     def _catch_up(self) -> None:
         self._aside = False

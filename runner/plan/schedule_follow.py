@@ -20,13 +20,14 @@ class Sojourn:
     jobs: tuple[int, ...]
 
 
-def stays_for(problem: Problem, order: Sequence[int]) -> tuple[Sojourn, ...]:
+def stays_for(problem: Problem, order: Sequence[int], *, patient: bool = True) -> tuple[Sojourn, ...]:
     """The stays of jobs that come in this order, in which each job is after all it needs.
 
     A job joins the stay of its model as long as that stay lasts. When another model needs its place, the stay ends
-    whose model is wanted again latest; so no group ever waits for a stay that waits for the group.
+    whose model is wanted again latest, which makes few loads; if not ``patient`` the one that was joined longest ago,
+    whose place is free soonest. So no group ever waits for a stay that waits for the group.
     """
-    gatherings = [_Gathering(problem, server, order) for server in range(len(problem.servers))]
+    gatherings = [_Gathering(problem, server, order, patient=patient) for server in range(len(problem.servers))]
     for place, number in enumerate(order):
         job = problem.jobs[number]
         for server in {problem.loads[model].server: None for model in job.models}:
@@ -38,11 +39,12 @@ def stays_for(problem: Problem, order: Sequence[int]) -> tuple[Sojourn, ...]:
 class _Gathering:
     """The stays of one server while they are put together."""
 
-    def __init__(self, problem: Problem, server: int, order: Sequence[int]) -> None:
+    def __init__(self, problem: Problem, server: int, order: Sequence[int], *, patient: bool) -> None:
         self._problem = problem
+        self._patient = patient
         self._server = server
         self._there: dict[tuple[int, ...], int] = {}
-        """Models → the index of their stay, as long as it lasts."""
+        """Models → the index of their stay, as long as it lasts; the one that was joined longest ago first."""
         self._made: list[tuple[int, tuple[int, ...], list[int]]] = []
         self._wanted: dict[int, list[int]] = {}
         for place in reversed(range(len(order))):
@@ -59,6 +61,7 @@ class _Gathering:
             return
         for model in models:
             if (model,) in self._there:
+                self._there[(model,)] = self._there.pop((model,))
                 self._made[self._there[(model,)]][2].append(number)
             else:
                 self._make_room(models, model)
@@ -79,7 +82,8 @@ class _Gathering:
         for swapping in [models for models in self._there if len(models) > 1]:
             del self._there[swapping]
         while not room.holds(self._problem.names((*(m for (m,) in self._there), model), self._server)):
-            del self._there[max((one for one in self._there if one[0] not in together), key=self._next)]
+            others = [one for one in self._there if one[0] not in together]
+            del self._there[max(others, key=self._next) if self._patient else others[0]]
 
     def _next(self, models: tuple[int, ...]) -> tuple[int, int]:
         wanted = self._wanted[models[0]]

@@ -21,7 +21,7 @@ _CLOSE: Final = 1e-9
 
 @noun
 class Outcome:
-    """What a simulation came to. ``starts`` are the jobs as they started, one after the other; ``events`` its own cost."""
+    """What a simulation came to. ``starts`` are the jobs as they started, in order; ``events`` what it cost itself."""
 
     seconds: float
     loads: int
@@ -67,7 +67,7 @@ class Simulation(ABC):
         self.free = problem.parallel
         self.loads = 0
         self.events: list[tuple[float, int, int, int, int]] = []
-        """``(when, number, job, units, rounds)`` of units that end; with the job -1 a load of the model ``units`` does."""
+        """``(when, number, job, units, rounds)`` of units that end; with the job -1 the model ``units`` is loaded."""
         self.started = [0] * len(problem.jobs)
         self.ended = [0] * len(problem.jobs)
         self.waits = [0] * len(problem.jobs)

@@ -26,13 +26,14 @@ _CLOSE: Final = 1e-9
 
 @noun
 class Schedule:
-    """``stays`` follow from ``order``; ``ranks`` are the jobs in the order of their ranks. ``outcome`` is its worth.
+    """``stays`` follow from ``order``, ``patient`` as in ``stays_for``; ``ranks`` are the jobs in the order of theirs.
 
-    Without stays models are loaded when they are asked for.
+    ``outcome`` is its worth. Without stays models are loaded when they are asked for.
     """
 
     order: Order
     ranks: Order
+    patient: bool
     stays: tuple[Sojourn, ...]
     outcome: Outcome
 
@@ -62,16 +63,17 @@ class _Search:
         self._ideal = _ideal(problem)
         self._least = len({model for job in problem.jobs for model in job.models})
         self._budget = BUDGET
-        self._tried: dict[tuple[Order, Order], Schedule] = {}
+        self._tried: dict[tuple[Order, Order, bool], Schedule] = {}
+        self._patience = (True,) if all(room.most == 1 for room in problem.rooms) else (True, False)
 
     def found(self) -> Found:
         on_demand = OnDemand(self._problem, self._links).run()
         first = tuple(range(len(self._problem.jobs)))
-        best = self._try(first, first)
+        best = self._try(first, first, patient=True)
         if not self._problem.is_chain:
             best = self._searched(best, on_demand)
         if on_demand.beats(best.outcome):  # a unit that starts sooner may end the whole later: no list is free of that
-            best = Schedule(order=first, ranks=first, stays=(), outcome=on_demand)
+            best = Schedule(order=first, ranks=first, patient=True, stays=(), outcome=on_demand)
         return Found(best=best, on_demand=on_demand)
 
     def _searched(self, best: Schedule, on_demand: Outcome) -> Schedule:
@@ -79,7 +81,8 @@ class _Search:
             if self._ideally(best) or self._budget <= 0:
                 return best
             for ranks in (order, self._longest):
-                best = _better(best, self._try(order, ranks))
+                for patient in self._patience:
+                    best = _better(best, self._try(order, ranks, patient=patient))
         finalists: dict[tuple[Sojourn, ...], Schedule] = {}
         for schedule in sorted(self._tried.values(), key=lambda one: (one.outcome.seconds, one.outcome.loads)):
             finalists.setdefault(schedule.stays, schedule)
@@ -106,7 +109,7 @@ class _Search:
             for order, ranks in self._neighbours(schedule, moves):
                 if self._budget <= floor:
                     return schedule
-                other = self._try(order, ranks)
+                other = self._try(order, ranks, patient=schedule.patient)
                 if other.outcome.beats(schedule.outcome):
                     schedule, moved = other, True
                     break
@@ -120,17 +123,18 @@ class _Search:
         for ranks in moves(self._problem, schedule.ranks):
             yield schedule.order, ranks
 
-    def _try(self, order: Order, ranks: Order) -> Schedule:
-        known = self._tried.get((order, ranks))
+    def _try(self, order: Order, ranks: Order, *, patient: bool) -> Schedule:
+        known = self._tried.get((order, ranks, patient))
         if known is not None:
             return known
-        stays = stays_for(self._problem, order)
+        stays = stays_for(self._problem, order, patient=patient)
         rank_of = [0] * len(ranks)
         for rank, job in enumerate(ranks):
             rank_of[job] = rank
         outcome = Follow(self._problem, self._links, rank_of, stays).run()
         self._budget -= outcome.events + len(order)
-        schedule = self._tried[order, ranks] = Schedule(order=order, ranks=ranks, stays=stays, outcome=outcome)
+        schedule = Schedule(order=order, ranks=ranks, patient=patient, stays=stays, outcome=outcome)
+        self._tried[order, ranks, patient] = schedule
         return schedule
 
     def _ideally(self, schedule: Schedule) -> bool:

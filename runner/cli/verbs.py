@@ -16,6 +16,7 @@ DEFAULT = "run"
 VERBS = {
     "run": Verb("runner.cli.run", "Run a workflow; `run` may be left out."),
     "check": Verb("runner.cli.check", "Check workflow files, their models and tool servers; run nothing."),
+    "graph": Verb("runner.cli.graph", "Draw a workflow's graph: which step waits for which, and why."),
     "models": Verb("runner.cli.models", "List, load, unload and download the models of the servers."),
     "doctor": Verb("runner.cli.doctor", "Look whether servers, models and tools are ready; say what to do if not."),
     "explain": Verb("runner.cli.explain", "Explain a finding's code, such as BR204."),

@@ -62,9 +62,17 @@ def br228_template_not_expanded(view: View) -> Iterable[Diagnostic]:
     for path, text in _texts(view.document.data, ()):
         if path not in known and has_template(text):
             start = min(at for at in map(text.find, ("{{", "{%", "{#")) if at >= 0)
-            message = f"`{_key(path)}` takes no templates"
-            hint = "write the value itself; templates may stand in prompts, arguments, commands and outputs"
+            message, hint = _takes_none(path)
             yield view.finding("BR228", message, view.inner_span(path, start, 2), help=hint)
+
+
+def _takes_none(path: Path) -> tuple[str, str]:
+    if path[0] == "steps" and path[2:3] == ("for_each",):
+        return "a list that is written out takes no templates", "write an expression, such as `for_each: inputs.paths`"
+    if path[0] == "steps" and path[2:3] == ("matrix",):
+        return "`matrix` takes no templates: its rows are known before anything starts", "write the values themselves"
+    hint = "write the value itself; templates may stand in prompts, arguments, commands and outputs"
+    return f"`{_key(path)}` takes no templates", hint
 
 
 def _key(path: Path) -> str:
@@ -90,4 +98,4 @@ def _is_free(path: Path, key: Any) -> bool:
         return True
     in_step = len(path) == 2 and path[0] == "steps"
     in_input = len(path) == 2 and path[0] == "inputs"
-    return (in_step and key in {"output", "approve", "repeat", "matrix"}) or (in_input and key != "default")
+    return (in_step and key in {"output", "repeat"}) or (in_input and key != "default")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from runner.words.diagnostics import Diagnostic
+from runner.words.spans import show_path
 from runner.words.suggest import did_you_mean
 from runner.workflow.rules.places import ROOTS
 from runner.workflow.rules.view import StepView, Use, View
@@ -17,9 +18,8 @@ _WHERE = {
     "output": "exists only in `expect` and `repeat`: it is the answer that is being checked",
     "error": "exists only in `on_error.output`: it is what went wrong in the step",
 }
-_STEP_ATTRIBUTES = ("output", "status", "error")
+_STEP_ATTRIBUTES = ("output", "status", "error", "artifacts")
 _RUN_ATTRIBUTES = (*_STEP_ATTRIBUTES, "exit_code", "stderr")
-_ERROR_ATTRIBUTES = ("kind", "message")
 
 
 def br206_undeclared_input(view: View) -> Iterable[Diagnostic]:
@@ -45,13 +45,34 @@ def br207_undefined_name(view: View) -> Iterable[Diagnostic]:
 
 
 def _wrong_root(view: View, use: Use, root: str) -> Iterable[Diagnostic]:
-    if root in _WHERE and use.place.role not in _NARROW:
+    step = view.steps[use.place.step] if use.place.step is not None and use.place.role not in _NARROW else None
+    if step is not None and root in _of_its_items(step):
+        key = use.place.path[2]
+        message = f"`{root}` does not exist here: `{key}` is worked out outside of the {_of_its_items(step)[root]}"
+        yield view.finding("BR207", message, view.use_span(use))
+    elif step is not None and root == "item" and step.item_name is not None:
+        hint = f"write `{show_path((step.item_name, *use.path[1:]))}`"
+        message = f"`item` does not exist here: `as` calls it `{step.item_name}`"
+        yield view.finding("BR207", message, view.use_span(use), help=hint)
+    elif root in _WHERE and use.place.role not in _NARROW:
         yield view.finding("BR207", f"`{root}` {_WHERE[root]}", view.use_span(use))
-    elif root not in ROOTS:
+    elif root not in ROOTS and not _is_item(view, use):
         known = sorted(use.place.names)
         near = did_you_mean(root, (*known, *(f"steps.{step}" for step in view.by_id), *_inputs(view)))
         hint = near or "here one may use " + ", ".join(f"`{name}`" for name in known)
         yield view.finding("BR207", f"`{root}` is not defined", view.use_span(use), help=hint)
+
+
+def _of_its_items(step: StepView) -> Mapping[str, str]:
+    """The names that some places of a step know, each with the plural of what it belongs to."""
+    names = {} if step.item_name is None else {step.item_name: "items", "loop": "items"}
+    if "matrix" in step.data:
+        names |= {"matrix": "rows", "loop": "rows"}
+    return names | dict.fromkeys(("previous", "loop"), "rounds") if "repeat" in step.data else names
+
+
+def _is_item(view: View, use: Use) -> bool:
+    return use.place.step is not None and view.steps[use.place.step].item_name == use.path[0]
 
 
 def _inputs(view: View) -> tuple[str, ...]:
@@ -78,17 +99,19 @@ def _existing(view: View) -> str:
 
 
 def _wrong_attribute(view: View, use: Use, step: StepView) -> Iterable[Diagnostic]:
-    known = _RUN_ATTRIBUTES if step.kind == "run" else _STEP_ATTRIBUTES
+    known = _RUN_ATTRIBUTES if step.kind == "run" and not step.fans_out else _STEP_ATTRIBUTES
     name = str(use.path[2])
     if name not in known:
-        hint = did_you_mean(name, known) or f"a step has {_listed(known)}; what it answered is in `output`"
-        yield view.finding("BR207", f"`steps.{step.id}` has no `{name}`", view.use_span(use), help=hint)
-    elif name == "error" and len(use.path) > 3 and use.path[3] not in _ERROR_ATTRIBUTES:
-        message = f"`steps.{step.id}.error` has no `{use.path[3]}`"
-        yield view.finding("BR207", message, view.use_span(use), help=f"an error has {_listed(_ERROR_ATTRIBUTES)}")
-    elif name in {"status", "exit_code", "stderr"} and len(use.path) > 3:
-        message = f"`steps.{step.id}.{name}` has no parts"
-        yield view.finding("BR207", message, view.use_span(use), help=f"write `steps.{step.id}.{name}`")
+        message, hint = f"`steps.{step.id}` has no `{name}`", did_you_mean(name, known)
+        if step.kind == "run" and name in _RUN_ATTRIBUTES:
+            message += ": it runs many times"
+            hint = f"`steps.{step.id}.output` is the list of what its commands wrote"
+        hint = hint or f"a step has {_listed(known)}; what it answered is in `output`"
+        yield view.finding("BR207", message, view.use_span(use), help=hint)
+    elif name == "artifacts" and not step.data.get("artifacts"):
+        message = f"`steps.{step.id}.artifacts` is always empty: the step keeps no files"
+        hint = f"give step `{step.id}` the key `artifacts`, with the paths to keep"
+        yield view.finding("BR207", message, view.use_span(use), help=hint, level="warning")
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -103,7 +126,8 @@ def _wrong_run(view: View, use: Use) -> Iterable[Diagnostic]:
 
 _NARROW = frozenset(("model", "server", "server_secret", "defaults"))
 _NARROW_WORDS = {
-    "model": "a model's name may use only `inputs`: every model is found before anything starts",
+    "model": "a model's name may use only `inputs`, and `matrix` in a step that has one: every model is found before"
+    " anything starts",
     "server": "an MCP server's settings may use only `inputs` and `run`, and `secrets` in `env` and `headers`",
     "server_secret": "an MCP server's settings may use only `inputs`, `secrets` and `run`",
     "defaults": "the defaults may use only `inputs` and `run`",
@@ -114,12 +138,13 @@ def br228_name_out_of_place(view: View) -> Iterable[Diagnostic]:
     """A name that exists, in a setting that is worked out before it does."""
     for use in view.uses:
         root = str(use.path[0])
-        if use.place.role in _NARROW and root in ROOTS and root not in use.place.names:
-            if root in {"secrets", "steps"}:
-                continue  # BR211 and BR234 say it better
-            yield view.finding(
-                "BR228", f"`{root}` cannot be used here", view.use_span(use), help=_NARROW_WORDS[use.place.role]
-            )
+        if use.place.role not in _NARROW or root in use.place.names or root in {"secrets", "steps"}:
+            continue  # BR211 and BR234 say better what is wrong with the last two
+        is_item = _is_item(view, use)
+        if root in ROOTS or is_item:
+            by_matrix = "go through models by `matrix`: it is known before anything starts, and items are not"
+            hint = by_matrix if is_item else _NARROW_WORDS[use.place.role]
+            yield view.finding("BR228", f"`{root}` cannot be used here", view.use_span(use), help=hint)
 
 
 def br211_secret_out_of_place(view: View) -> Iterable[Diagnostic]:

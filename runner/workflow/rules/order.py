@@ -155,7 +155,10 @@ def br234_no_result_yet(view: View) -> Iterable[Diagnostic]:
             continue
         if use.place.role in {"defaults", "server", "server_secret", "model"}:
             message = "no step has a result here: this is settled before the first step starts"
-            hint = "use `inputs`, or move the text into a step"
+            by_matrix = use.place.role == "model"
+            hint = (
+                "use `inputs`, or a `matrix` of models" if by_matrix else "use `inputs`, or move the text into a step"
+            )
             yield view.finding("BR234", message, view.use_span(use), help=hint)
         elif use.place.step is not None and len(use.path) > 1 and use.path[1] == _reader(view, use).id:
             yield _reads_itself(view, use)

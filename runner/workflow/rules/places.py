@@ -26,10 +26,8 @@ _KNOWN: Mapping[Role, frozenset[str]] = {
     "defaults": frozenset(("inputs", "run")),
     "outputs": _IN_A_STEP,
 }
-_EXPANDED = frozenset(("task", "system", "arguments", "stdin", "cwd", "with", "images"))
-_EXPRESSIONS = frozenset(("when", "for_each"))
-_FAN_OUT = frozenset(("for_each", "matrix", "repeat"))
-_OF_AN_ITEM = frozenset(("item", "matrix", "loop"))
+_EXPANDED = frozenset(("task", "system", "arguments", "stdin", "cwd", "with", "images", "approve", "artifacts"))
+_OF_A_ROUND = frozenset(("previous", "loop"))
 
 
 @noun
@@ -73,12 +71,16 @@ def _nested(value: Any, path: Path, role: Role, names: frozenset[str], step: int
 
 def _models(data: Mapping[str, Any]) -> Iterator[Place]:
     for alias, model in data.get("models", {}).items():
-        path: Path = ("models", alias)
-        if not isinstance(model, dict):
-            yield from _nested(model, path, "model", _KNOWN["model"], None)
-            continue
-        for key in ("id", "fallback"):
-            yield from _texts(model, (*path, key), "model")
+        yield from _model(model, ("models", alias), _KNOWN["model"], None)
+
+
+def _model(model: Any, path: Path, names: frozenset[str], step: int | None) -> Iterator[Place]:
+    """The names of models in a name, a list of them, or a mapping."""
+    if not isinstance(model, dict):
+        yield from _nested(model, path, "model", names, step)
+        return
+    for key in ("id", "fallback"):
+        yield from _texts(model, (*path, key), "model", names, step)
 
 
 def _servers(data: Mapping[str, Any]) -> Iterator[Place]:
@@ -92,7 +94,7 @@ def _servers(data: Mapping[str, Any]) -> Iterator[Place]:
 
 def _defaults(data: Mapping[str, Any]) -> Iterator[Place]:
     defaults = data.get("defaults", {})
-    yield from _texts(defaults, ("defaults", "model"), "model")
+    yield from _model(defaults.get("model"), ("defaults", "model"), _KNOWN["model"], None)
     yield from _texts(defaults, ("defaults", "system"), "defaults")
 
 
@@ -103,22 +105,27 @@ def _steps(data: Mapping[str, Any]) -> Iterator[Place]:
 
 def _step(step: Mapping[str, Any], index: int) -> Iterator[Place]:
     path: Path = ("steps", index)
-    names = _IN_A_STEP | _names_of_fan_out(step) if _FAN_OUT & step.keys() else _IN_A_STEP
+    of_an_item = _names_of_an_item(step)
+    whole = _IN_A_STEP | of_an_item
+    names = whole | _OF_A_ROUND if "repeat" in step else whole
     for key, value in step.items():
         here = (*path, key)
         if key in _EXPANDED:
             yield from _nested(value, here, "step", names, index)
-        elif key in _EXPRESSIONS:
-            known = names - _OF_AN_ITEM if key == "for_each" else names
-            yield from _expression(value, here, "step", known, index)
+        elif key == "when":
+            yield from _expression(value, here, "step", whole, index)
+        elif key == "for_each":
+            yield from _expression(value, here, "step", _IN_A_STEP, index)
+        elif key == "repeat":
+            yield from _expression(value["until"], (*here, "until"), "expect", names | {"output"}, index)
         elif key == "run":
             yield from _nested(value, here, "shell" if isinstance(value, str) else "step", names, index)
         elif key == "env":
             yield from _nested(value, here, "run_env", names | {"secrets"}, index)
         elif key == "model":
-            yield from _nested(value, here, "model", _KNOWN["model"], index)
+            yield from _model(value, here, _KNOWN["model"] | (of_an_item & {"matrix"}), index)
         elif key == "on_error" and isinstance(value, dict):
-            yield from _texts(value, (*here, "output"), "step", names | {"error"}, index)
+            yield from _texts(value, (*here, "output"), "step", whole | {"error"}, index)
         elif key == "expect":
             yield from _expectations(value, here, names | {"output"}, index)
 
@@ -138,12 +145,8 @@ def _expression(source: Any, path: Path, role: Role, names: frozenset[str], step
         yield Place(path=path, source=source, role=role, inspection=inspection, names=names, step=step, bare=True)
 
 
-def _names_of_fan_out(step: Mapping[str, Any]) -> frozenset[str]:
-    names: set[str] = set()
+def _names_of_an_item(step: Mapping[str, Any]) -> frozenset[str]:
+    """What a fan-out adds to the names of its step."""
     if "for_each" in step:
-        names |= {str(step.get("as", "item")), "loop"}
-    if "matrix" in step:
-        names |= {"matrix", "loop"}
-    if "repeat" in step:
-        names |= {"previous", "output", "loop"}
-    return frozenset(names)
+        return frozenset((str(step.get("as", "item")), "loop"))
+    return frozenset(("matrix", "loop")) if "matrix" in step else frozenset()

@@ -19,13 +19,15 @@ _COMBINING = ("$ref", "allOf", "anyOf", "oneOf")
 class Answer:
     """``yes``; ``maybe`` (neither named nor forbidden); ``no`` with ``reason`` in words.
 
-    ``depth`` is how many parts of the path could be followed, ``near`` the most similar of the named properties.
+    ``depth`` is how many parts of the path could be followed, ``near`` the most similar of the named properties;
+    ``kinds`` are those of a value that is no mapping, and of which a property is read.
     """
 
     verdict: Literal["yes", "maybe", "no"]
     depth: int = 0
     reason: str = ""
     near: str | None = None
+    kinds: frozenset[str] = frozenset()
 
 
 _YES = Answer(verdict="yes")
@@ -35,6 +37,38 @@ _RANK = {"yes": 0, "maybe": 1, "no": 2}
 def follow(schema: Any, path: tuple[str | int, ...]) -> Answer:
     """Whether a value that fits ``schema`` can have something at ``path``."""
     return _Walk(schema, path).follow(schema, 0)
+
+
+def branches(schema: Any) -> Sequence[Mapping[str, Any]]:
+    """The ways in which a value can fit, each as one schema without ``$ref``, ``allOf``, ``anyOf``, ``oneOf``."""
+    return _Walk(schema, ()).branches(schema, 0)
+
+
+def inner_schema(branch: Mapping[str, Any], key: str | int) -> Any:
+    """The schema of what stands at ``key`` in a value that fits a branch; None if nothing can."""
+    kinds = kinds_of_branch(branch)
+    if isinstance(key, int) and not kinds.isdisjoint(("array", "string")) and "object" not in kinds:
+        return _inner_item(branch, kinds, key)
+    if "object" not in kinds:
+        return None
+    if kinds == _ALL:
+        return _ANYTHING
+    named = branch.get("properties") or {}
+    patterns = (
+        inner for pattern, inner in (branch.get("patternProperties") or {}).items() if _matches(pattern, str(key))
+    )
+    found = named.get(key, next(patterns, branch.get("additionalProperties", _ANYTHING)))
+    return None if found is False else found
+
+
+def _inner_item(branch: Mapping[str, Any], kinds: frozenset[str], index: int) -> Any:
+    if "string" in kinds:
+        return {"type": "string"} if "array" not in kinds else _ANYTHING
+    first = branch.get("prefixItems")
+    if isinstance(first, list) and index < len(first):
+        return first[index]
+    found = branch.get("items", _ANYTHING)
+    return None if found is False else found
 
 
 class _Walk:
@@ -55,12 +89,12 @@ class _Walk:
             return _YES
         place = (id(schema), depth)
         if place not in self.answers:
-            found = [self._step_into(branch, depth) for branch in self._branches(schema, 0)]
+            found = [self._step_into(branch, depth) for branch in self.branches(schema, 0)]
             self.answers[place] = min(found, key=lambda answer: (_RANK[answer.verdict], -answer.depth), default=_YES)
         return self.answers[place]
 
-    def _branches(self, schema: Any, nested: int) -> list[Mapping[str, Any]]:
-        """The ways in which a value can fit, each as one schema: references followed, ``allOf`` merged."""
+    def branches(self, schema: Any, nested: int) -> list[Mapping[str, Any]]:
+        """As the function of that name."""
         if not isinstance(schema, dict) or nested > _DEEPEST:
             return [_ANYTHING]
         if not any(key in schema for key in _COMBINING):
@@ -74,21 +108,22 @@ class _Walk:
         found: list[Mapping[str, Any]] = [{key: value for key, value in schema.items() if key not in _COMBINING}]
         together = list(schema.get("allOf") or ())
         if "$ref" in schema:
-            together.append(_resolve(schema["$ref"], self.root))
+            together.append(resolve(schema["$ref"], self.root))
         for part in together:
-            found = _each_with_each(found, self._branches(part, nested))
+            found = _each_with_each(found, self.branches(part, nested))
         choices = schema.get("anyOf") or schema.get("oneOf")
         if choices:
-            found = _each_with_each(found, [one for choice in choices for one in self._branches(choice, nested)])
+            found = _each_with_each(found, [one for choice in choices for one in self.branches(choice, nested)])
         return found
 
     def _step_into(self, schema: Mapping[str, Any], depth: int) -> Answer:
         key = self.path[depth]
-        kinds = _kinds(schema)
+        kinds = kinds_of_branch(schema)
         if isinstance(key, int) and "object" not in kinds:
             return self._item(schema, kinds, key, depth)
         if "object" not in kinds:
-            return Answer(verdict="no", depth=depth, reason=f"is {_words(kinds)}, which has no `{key}`")
+            reason = f"is {_words(kinds)}, which has no `{key}`"
+            return Answer(verdict="no", depth=depth, reason=reason, kinds=kinds)
         return self._property(schema, str(key), depth)
 
     def _property(self, schema: Mapping[str, Any], key: str, depth: int) -> Answer:
@@ -137,7 +172,8 @@ def _merge(schemas: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     return merged
 
 
-def _resolve(reference: Any, root: Any) -> Any:
+def resolve(reference: Any, root: Any) -> Any:
+    """What a local ``$ref`` leads to; ``{}`` for one that leads out of the schema, None where there is nothing."""
     if not isinstance(reference, str) or not reference.startswith("#"):
         return {}
     value = root
@@ -161,16 +197,18 @@ _NOUNS = {
 }  # fmt: skip
 
 
-def _kinds(schema: Mapping[str, Any]) -> frozenset[str]:
+def kinds_of_branch(schema: Mapping[str, Any]) -> frozenset[str]:
+    """The types of the values that fit one way to fit."""
     if "const" in schema or "enum" in schema:
-        return frozenset(_kind(value) for value in (schema.get("enum") or [schema.get("const")]))
+        return frozenset(kind_of(value) for value in (schema.get("enum") or [schema.get("const")]))
     said = schema.get("type")
     if isinstance(said, str):
         return frozenset((said,))
     return frozenset(said) if isinstance(said, list) else _ALL
 
 
-def _kind(value: Any) -> str:
+def kind_of(value: Any) -> str:
+    """The type of a value, in the words of JSON Schema."""
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -1,80 +1,91 @@
-"""Rules about what a step's answer, or an input, can have: BR208, BR229."""
+"""Rules about what a value can have: BR208, BR229."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import NamedTuple
 
 from runner.words.diagnostics import Diagnostic
-from runner.words.schemas import check_schema
-from runner.words.spans import Path, show_path
+from runner.words.spans import show_path
 from runner.workflow.rules.schema_path import Answer, follow
+from runner.workflow.rules.typing import Parts, types_of
 from runner.workflow.rules.view import StepView, Use, View
 
-_TEXT = {"type": "string"}
+
+class Reach(NamedTuple):
+    """How far a path can be followed into the value that its first parts name; ``known`` is how many these are."""
+
+    use: Use
+    known: int
+    answer: Answer
+
+    @property
+    def shown(self) -> str:
+        """The path as far as it leads."""
+        return show_path(self.use.path[: self.known + self.answer.depth])
 
 
 def br208_impossible_reference(view: View) -> Iterable[Diagnostic]:
-    """A path that the answer of the step, or the value of the input, can never have."""
-    for use, start, answer, step in _answers(view):
-        if answer.verdict == "no":
-            path = show_path(use.path[: start + answer.depth])
-            way_out = _way_out(step) if step is not None else None
-            hint = f"did you mean `{answer.near}`?" if answer.near else way_out
-            yield view.finding("BR208", f"`{path}` {answer.reason}", view.use_span(use), help=hint)
+    """A path that the value can never have: of a step's answer, an input, an item, a row …"""
+    for reach in _reaches(view):
+        if reach.answer.verdict == "no":
+            near = reach.answer.near
+            hint = f"did you mean `{near}`?" if near else _way_out(view, reach)
+            message = f"`{reach.shown}` {reach.answer.reason}"
+            yield view.finding("BR208", message, view.use_span(reach.use), help=hint)
 
 
 def br229_unlikely_reference(view: View) -> Iterable[Diagnostic]:
     """A path that the schema neither names nor forbids, but that is very like one it names."""
-    for use, start, answer, _ in _answers(view):
-        if answer.verdict == "maybe" and answer.near:
-            path, name = show_path(use.path[: start + answer.depth]), use.path[start + answer.depth]
-            message = f"the schema of `{path}` does not name `{name}`"
-            hint = f"did you mean `{answer.near}`?"
-            yield view.finding("BR229", message, view.use_span(use), help=hint, level="warning")
+    for reach in _reaches(view):
+        if reach.answer.verdict == "maybe" and reach.answer.near:
+            name = reach.use.path[reach.known + reach.answer.depth]
+            message = f"the schema of `{reach.shown}` does not name `{name}`"
+            hint = f"did you mean `{reach.answer.near}`?"
+            yield view.finding("BR229", message, view.use_span(reach.use), help=hint, level="warning")
 
 
-def _answers(view: View) -> Iterator[tuple[Use, int, Answer, StepView | None]]:
-    """Every use of a part of an output or of an input: where the part begins, whether it can be, and whose it is."""
-    schemas: dict[Path, Any] = {}
-    known: dict[Path, Answer] = {}
-    inputs = view.section("inputs")
+def _reaches(view: View) -> tuple[Reach, ...]:
+    """Every use of a part of a value; both rules go through them."""
+    if Reach not in view.memo:
+        view.memo[Reach] = tuple(_follow_all(view))
+    return view.memo[Reach]  # type: ignore[no-any-return]  # put there just now, or before
+
+
+def _follow_all(view: View) -> Iterator[Reach]:
+    types = types_of(view)
+    known: dict[tuple[int, Parts], Answer] = {}
     for use in view.uses:
-        step = view.by_id.get(str(use.path[1])) if len(use.path) > 3 and use.path[0] == "steps" else None
-        if step is not None and use.path[2] == "output":
-            start = 3
-        elif use.path[0] == "inputs" and len(use.path) > 2 and use.path[1] in inputs:
-            start = 2
-        else:
+        if len(use.path) < 2:
             continue
-        whole = use.path[:start]
-        if whole not in schemas:
-            schemas[whole] = _input_schema(inputs[str(whole[1])]) if step is None else _answer_schema(view, step)
-        if use.path not in known:
-            known[use.path] = follow(schemas[whole], use.path[start:])
-        yield use, start, known[use.path], step
+        schema, start = types.base(use.place, use.path)
+        rest = use.path[start:]
+        if not rest or not schema:
+            continue
+        key = (id(schema), rest)
+        if key not in known:
+            known[key] = follow(schema, rest)
+        yield Reach(use, start, known[key])
 
 
-def _answer_schema(view: View, step: StepView) -> Any:
-    """The schema of what the step answers; ``{}`` where nothing is known."""
-    if any(key in step.data for key in ("for_each", "matrix", "repeat")) or step.kind not in {"task", "run"}:
-        return view.output_schema(step) or {} if step.kind == "tool" else {}
-    if "output" not in step.data:
-        return _TEXT
-    schema = view.output_schema(step)
-    return {} if schema is None else _legal(schema)
+def _way_out(view: View, reach: Reach) -> str | None:
+    path = reach.use.path
+    step = view.by_id.get(str(path[1])) if path[0] == "steps" and path[2] == "output" else None
+    if reach.answer.kinds == {"array"}:
+        return _out_of_a_list(reach, step)
+    return json_wanted(step) if step is not None and "string" in reach.answer.kinds else None
 
 
-def _input_schema(declared: Any) -> Any:
-    return _legal({key: value for key, value in declared.items() if key != "default"})
+def _out_of_a_list(reach: Reach, step: StepView | None) -> str:
+    rest = reach.use.path[reach.known + reach.answer.depth :]
+    if step is not None and "matrix" in step.data and reach.answer.depth == 0 and rest[0] != "matrix":
+        rest = ("output", *rest)
+    attribute = ".".join(map(str, rest))
+    return f"take it of all items with `{reach.shown} | map(attribute='{attribute}')`, or go through them by `for_each`"
 
 
-def _legal(schema: Any) -> Any:
-    """The schema, if it is one; what is wrong with it is told by BR226, and no path can be followed into it."""
-    return {} if check_schema(schema) else schema
-
-
-def _way_out(step: StepView) -> str | None:
+def json_wanted(step: StepView) -> str | None:
+    """What to do where a step answers with text and something else is wanted."""
     if "output" in step.data or step.kind not in {"task", "run"}:
         return None
     answers = "JSON" if step.kind == "run" else "fields"

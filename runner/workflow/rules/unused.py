@@ -8,7 +8,9 @@ from typing import Any
 from runner.words.diagnostics import Diagnostic
 from runner.words.spans import Path
 from runner.words.templates import has_template
+from runner.workflow.rules.kinds import known_values
 from runner.workflow.rules.places import Place
+from runner.workflow.rules.typing import types_of
 from runner.workflow.rules.view import View
 
 
@@ -67,6 +69,10 @@ def _models_used(view: View) -> Iterator[str]:
         yield from _names(step.data.get("model"))
     for model in view.section("models").values():
         yield from _names(model)
+    for place in view.places:
+        if place.role == "model":
+            values = known_values(types_of(view).of_place(place))
+            yield from view.section("models") if values is None else map(str, values)
 
 
 def _names(value: Any) -> Iterator[str]:

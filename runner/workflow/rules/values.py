@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from runner.words.diagnostics import Diagnostic
-from runner.words.schemas import check_schema, complaints
+from runner.words.schemas import complaints
 from runner.words.spans import Path, show_path
+from runner.workflow.rules.typing import types_of
 from runner.workflow.rules.view import View, schema_file
 
 _ADDRESS = re.compile(r"(?:https?|ftp|data|file|s3|gs):", re.IGNORECASE)
@@ -27,7 +28,7 @@ def br226_illegal_schema(view: View) -> Iterable[Diagnostic]:
 def _schemas(view: View) -> Iterator[tuple[Path, Any]]:
     for name, declared in view.section("inputs").items():
         if isinstance(declared, dict):
-            yield ("inputs", name), {key: value for key, value in declared.items() if key != "default"}
+            yield ("inputs", name), types_of(view).input(name)
     for step in view.steps:
         output = step.data.get("output")
         if isinstance(output, dict | bool):
@@ -35,7 +36,7 @@ def _schemas(view: View) -> Iterator[tuple[Path, Any]]:
 
 
 def _illegal(view: View, path: Path, schema: Any) -> Iterable[Diagnostic]:
-    for complaint in check_schema(schema):
+    for complaint in types_of(view).faults(schema):
         span = view.value_span((*path, *complaint.path))
         message = f"`{show_path((path[-1], *complaint.path))}` is no legal JSON Schema: {complaint.message}"
         yield view.finding("BR226", message, span, help="see json-schema.org, draft 2020-12")
@@ -50,7 +51,7 @@ def _illegal_file(view: View, path: Path, file: str) -> Iterable[Diagnostic]:
         message = f"the schema file `{file}` is no JSON: {error}"
         yield view.finding("BR226", message, view.value_span(path))
         return
-    for complaint in check_schema(schema):
+    for complaint in types_of(view).faults(schema):
         where = f" at `{show_path(complaint.path)}`" if complaint.path else ""
         message = f"the schema file `{file}` is no legal JSON Schema{where}: {complaint.message}"
         yield view.finding("BR226", message, view.value_span(path))
@@ -79,8 +80,8 @@ def br233_default_breaks_schema(view: View) -> Iterable[Diagnostic]:
     for name, declared in view.section("inputs").items():
         if not isinstance(declared, dict) or "default" not in declared:
             continue
-        schema = {key: value for key, value in declared.items() if key != "default"}
-        if check_schema(schema):
+        schema = types_of(view).input(name)
+        if types_of(view).faults(schema):
             continue  # BR226
         for complaint in complaints(schema, declared["default"]):
             span = view.value_span(("inputs", name, "default", *complaint.path))

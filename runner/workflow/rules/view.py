@@ -46,6 +46,16 @@ class StepView:
         """Which of the five kinds it is."""
         return next((kind for kind in STEP_KINDS if kind in self.data), "task")
 
+    @property
+    def fans_out(self) -> bool:
+        """Whether it runs once for each item of a list or each row of a matrix."""
+        return "for_each" in self.data or "matrix" in self.data
+
+    @property
+    def item_name(self) -> str | None:
+        """How its templates call an item of ``for_each``; None if there are no items."""
+        return str(self.data.get("as", "item")) if "for_each" in self.data else None
+
 
 class Use(NamedTuple):
     """A reference, the place it stands in, and its path: ``("steps", "scan", "output")``."""
@@ -61,6 +71,7 @@ class View:
 
     ``by_id`` has the first step of each id; ``uses`` every reference of every place; ``has_file`` says whether a
     file named beside the workflow is there. ``callees`` are the checked workflows that steps call, by their index.
+    ``memo`` is where rules keep what they need of the whole file more than once.
     """
 
     document: Document
@@ -71,11 +82,21 @@ class View:
     read_schema: ReadSchema
     has_file: Callable[[str], bool]
     callees: Mapping[int, Workflow] = field(default_factory=dict)
+    memo: dict[object, Any] = field(default_factory=dict)
 
     def section(self, name: str) -> Mapping[str, Any]:
         """A mapping at the top of the file; empty if it is not there."""
         value = self.document.data.get(name)
         return value if isinstance(value, dict) else {}
+
+    def places_of(self, step: StepView) -> tuple[Place, ...]:
+        """The places in a step, in no particular order."""
+        if Place not in self.memo:
+            found: dict[int | None, list[Place]] = {}
+            for place in self.places:
+                found.setdefault(place.step, []).append(place)
+            self.memo[Place] = found
+        return tuple(self.memo[Place].get(step.index, ()))
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -50,7 +50,7 @@ def prepare(request: RunRequest, environment: Mapping[str, str], *, unset_secret
     overrides = parse_overrides(request.models)
     loaded = load(one_file(request.file))
     refuse_unknown_aliases(overrides, loaded.workflow.family)
-    given = _read_inputs(request.inputs_file) if request.inputs_file else None
+    given = _read_inputs(request.inputs_file) if request.inputs_file else request.bound
     inputs = bind_inputs(loaded.workflow, request.inputs, given, _read_text)
     config = configured(request, environment) if needs_models(loaded.workflow) else NO_CONFIGURATION
     return Prepared(

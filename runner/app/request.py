@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import os
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from runner.words.noun import noun
 
@@ -14,18 +16,19 @@ OFFLINE = "models were not looked for"
 class RunRequest:
     """``bridge-run FILE``: every option as it was written, nothing parsed yet but the choices.
 
-    ``inputs`` are ``name=value``, ``models`` are ``ALIAS=ID`` or ``ID``, ``endpoints`` addresses or names; ``config``
-    is the one file of configuration to read instead of those that are found, ``simulate`` the file of a simulator's
-    script that stands in for all model servers. ``faults`` are names with commas between them, or ``all``. ``output``
-    is about the result of a run, ``format`` about the plan of ``--dry-run`` and the report of ``--faults``.
-    ``answers`` are ``ID=CHOICE``; ``yes`` answers every other question. ``keep_loaded``: models that the run loads stay
-    loaded. ``colour`` False means never; True means where the terminal
-    and the environment allow it.
+    ``inputs`` are ``name=value``; ``bound`` are the values of inputs by name, as an earlier go of the run had them.
+    ``models`` are ``ALIAS=ID`` or ``ID``, ``endpoints`` addresses or names; ``config`` is the one file of configuration
+    to read instead of those that are found, ``simulate`` the file of a simulator's script that stands in for all model
+    servers. ``faults`` are names with commas between them, or ``all``. ``answers`` are ``ID=CHOICE``; ``yes`` answers
+    every other question. ``output`` is about the result of a run, ``format`` about the plan of ``--dry-run`` and the
+    report of ``--faults``. ``keep_loaded``: models that the run loads stay loaded. ``colour`` False means never; True
+    means where the terminal and the environment allow it.
     """
 
     file: str
     inputs: tuple[str, ...] = ()
     inputs_file: str | None = None
+    bound: Mapping[str, Any] | None = None
     models: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     config: str | None = None
@@ -42,6 +45,18 @@ class RunRequest:
     keep_loaded: bool = False
     run_dir: str = ".bridge/runs"
     colour: bool = True
+
+
+def options_of(request: RunRequest) -> dict[str, Any]:
+    """What shapes a run besides its file and inputs, for who goes on with it."""
+    return {
+        "models": list(request.models),
+        "endpoints": list(request.endpoints),
+        "config": request.config,
+        "simulate": request.simulate,
+        "keep_loaded": request.keep_loaded,
+        "folder": os.getcwd(),  # noqa: PTH109 - a text is asked for
+    }
 
 
 @noun

@@ -129,6 +129,7 @@ class RunFolder:
         """
         self.path = str(path)
         self.journal = journal or JournalFile(path / JOURNAL)
+        self.absolute = path.resolve()
         self._path = path
         self._mask = mask
 
@@ -145,6 +146,19 @@ class RunFolder:
             path.mkdir()
             _keep_out_of_git(path)
         return cls(path, mask)
+
+    @classmethod
+    def reopen(cls, path: Path) -> Self:
+        """Open the folder of a run that ended, to go on with it; a torn last line of its journal is cut off.
+
+        Raises:
+            HistoryError: it has no journal or cannot be written, or another process writes it.
+        """
+        return cls(path, lambda value: value, JournalFile.reopen(path / JOURNAL))
+
+    def masked(self, mask: Callable[[Any], Any]) -> Self:
+        """The same folder, with another mask."""
+        return type(self)(self._path, mask, self.journal)
 
     def artifact(self, step: str, name: str, data: bytes | str) -> str:
         """Store a file that belongs to a step; never overwrites.

@@ -234,11 +234,11 @@ def test_a_torn_end_is_cut_off_before_a_run_goes_on(tmp_path, torn, kept):
 def test_a_run_folder_goes_on_with_its_journal(tmp_path):
     RunFolder.open(run_id="r1", parent=str(tmp_path)).close()
     path = tmp_path / "r1"
-    folder = RunFolder(path, lambda value: value, JournalFile.reopen(path / "journal.jsonl"))
-    folder.artifact("a", "t", "text")
+    folder = RunFolder.reopen(path).masked(lambda text: text.replace("hunter2", "***"))
+    folder.artifact("a", "t", "my hunter2")
     folder.journal.write(LINE)
     folder.close()
-    assert sorted(each.name for each in path.iterdir()) == ["artifacts", "journal.jsonl"]
+    assert (path / "artifacts" / "a" / "t").read_text() == "my ***"
     assert (path / "journal.jsonl").read_bytes() == LINE
 
 

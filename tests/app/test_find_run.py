@@ -50,7 +50,7 @@ def test_a_run_is_found(run: str, name: str) -> None:
 
 
 def test_a_run_in_another_place_is_found() -> None:
-    assert find_run("last", f"{RUNS}/../runs/") == Path(RUNS, SECOND)
+    assert find_run("last", str(Path(RUNS).resolve())) == Path(RUNS, SECOND).resolve()
 
 
 def test_a_run_that_is_not_there() -> None:

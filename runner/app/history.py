@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Self
 
 from runner import __version__
+from runner.app.earlier import Earlier
+from runner.app.request import RunRequest, options_of
 from runner.edges.run_folder import RunFolder
 from runner.plan.plan import Plan
-from runner.record.events import RunFinished, RunStarted
+from runner.record.events import RunFinished, RunResumed, RunStarted
 from runner.record.journal import Journal, Listener, masking
 from runner.record.state import RunState, result
 from runner.words.redact import Redactor
+from runner.workflow.digest import digest_of
 
 
 class History:
@@ -25,16 +29,31 @@ class History:
 
     @classmethod
     def open(
-        cls, *, run_id: str, parent: str, redactor: Redactor, now: Callable[[], float], listener: Listener
+        cls,
+        *,
+        run_id: str,
+        parent: str,
+        redactor: Redactor,
+        now: Callable[[], float],
+        listener: Listener,
+        earlier: Earlier | None = None,
     ) -> Self:
-        """Make the run folder; nothing is written to the journal yet.
+        """Make the run folder, or take that of ``earlier`` goes; nothing is written to the journal yet.
 
         Raises:
             HistoryError: the folder cannot be made.
         """
-        folder = RunFolder.open(run_id=run_id, parent=parent, mask=redactor.value)
-        history = cls(folder, Journal(folder.journal, run_id, now, None if redactor.empty else masking(redactor.value)))
+        if earlier is None:
+            folder = RunFolder.open(run_id=run_id, parent=parent, mask=redactor.value)
+        else:
+            folder = RunFolder(Path(earlier.folder.path), redactor.value, earlier.folder.journal)
+        written = len(earlier.entries) if earlier is not None else 0
+        mask = None if redactor.empty else masking(redactor.value)
+        history = cls(folder, Journal(folder.journal, run_id, now, mask, written=written))
         history.journal.listen(listener)
+        for entry in earlier.entries if earlier is not None else ():
+            history.state.apply(entry)
+            listener(entry)
         return history
 
     @property
@@ -42,7 +61,15 @@ class History:
         """Where the journal is, as a person may type it."""
         return f"{self.folder.path}/journal.jsonl"
 
-    def begin(self, plan: Plan, inputs: Mapping[str, Any]) -> None:
+    def resume(self) -> None:
+        """Write that the run goes on.
+
+        Raises:
+            HistoryError: it cannot be written.
+        """
+        self.journal.append(RunResumed(version=__version__))
+
+    def begin(self, plan: Plan, inputs: Mapping[str, Any], request: RunRequest) -> None:
         """Write the first line.
 
         Raises:
@@ -57,6 +84,7 @@ class History:
                 steps=tuple(step.id for step in plan.workflow.steps),
                 models=models,
                 version=__version__,
+                options={**options_of(request), "digest": digest_of(plan.workflow)},
             )
         )
 

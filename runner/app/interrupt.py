@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,13 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def interruptible(task: asyncio.Task[object], offspring: Offspring) -> Iterator[None]:
-    """While the context lives, a signal cancels ``task``; a second one kills all child processes and ends us."""
+def interruptible(
+    task: asyncio.Task[object], offspring: Offspring, stop: Callable[[], bool] = lambda: False
+) -> Iterator[None]:
+    """While the context lives, a signal cancels ``task``; a second one kills all child processes and ends us.
+
+    ``stop`` is asked first, and True if it sees to a good end itself: then one signal more is needed for each.
+    """
     loop = task.get_loop()
     asked = False
 
@@ -28,6 +33,8 @@ def interruptible(task: asyncio.Task[object], offspring: Offspring) -> Iterator[
         if asked:
             offspring.kill_all_now()
             os._exit(Exit.INTERRUPTED)
+        if stop():
+            return
         asked = True
         task.cancel()
 

@@ -4,49 +4,55 @@ from __future__ import annotations
 
 import asyncio
 import os
-import random
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from runner.app.answers import GivenAnswers, parse_answers
 from runner.app.console import allows_colour, say, tell
+from runner.app.earlier import Earlier
 from runner.app.history import History
 from runner.app.interrupt import interruptible
 from runner.app.prepare import Prepared, models_named, plan_of, prepare
 from runner.app.request import RunRequest
-from runner.app.server_text import rendered_server
+from runner.app.run_world import Outside, all_secrets, box_maker, make_world
 from runner.app.servers import ask, model_endpoints, setting_of
-from runner.app.tool_start import ToolStart, servers_used
+from runner.app.terminal_question import person
+from runner.app.tool_house import ToolHouse
+from runner.app.tool_start import Household, ToolStart
 from runner.chat.backend import Backend
 from runner.chat.catalogue import Catalogue
 from runner.chat.endpoint import Endpoint
-from runner.chat.messages import Delta, Image
+from runner.chat.toolbox import ToolBox
 from runner.edges.clock import Clock
-from runner.edges.command import CommandRunner
 from runner.edges.endpoints import tokens_of
+from runner.edges.measured import read_costs
 from runner.edges.process_group import Offspring
 from runner.edges.run_folder import new_run_id
-from runner.execute.models import Models
-from runner.execute.neighbour import Neighbours
+from runner.edges.workspace import Workspace, opened_workspace
+from runner.execute.hall import FlowEnd
 from runner.execute.outputs import workflow_outputs
-from runner.execute.scheduler import Scheduler
-from runner.execute.tool_servers import ToolServers
-from runner.execute.world import World
+from runner.execute.questions import Answer
+from runner.execute.scheduler import CLEAN_UP_SECONDS, Scheduler
 from runner.plan.make import needs_models
 from runner.plan.plan import Plan
-from runner.record.events import RunFinished, StepFinished
+from runner.plan.schedule import make_forecast
+from runner.plan.wanted import Names
+from runner.record.events import RunFinished
 from runner.show.progress import Display, make_display
 from runner.show.result_view import closing_text, outputs_text, result_json
 from runner.words.diagnostics import Diagnostic, has_errors
 from runner.words.errors import BridgeError, CannotServeError, HistoryError
 from runner.words.exits import Exit
 from runner.words.redact import Redactor
+from runner.words.units import show_seconds
 
 
-def run_workflow(request: RunRequest) -> int:
-    """Run the file of a request and report; the exit code.
+def run_workflow(request: RunRequest, earlier: Earlier | None = None) -> int:
+    """Run the file of a request and report; the exit code. ``earlier``: the run goes on where it stopped.
 
     Raises:
         BridgeError: the run could not start (by its ``exit_code``), or its history could not be written.
@@ -60,28 +66,40 @@ def run_workflow(request: RunRequest) -> int:
         model_endpoints(request.endpoints, request.simulate, environment, prepared.config) if asks else nullcontext(())
     )
     with servers as endpoints:
-        return asyncio.run(_Run(request, prepared, environment, endpoints).run())
+        return asyncio.run(_Run(request, prepared, environment, endpoints, earlier).run())
 
 
 class _Run:
     """One run, from the first question to a server to the last line on the screen."""
 
     def __init__(
-        self, request: RunRequest, prepared: Prepared, environment: Mapping[str, str], endpoints: Sequence[Endpoint]
+        self,
+        request: RunRequest,
+        prepared: Prepared,
+        environment: Mapping[str, str],
+        endpoints: Sequence[Endpoint],
+        earlier: Earlier | None,
     ) -> None:
         self._request = request
         self._prepared = prepared
         self._workflow = prepared.workflow
         self._environment = environment
-        self._secrets = {name: environment[name] for name in self._workflow.secrets}
+        self._earlier = earlier
+        self._answers = parse_answers(request.answers, prepared.workflow)
+        self._secrets = all_secrets(self._workflow, environment)
         self._endpoints = tuple(endpoints)
         tokens = tokens_of(environment, prepared.config) if endpoints else {}
         self._redactor = Redactor(self._secrets | tokens)
         self._clock = Clock()
         self._offspring = Offspring()
-        self._run_id = new_run_id(self._clock.now(), os.urandom(2).hex(), self._workflow.name)
+        self._run_id = (
+            earlier.run if earlier else new_run_id(self._clock.now(), os.urandom(2).hex(), self._workflow.name)
+        )
         self._backends = _backends(self._endpoints, models_named(prepared, prepared.config), self._offspring)
-        self._tools = self._tool_start()
+        self._scheduler: Scheduler | None = None
+        self._tools: ToolStart | None = None
+        self._workspace: Workspace | None = None
+        self._interrupted = False
         self._recorded = False
         self._told_elsewhere = False
 
@@ -92,7 +110,7 @@ class _Run:
             BridgeError: as ``run_workflow``.
         """
         story = asyncio.ensure_future(self._story())
-        with interruptible(story, self._offspring):
+        with interruptible(story, self._offspring, self._stopped):
             try:
                 return await story
             except asyncio.CancelledError:
@@ -102,15 +120,34 @@ class _Run:
             finally:
                 await self._close()
 
+    def _stopped(self) -> bool:
+        """Whether the scheduler takes the signal, so that what cleans up can end; else the story is cancelled."""
+        if self._scheduler is None or self._interrupted or not self._scheduler.cleans_up:
+            return False
+        self._interrupted = True
+        self._scheduler.stop("the run was interrupted")
+        within = show_seconds(CLEAN_UP_SECONDS)
+        tell(f"interrupted: the steps that clean up go on, for at most {within}; Ctrl-C once more ends them")
+        return True
+
     async def _story(self) -> int:
-        self._tools.begin()
-        await asyncio.sleep(0)  # the servers' processes start before the model servers are asked
+        house, households = self._tool_house(Path.cwd())
+        in_place = self._workflow.workspace == "here"
+        if in_place:
+            self._begin_tools(households)
+            await asyncio.sleep(0)  # the servers' processes start before the model servers are asked
         catalogue = await self._catalogue()
         plan = plan_of(self._prepared, catalogue, setting_of(self._endpoints, self._prepared.config))
+        plan = replace(plan, forecast=make_forecast(plan, read_costs(self._environment)))
         self._warn(plan.findings)
         display = self._display()
         try:
-            return await self._told(plan, self._open_history(plan, display), display)
+            history = self._open_history(plan, display)
+            if not in_place:
+                folder = await self._open_workspace(history)
+                house, households = self._tool_house(folder)
+                self._begin_tools(households)
+            return await self._told(plan, history, display, house, households[0].boxes)
         finally:
             display.close()
 
@@ -122,7 +159,9 @@ class _Run:
             tell(f"warning: {failure}")
         return asked.catalogue
 
-    async def _told(self, plan: Plan, history: History, display: Display) -> int:
+    async def _told(
+        self, plan: Plan, history: History, display: Display, house: ToolHouse, boxes: Mapping[str, ToolBox]
+    ) -> int:
         """Do the steps and journal the end, whatever way it comes."""
         started = self._clock.monotonic()
 
@@ -133,7 +172,7 @@ class _Run:
             return int(outcome["exit_code"])
 
         try:
-            facts = await self._steps(plan, history, display)
+            facts = await self._steps(plan, history, display, house, boxes)
         except asyncio.CancelledError:
             end(status="cancelled", exit_code=int(Exit.INTERRUPTED), outputs={})
             raise
@@ -146,74 +185,83 @@ class _Run:
             raise
         return end(**facts)
 
-    async def _steps(self, plan: Plan, history: History, display: Display) -> dict[str, Any]:
+    async def _steps(
+        self, plan: Plan, history: History, display: Display, house: ToolHouse, boxes: Mapping[str, ToolBox]
+    ) -> dict[str, Any]:
         """The facts of ``RunFinished``."""
+        assert self._tools is not None, "they were begun"
         self._warn(await self._tools.confirm(history.journal.append))
-        world = self._world(plan, history, display)
-        finished = await Scheduler(world, plan).run()
-        status, code = _verdict(finished)
+        outside = Outside(
+            environment=self._environment,
+            secrets=self._secrets,
+            endpoints=self._endpoints,
+            backends=self._backends,
+            boxes=boxes,
+            house=house,
+            folder=self._workspace.folder if self._workspace is not None else None,
+            clock=self._clock,
+            offspring=self._offspring,
+            redactor=self._redactor,
+            keep_loaded=self._request.keep_loaded,
+        )
+        world = make_world(plan, self._prepared, history, display, outside)
+        seeds = self._earlier.seeds if self._earlier is not None else None
+        self._scheduler = Scheduler(world, plan, answers=self._who_answers(display), seeds=seeds)
+        ended = await self._scheduler.run()
+        status, code = _verdict(ended, interrupted=self._interrupted)
         facts: dict[str, Any] = {"status": status, "exit_code": int(code), "outputs": {}}
+        if status in ("paused", "cancelled"):
+            return facts
         try:
-            facts["outputs"] = workflow_outputs(world, self._workflow, finished)
+            facts["outputs"] = workflow_outputs(world, self._workflow, ended.finished)
         except BridgeError as error:
             facts |= {"status": "failed", "exit_code": int(Exit.STEP_FAILED)}
             facts["error"] = {"kind": error.kind, "message": error.message}
         return facts
 
-    def _world(self, plan: Plan, history: History, display: Display) -> World:
-        limits, journal = self._workflow.limits, history.journal
-        inherited = {k: v for k, v in self._environment.items() if k not in self._workflow.secrets}
-        return World(
-            run_id=self._run_id,
-            inputs=self._prepared.inputs,
-            secrets=self._secrets,
-            models=Models(
-                plan,
-                self._backends,
-                journal,
-                self._clock,
-                keep_loaded=self._request.keep_loaded,
-                neighbours=_neighbours(self._endpoints, self._environment),
-            ),
-            tools=ToolServers(self._tools.boxes, journal),
-            servers=self._prepared.surroundings.servers,
-            commands=CommandRunner(inherited, self._offspring),
-            artifacts=history.folder,
-            journal=journal,
-            clock=self._clock,
-            random=random.random,
-            on_delta=display.delta if self._redactor.empty else _without_words(display),
-            read_image=_read_image,
-            limits=limits,
-            deadline=None if limits.time is None else self._clock.monotonic() + limits.time,
-        )
+    def _who_answers(self, display: Display) -> GivenAnswers:
+        request = self._request
+        ask_person = person(self._environment, display.step_aside, quiet=request.quiet, colour=request.colour)
+        kept = self._earlier.seeds.answers if self._earlier is not None else {}
+        answers = {unit: tuple(Answer(choice=one.choice, by=one.by) for one in each) for unit, each in kept.items()}
+        return GivenAnswers(self._answers, yes=request.yes, ask=ask_person, kept=answers)
 
-    def _tool_start(self) -> ToolStart:
-        names = {"inputs": self._prepared.inputs, "secrets": self._secrets, "run": {"id": self._run_id}}
-        used = servers_used(self._workflow)
-        if not used:
-            return ToolStart(self._workflow, {}, self._redactor.text)
-        from runner.edges.toolbox import make_toolbox
+    def _tool_house(self, folder: Path) -> tuple[ToolHouse, Sequence[Household]]:
+        """The servers as they start in that folder; nothing is started yet."""
+        prepared = self._prepared
+        make_box = box_maker(folder, self._environment, self._offspring)
+        house = ToolHouse(prepared.surroundings, make_box, self._secrets, self._run_id, self._redactor.text)
+        names = Names(workflow=self._workflow, overrides=prepared.overrides, inputs=prepared.inputs)
+        return house, house.households(names)
 
-        servers = (rendered_server(self._prepared.surroundings.servers[name], names) for name in used)
-        boxes = {
-            server.name: make_toolbox(
-                server, folder=str(Path.cwd()), environment=self._environment, offspring=self._offspring
-            )
-            for server in servers
-        }
-        return ToolStart(self._workflow, boxes, self._redactor.text)
+    def _begin_tools(self, households: Sequence[Household]) -> None:
+        self._tools = ToolStart(households, self._redactor.text)
+        self._tools.begin()
+
+    async def _open_workspace(self, history: History) -> Path:
+        """Raises: OutsideError: there can be none."""
+        kind = self._workflow.workspace
+        assert kind != "here", "then nothing is opened"
+        self._workspace = await opened_workspace(kind, Path.cwd(), history.folder.absolute)
+        for warning in self._workspace.warnings:
+            tell(f"warning: {warning}")
+        return self._workspace.folder
 
     def _open_history(self, plan: Plan, display: Display) -> History:
+        earlier = self._earlier
         history = History.open(
             run_id=self._run_id,
             parent=self._request.run_dir,
             redactor=self._redactor,
             now=self._clock.now,
             listener=display.entry,
+            earlier=earlier,
         )
         self._recorded = True
-        history.begin(plan, self._prepared.inputs)
+        if earlier is None:
+            history.begin(plan, self._prepared.inputs, self._request)
+        else:
+            history.resume()
         return history
 
     def _report(self, outcome: Mapping[str, Any], place: str) -> None:
@@ -244,16 +292,20 @@ class _Run:
         return allows_colour(sys.stderr, self._environment, wanted=self._request.colour)
 
     async def _close(self) -> None:
-        await self._tools.close()
+        if self._tools is not None:
+            await self._tools.close()
         for backend in self._backends.values():
             await backend.close()
         self._offspring.kill_all_now()
 
 
-def _verdict(finished: Mapping[str, StepFinished]) -> tuple[str, Exit]:
+def _verdict(ended: FlowEnd, *, interrupted: bool) -> tuple[str, Exit]:
     """A failed step fails the run unless its ``on_error`` tolerates it."""
-    failed = any(end.status == "failed" and not end.tolerated for end in finished.values())
-    return ("failed", Exit.STEP_FAILED) if failed else ("succeeded", Exit.OK)
+    if interrupted:
+        return "cancelled", Exit.INTERRUPTED
+    if ended.paused:
+        return "paused", Exit.WAITING
+    return ("failed", Exit.STEP_FAILED) if ended.failed else ("succeeded", Exit.OK)
 
 
 def _backends(endpoints: Sequence[Endpoint], named: Collection[str], offspring: Offspring) -> dict[str, Backend]:
@@ -262,26 +314,3 @@ def _backends(endpoints: Sequence[Endpoint], named: Collection[str], offspring: 
     from runner.edges.backends import make_backend
 
     return {endpoint.url: make_backend(endpoint, named=named, offspring=offspring) for endpoint in endpoints}
-
-
-def _neighbours(endpoints: Sequence[Endpoint], environment: Mapping[str, str]) -> Neighbours | None:
-    if all(endpoint.embedded is not None for endpoint in endpoints):
-        return None
-    from runner.edges import neighbour  # files that locks need, for runs that ask a server
-
-    return neighbour.Neighbours(environment)
-
-
-def _read_image(path: str) -> Image:
-    from runner.edges.image import read_image  # few runs show pictures
-
-    return read_image(path, Path.cwd())
-
-
-def _without_words(display: Display) -> Callable[[str, Delta], None]:
-    """A stream that is counted but not shown: a secret may be spread over its pieces, where no mask finds it."""
-
-    def delta(step: str, piece: Delta) -> None:
-        display.delta(step, Delta(piece.kind, ""))
-
-    return delta

@@ -28,22 +28,44 @@ class Surroundings:
     """What was found. ``servers`` are the file's servers, those with ``from:`` replaced by the entries they name.
 
     ``commands`` are those of servers that are there. ``open`` says in words what could not be judged yet, because it
-    depends on inputs that are not given.
+    depends on inputs that are not given. ``below`` are the servers of called files, by file.
     """
 
     servers: Mapping[str, Server] = field(default_factory=dict)
     findings: tuple[Diagnostic, ...] = ()
     commands: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
+    below: Mapping[str, Mapping[str, Server]] = field(default_factory=dict)
+
+    def servers_of(self, workflow: Workflow) -> Mapping[str, Server]:
+        """The servers of a file: of the one that is run, or of one that it calls."""
+        return self.below.get(workflow.file, self.servers)
 
 
 def survey(
     workflow: Workflow, inputs: Mapping[str, Any], environment: Mapping[str, str], *, unset_secret: Level
 ) -> Surroundings:
-    """Look at everything that the file names outside itself, models apart: BR401, BR404, BR405.
+    """Look at everything that the file and those that it calls name outside themselves, models apart: BR401, BR404,
+    BR405.
 
     ``inputs`` are the values known so far; ``unset_secret`` is ``TOLERATED`` or ``FATAL``.
     """
+    own = _survey_file(workflow, inputs, environment, unset_secret)
+    files = {member.file: member for member in workflow.family[1:]}
+    below = {name: _survey_file(member, {}, environment, unset_secret) for name, member in files.items()}
+    return replace(
+        own,
+        findings=tuple(finding for one in (own, *below.values()) for finding in one.findings),
+        commands=tuple(
+            dict.fromkeys((*own.commands, *(command for one in below.values() for command in one.commands)))
+        ),
+        below={name: one.servers for name, one in below.items()},
+    )
+
+
+def _survey_file(
+    workflow: Workflow, inputs: Mapping[str, Any], environment: Mapping[str, str], unset_secret: Level
+) -> Surroundings:
     servers: dict[str, Server] = {}
     findings = list(_unset_secrets(workflow, environment, unset_secret))
     unknown: list[str] = []

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from runner.chat.toolbox import ServerFacts, Tool, ToolBox
+from runner.chat.toolbox import ServerFacts, ToolBox
 from runner.plan.finding import finding
 from runner.plan.grants import missing_tools
 from runner.record.events import Event, ToolServerStarted
 from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
 from runner.words.errors import ToolServerError, ToolsMissingError, ToolsUnreachableError
+from runner.words.noun import noun
 from runner.workflow.model import Workflow
 
 CLOSE_WITHIN = 15.0
 """Seconds for all servers together to end by themselves."""
+
+
+@noun
+class Household:
+    """A workflow file and the tool servers that its steps may use, by name; two files may share one."""
+
+    workflow: Workflow
+    boxes: Mapping[str, ToolBox]
 
 
 class ToolStart:
@@ -24,16 +33,17 @@ class ToolStart:
     ``mask`` takes secrets out of what a server wrote before it ended.
     """
 
-    def __init__(self, workflow: Workflow, boxes: Mapping[str, ToolBox], mask: Callable[[str], str]) -> None:
+    def __init__(self, households: Sequence[Household], mask: Callable[[str], str]) -> None:
         self._mask = mask
-        self.boxes = boxes
-        self._workflow = workflow
-        self._starts: dict[str, asyncio.Task[ServerFacts]] = {}
+        self._households = households
+        self._starts: dict[ToolBox, asyncio.Task[ServerFacts]] = {}
 
     def begin(self) -> None:
         """Start them all, side by side."""
-        for name, box in self.boxes.items():
-            self._starts[name] = asyncio.create_task(box.start(), name=f"start {name}")
+        for household in self._households:
+            for name, box in household.boxes.items():
+                if box not in self._starts:
+                    self._starts[box] = asyncio.create_task(box.start(), name=f"start {name}")
 
     async def confirm(self, tell: Callable[[Event], Any]) -> tuple[Diagnostic, ...]:
         """Wait for all of them and check that they offer every tool that a step names; returns the warnings.
@@ -43,18 +53,23 @@ class ToolStart:
             ToolsMissingError: a tool that a step names is not offered (BR402).
         """
         outcomes = await asyncio.gather(*self._starts.values(), return_exceptions=True)
-        failed: list[Diagnostic] = []
-        for name, outcome in zip(self._starts, outcomes, strict=True):
-            if isinstance(outcome, ToolServerError):
-                failed.append(self._not_started(name, outcome))
-            elif isinstance(outcome, BaseException):
+        ended = dict(zip(self._starts, outcomes, strict=True))
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException) and not isinstance(outcome, ToolServerError):
                 raise outcome
-            else:
-                tell(self._started(name, outcome))
+        failed = [
+            self._not_started(household.workflow, name, error)
+            for household in self._households
+            for name, box in household.boxes.items()
+            if isinstance(error := ended[box], ToolServerError)
+        ]
+        for box, outcome in ended.items():
+            if isinstance(outcome, ServerFacts):
+                tell(started(box, outcome))
         if failed:
             raise ToolsUnreachableError(in_file_order(failed))
-        offered: dict[str, tuple[Tool, ...]] = {name: box.tools for name, box in self.boxes.items()}
-        findings = in_file_order(missing_tools(self._workflow, offered))
+        offered = ((home.workflow, {name: box.tools for name, box in home.boxes.items()}) for home in self._households)
+        findings = in_file_order(found for workflow, tools in offered for found in missing_tools(workflow, tools))
         if has_errors(findings):
             raise ToolsMissingError(findings)
         return findings
@@ -63,24 +78,27 @@ class ToolStart:
         """End all servers, side by side; bounded, and not stopped by a cancellation."""
         for start in self._starts.values():
             start.cancel()
-        ends = [asyncio.create_task(box.close()) for box in self.boxes.values()]
+        boxes = dict.fromkeys(box for household in self._households for box in household.boxes.values())
+        ends = [asyncio.create_task(box.close()) for box in boxes]
         waiting = [*ends, *self._starts.values()]
         if waiting:
             await asyncio.wait(waiting, timeout=CLOSE_WITHIN)
             await asyncio.gather(*(task for task in waiting if task.done()), return_exceptions=True)
 
-    def _started(self, name: str, facts: ServerFacts) -> ToolServerStarted:
-        return ToolServerStarted(
-            server=name,
-            tools=len(self.boxes[name].tools),
-            seconds=facts.seconds,
-            version=facts.version,
-            protocol=facts.protocol,
-        )
-
-    def _not_started(self, name: str, error: ToolServerError) -> Diagnostic:
+    def _not_started(self, workflow: Workflow, name: str, error: ToolServerError) -> Diagnostic:
         hint = None if error.hint is None else self._mask(error.hint)
-        return finding(self._workflow, "BR403", ("mcp_servers", name), self._mask(error.message), help=hint)
+        return finding(workflow, "BR403", ("mcp_servers", name), self._mask(error.message), help=hint)
+
+
+def started(box: ToolBox, facts: ServerFacts) -> ToolServerStarted:
+    """The fact that a server is up."""
+    return ToolServerStarted(
+        server=box.name,
+        tools=len(box.tools),
+        seconds=facts.seconds,
+        version=facts.version,
+        protocol=facts.protocol,
+    )
 
 
 def servers_used(workflow: Workflow) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ async def _confirm(
     import asyncio
 
     from runner.app.interrupt import interruptible
-    from runner.app.tool_start import ToolStart
+    from runner.app.tool_start import Household, ToolStart
     from runner.edges.process_group import Offspring
     from runner.edges.toolbox import make_toolbox
     from runner.words.redact import Redactor
@@ -77,7 +77,7 @@ async def _confirm(
         for server in servers
     }
     secrets = {name: environment[name] for name in workflow.secrets if name in environment}
-    start = ToolStart(workflow, boxes, Redactor(secrets).text)
+    start = ToolStart((Household(workflow=workflow, boxes=boxes),), Redactor(secrets).text)
     confirmed = asyncio.ensure_future(start.confirm(lambda _: None))
     with interruptible(confirmed, offspring):
         try:

@@ -24,12 +24,14 @@ class CommandRunner:
     """Starts commands in their own process groups.
 
     ``environment`` is what they inherit (ours, less the variables of declared secrets); ``offspring`` is told of every
-    group that is alive, so that nothing is left when we are ended in a hurry.
+    group that is alive, so that nothing is left when we are ended in a hurry. ``folder`` is where they start, and where
+    a relative ``cwd`` counts from; None = where we were started.
     """
 
-    def __init__(self, environment: Mapping[str, str], offspring: Offspring) -> None:
+    def __init__(self, environment: Mapping[str, str], offspring: Offspring, folder: str | None = None) -> None:
         self._environment = environment
         self._offspring = offspring
+        self._folder = folder
 
     async def run(
         self, argv: Sequence[str], *, stdin: str | None = None, cwd: str | None = None, env: Mapping[str, str]
@@ -41,6 +43,8 @@ class CommandRunner:
         """
         import anyio
 
+        if self._folder is not None:
+            cwd = str(Path(self._folder) / (cwd or "."))
         with anyio.CancelScope(shield=True):  # a process that nobody knows of could not be ended
             transport, watch = await self._start(argv, cwd, env, with_stdin=stdin is not None)
         group = ProcessGroup(transport.get_pid())

@@ -181,7 +181,7 @@ class Conversation:
         """
         usage = answer.usage if answer.usage.total else _estimate(self._history, answer)
         self.usage = self.usage + usage
-        self._world.spent.tokens += usage.total
+        self._world.purse.spend_tokens(usage.total)
         for whose, limit, spent in self._token_budgets():
             if spent > limit:
                 raise StepError("limit", f"the {whose} used {spent:,} tokens, its limit is {limit:,}")
@@ -200,10 +200,10 @@ class Conversation:
 
     def _token_budgets(self) -> list[tuple[str, int, int]]:
         """Whose, how many, how many of them are spent."""
-        world = self._world
+        purses = self._world.purse.chain
         budgets = (
             ("step", self._step.limits.tokens, self.usage.total),
-            ("run", world.limits.tokens, world.spent.tokens),
+            *((purse.whose, purse.most_tokens, purse.tokens) for purse in purses),
         )
         return [(whose, limit, spent) for whose, limit, spent in budgets if limit is not None]
 

@@ -9,9 +9,9 @@ from runner.chat.form import FULL, Form, describe, shaped, simpler
 from runner.chat.messages import ChatAnswer, ChatRequest, Message, OnDelta, ToolSpec
 from runner.execute.context_guard import ContextGuard
 from runner.execute.lease import Lease
+from runner.execute.place import Recorder
 from runner.plan.plan import ModelChoice
 from runner.record.events import HistoryTrimmed, RequestDegraded
-from runner.record.journal import Journal
 from runner.words.errors import ContextError, LLMError
 from runner.words.noun import noun
 from runner.workflow.model import Step, TaskWork
@@ -40,7 +40,7 @@ class ModelTurns:
         self,
         step: Step,
         choice: ModelChoice,
-        journal: Journal,
+        journal: Recorder,
         history: list[Message],
         *,
         on_trim: Callable[[], None],

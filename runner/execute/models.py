@@ -55,6 +55,15 @@ class Models:
         self._patience: dict[Key, Patience] = {}
         self._counted: dict[Breaker, LLMError] = {}
 
+    def keep(self, is_needed: Callable[[str, str], bool]) -> None:
+        """``is_needed(endpoint, model)``: that one makes room last of all that are idle."""
+        for url, server in self._servers.items():
+            server.is_needed = partial(is_needed, url)
+
+    async def prefetch(self, choice: ModelChoice) -> None:
+        """Load the model although nobody asks it yet, if there is room; what goes wrong is found by who asks it."""
+        await self._servers[choice.endpoint].prefetch(self._demands[key_of(choice)])
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         """Loads and unloads happen in here; at the end what the run has loaded is unloaded."""

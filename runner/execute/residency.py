@@ -6,8 +6,9 @@ step that gives up does not end a load that others wait for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 from anyio.abc import TaskGroup
@@ -51,6 +52,7 @@ class Residency:
         self._queue: list[_Ticket] = []
         self._pulse = anyio.Event()
         self._group: TaskGroup | None = None
+        self.is_needed: Callable[[str], bool] = lambda _: False
 
     def open(self, group: TaskGroup) -> None:
         """Loads run in ``group`` from now on."""
@@ -76,6 +78,17 @@ class Residency:
                     raise ticket.error
         finally:
             self._queue.remove(ticket)
+
+    async def prefetch(self, demand: Demand) -> None:
+        """Load it beside what is at work, if that takes nobody's place who is needed; returns when that is settled."""
+        known = self._found(demand) is not None or demand.name in self._coming
+        if known or not demand.manages or self._group is None or not self._has_room(demand):
+            return
+        if any(self.is_needed(r.demand.name) for r in self._idle(demand)[: max(self._surplus(demand), 0)]):
+            return
+        victims = self._take_victims(demand)
+        self._coming.add(demand.name)
+        self._group.start_soon(partial(self._bring, demand, victims, ahead=True))
 
     def at_hand(self, demand: Demand) -> Resident | None:
         """The model with one user more, if that takes no waiting; most do not."""
@@ -199,7 +212,7 @@ class Residency:
     def _idle(self, demand: Demand) -> list[Resident]:
         """Ours that nobody uses, but for this one itself; the one unused for longest first."""
         idle = [r for n, r in self._there.items() if n != demand.name and self._in_the_way(r) and not self._wanted(r)]
-        return sorted(idle, key=lambda r: r.last_used)
+        return sorted(idle, key=lambda r: (self.is_needed(r.demand.name), r.last_used))
 
     def _wanted(self, resident: Resident) -> bool:
         """Whether somebody uses it, or is about to: else two that do not fit together push each other out for ever."""
@@ -214,19 +227,23 @@ class Residency:
             del self._there[victim.demand.name]
         return victims
 
-    async def _bring(self, demand: Demand, victims: Sequence[Resident]) -> None:
+    async def _bring(self, demand: Demand, victims: Sequence[Resident], *, ahead: bool = False) -> None:
+        """Load it. ``ahead`` of anybody who needs it: then a load that fails is nobody's failure, and is not tried
+        with less.
+        """
         try:
             while self._crashed:
                 await self._loading.unload(*self._crashed.pop(), broken=True)
             for victim in victims:
                 await self._loading.unload(victim.address, f"`{demand.name}` needs its place")
-            seen = await self._fetched(self._lighter.get(demand.name, demand))
+            wanted = self._lighter.get(demand.name, demand)
+            seen = await (self._loading.fetch(wanted) if ahead else self._fetched(wanted))
             old = self._there.get(demand.name)
             self._there[demand.name] = seen if old is None else old.renewed(seen)
         except LLMError as error:
             self._loading.broke_off(demand, error)
             for ticket in self._queue:
-                if ticket.name == demand.name:
+                if ticket.name == demand.name and not ahead:
                     ticket.error = error
         finally:
             self._coming.discard(demand.name)

@@ -1,115 +1,125 @@
-"""Which step starts when: as soon as all it waits for is over, in file order, so many at once as the run allows."""
+"""A whole run: its plan carried out from the first step to the last clean-up, with the models it needs."""
 
 from __future__ import annotations
-
-import heapq
-from collections.abc import Mapping
-from typing import Any
 
 import anyio
 from anyio.abc import TaskGroup
 
-from runner.execute.step import run_step
+from runner.execute.flow import Flow
+from runner.execute.hall import FlowEnd, Hall, Unit
+from runner.execute.halt import Halt
+from runner.execute.questions import Answer, Answers, Question
+from runner.execute.stays import Stays, Work
+from runner.execute.turns import Cap, Turns
 from runner.execute.world import World
+from runner.plan.agenda import Agenda, Group
 from runner.plan.plan import Plan, PlannedStep
-from runner.record.events import StepFinished
+from runner.record.seeds import Seeds
 from runner.words.errors import root_cause
+from runner.words.units import show_seconds
+from runner.workflow.fan_out import ForEach
+
+CLEAN_UP_SECONDS = 30.0
+"""For the steps that clean up after a run that is called off; then they are called off, too."""
+
+
+class Nobody:
+    """Answers nothing."""
+
+    async def answer(self, question: Question) -> Answer | None:  # noqa: ARG002 - the protocol of answers
+        """None."""
+        return None
 
 
 class Scheduler:
-    """Runs the steps of one plan. A failing step stops only what depends on it, unless the run fails fast."""
+    """Carries out one plan. ``seeds`` are the ends of units that earlier goes have done."""
 
-    def __init__(self, world: World, plan: Plan) -> None:
+    def __init__(
+        self,
+        world: World,
+        plan: Plan,
+        *,
+        answers: Answers | None = None,
+        seeds: Seeds | None = None,
+    ) -> None:
         self._world = world
         self._plan = plan
-        self._parallel = plan.workflow.limits.parallel
-        self._fail_fast = plan.workflow.limits.fail_fast
-        order = {step.id: number for number, step in enumerate(plan.workflow.steps)}
-        self._planned: dict[str, PlannedStep] = {p.step.id: p for p in plan.steps}
-        self._dependents: dict[str, list[str]] = {p.step.id: [] for p in plan.steps}
-        self._waits = {p.step.id: len(set(p.waits_for)) for p in plan.steps}
-        for planned in plan.steps:
-            for need in set(planned.waits_for):
-                self._dependents[need].append(planned.step.id)
-        self._order = order
-        self._ready: list[tuple[int, str]] = [(order[i], i) for i, n in self._waits.items() if n == 0]
-        heapq.heapify(self._ready)
-        self._running = 0
-        self._stop_reason: str | None = None
-        self.finished: dict[str, StepFinished] = {}
+        self._halt = Halt()
+        self._group: TaskGroup | None = None
+        work = Work(plan)
+        self._stays = Stays(plan, plan.forecast.agenda if plan.forecast is not None else Agenda(), work)
+        turns = Turns(plan.workflow.limits.parallel, self._stays, world.clock, self._bring)
+        self._hall = Hall(turns=turns, work=work, answers=answers or Nobody(), follow=_follow, seeds=seeds or Seeds())
+        self._certain = frozenset(_certain(plan, ""))
+        world.models.keep(self._stays.still_needed)
 
-    async def run(self) -> Mapping[str, StepFinished]:
-        """The ends of all steps, by id, in the order in which they ended.
+    def stop(self, reason: str) -> None:
+        """Call off all work but that which cleans up, which has a bounded time from now on."""
+        self._halt.call(reason)
+        if self._group is not None:
+            self._group.start_soon(self._end_clean_up)
 
-        Every step has one, also when the run is cancelled from outside: then the cancellation is passed on after the
-        ends are journalled.
+    @property
+    def cleans_up(self) -> bool:
+        """Whether any step is there to clean up, so that the run is to be stopped and not cancelled."""
+        return any(planned.step.cleans_up for planned in self._plan.family)
+
+    async def run(self) -> FlowEnd:
+        """How all steps have ended. Every step has an end, also when the run is cancelled from outside: then the
+        cancellation is passed on after the ends are journalled. Only what waits for an answer has none.
 
         Raises:
             HistoryError: the journal cannot be written.
         """
+        flow = Flow(self._hall, self._world, self._plan, halt=self._halt, groups="", order=(), cap=None)
         try:
             async with self._world.models.open(), anyio.create_task_group() as group:
-                await self._start_ready(group)
+                self._group = group
+                end = await flow.run(self._hall.turns.strand())
+                self._group = None
+                group.cancel_scope.cancel()  # loads that nobody asked for yet, and the clock of the clean-up
         except BaseExceptionGroup as failures:
             raise root_cause(failures) from failures
-        except anyio.get_cancelled_exc_class():
-            self._end_rest("the run was interrupted")
-            raise
-        self._end_rest(self._stop_reason or "the run ended before it")
-        return self.finished
+        return end
 
-    async def _start_ready(self, group: TaskGroup) -> None:
-        """Start what may start; skips are decided at once and may make more ready."""
-        while self._ready and self._running < self._parallel and self._stop_reason is None:
-            _, step_id = heapq.heappop(self._ready)
-            planned = self._planned[step_id]
-            reason = self._unmet(planned)
-            if reason is not None:
-                self._end(StepFinished(step=step_id, status="skipped", reason=reason))
-                continue
-            self._running += 1
-            group.start_soon(self._one, group, planned)
+    async def _end_clean_up(self) -> None:
+        await self._world.clock.sleep(CLEAN_UP_SECONDS)
+        self._halt.call_last(f"the clean-up was not over after {show_seconds(CLEAN_UP_SECONDS)}")
 
-    async def _one(self, group: TaskGroup, planned: PlannedStep) -> None:
-        finished = await run_step(self._world, planned)
-        self._running -= 1
-        self._end(finished)
-        # Made durable beside the next steps, not before them: a sync takes as long as three steps without a model.
-        group.start_soon(self._world.journal.sync)
-        if self._fail_fast and finished.status == "failed" and not finished.tolerated:
-            self._stop_reason = f"`{finished.step}` failed and the run fails fast"
-            group.cancel_scope.cancel()
+    def _bring(self, stay: int) -> None:
+        """Load the model of a stay that has opened, beside what is at work, if it will be needed for sure."""
+        choice = self._stays.choice(stay)
+        if choice is None or not choice.manages or self._group is None:
             return
-        await self._start_ready(group)
-
-    def _unmet(self, planned: PlannedStep) -> str | None:
-        """Why the step's join no longer can hold, or None. The default join wants every need succeeded."""
-        for need in planned.waits_for:
-            ended = self.finished[need]
-            if ended.status in ("succeeded", "recovered") or ended.tolerated:
-                continue
-            why = f" ({ended.reason})" if ended.reason else ""
-            verb = {"failed": "failed", "skipped": "was skipped", "cancelled": "was cancelled"}[ended.status]
-            return f"it needs `{need}`, which {verb}{why}"
-        return None
-
-    def _end(self, finished: StepFinished) -> None:
-        world = self._world
-        self.finished[finished.step] = finished
-        world.results[finished.step] = _readable(finished)
-        world.journal.append(finished)
-        for dependent in self._dependents[finished.step]:
-            self._waits[dependent] -= 1
-            if self._waits[dependent] == 0:
-                heapq.heappush(self._ready, (self._order[dependent], dependent))
-
-    def _end_rest(self, reason: str) -> None:
-        for step in self._plan.workflow.steps:
-            if step.id not in self.finished:
-                self._end(StepFinished(step=step.id, status="cancelled", reason=reason))
+        if not self._certain.isdisjoint(self._stays.groups(stay)):
+            self._group.start_soon(self._world.models.prefetch, choice)
 
 
-def _readable(finished: StepFinished) -> dict[str, Any]:
-    """What templates may read of a finished step."""
-    error = finished.error and {"kind": finished.error["kind"], "message": finished.error["message"]}
-    return {"output": finished.output, "status": finished.status, "error": error, **finished.extras}
+async def _follow(hall: Hall, world: World, plan: Plan, unit: Unit) -> FlowEnd:
+    """Carry out a called file for the unit that calls it."""
+    parallel = plan.workflow.limits.parallel
+    cap = Cap(parallel, unit.cap) if parallel < hall.turns.parallel else unit.cap
+    with unit.halt.below() as halt:
+        flow = Flow(hall, world, plan, halt=halt, groups=f"{unit.group}/", order=unit.order, cap=cap)
+        return await flow.run(unit.strand)
+
+
+def _certain(plan: Plan, before: Group) -> list[Group]:
+    """Groups that will have work whatever the steps answer, as long as nothing fails."""
+    found = []
+    for planned in plan.steps:
+        if not _surely(planned):
+            continue
+        own = before + planned.step.id
+        for number, row in enumerate(planned.rows or (planned,)):
+            group = f"{own}[{number}]" if planned.rows else own
+            found.append(group)
+            if row.callee is not None:
+                found += _certain(row.callee, f"{group}/")
+    return found
+
+
+def _surely(planned: PlannedStep) -> bool:
+    step, fan_out = planned.step, planned.step.fan_out
+    may_be_empty = fan_out is not None and isinstance(fan_out.over, ForEach) and isinstance(fan_out.over.items, str)
+    return step.when is None and step.join == "all_succeeded" and not may_be_empty

@@ -22,7 +22,7 @@ class StepTime:
     def __init__(self, world: World, planned: PlannedStep) -> None:
         self._world = world
         self._planned = planned
-        self._own = world.clock.monotonic() + planned.step.timeout
+        self._own = math.inf if planned.step.timeout is None else world.clock.monotonic() + planned.step.timeout
         self._scope: anyio.CancelScope | None = None
 
     def deadline(self) -> float:
@@ -56,7 +56,7 @@ class StepTime:
     def over(self) -> StepError:
         """The error of a step whose time is over."""
         if self._own <= self._run:
-            whose = f"the step's timeout of {show_seconds(self._planned.step.timeout)}"
+            whose = f"the step's timeout of {show_seconds(self._planned.step.timeout or 0)}"
             ways = None if self._planned.model else "give the step a longer `timeout`"
         else:
             whose = f"the run's time limit of {show_seconds(self._world.limits.time or 0)}"

@@ -134,8 +134,7 @@ class ToolRound:
     @property
     def exhausted(self) -> bool:
         """Whether the step's or the run's limit of tool calls is reached."""
-        limit = self._world.limits.tool_calls
-        run_is_out = limit is not None and self._world.spent.tool_calls >= limit
+        run_is_out = self._world.purse.out_of_tool_calls is not None
         return run_is_out or self._memory.made >= self._limits.tool_calls
 
     async def make(self, calls: Sequence[ToolCall], *, attempt: int, round_number: int) -> tuple[Message, ...]:
@@ -192,7 +191,7 @@ class ToolRound:
         """
         world = self._world
         self._memory.count(self._effects or offered.tool.effect)
-        world.spent.tool_calls += 1
+        world.purse.spend_tool_call()
         world.journal.append(
             ToolCalled(
                 step=self._step, attempt=attempt, round=round_number, call=call.id,

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Protocol
 
 from runner.chat.toolbox import Tool, ToolBox, ToolResult
+from runner.execute.place import Recorder
 from runner.record.events import ToolServerDied
-from runner.record.journal import Journal
 from runner.words.errors import ToolServerError
+from runner.workflow.model import Workflow
 
 
 class ToolServers:
@@ -19,12 +21,20 @@ class ToolServers:
     whether to tell the model or to fail. Callers that were cut off by the same death share one restart.
     """
 
-    def __init__(self, boxes: Mapping[str, ToolBox], journal: Journal) -> None:
+    def __init__(self, boxes: Mapping[str, ToolBox], journal: Recorder) -> None:
         self._boxes = boxes
         self._journal = journal
         self._locks = {name: asyncio.Lock() for name in boxes}
         self._generations = dict.fromkeys(boxes, 0)
         self._dead: dict[str, ToolServerError] = {}
+
+    def beside(self, own: ToolServers) -> ToolServers:
+        """These servers, and ``own`` ones in place of those of the same names."""
+        return _Beside(self, own)
+
+    def knows(self, server: str) -> bool:
+        """Whether a server of that name was started."""
+        return server in self._boxes
 
     def tools(self, server: str) -> tuple[Tool, ...]:
         """The tools of one server."""
@@ -71,3 +81,48 @@ class ToolServers:
         except ToolServerError:
             return False
         return True
+
+
+class _Beside(ToolServers):
+    """The servers of a run, some of them replaced by processes of a step's own."""
+
+    def __init__(self, run: ToolServers, own: ToolServers) -> None:
+        self._run = run
+        self._own = own
+
+    def knows(self, server: str) -> bool:
+        return self._own.knows(server) or self._run.knows(server)
+
+    def tools(self, server: str) -> tuple[Tool, ...]:
+        return self._whose(server).tools(server)
+
+    def revived(self, server: str) -> bool:
+        return self._whose(server).revived(server)
+
+    async def call(self, server: str, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
+        return await self._whose(server).call(server, tool, arguments)
+
+    def _whose(self, server: str) -> ToolServers:
+        return self._own if self._own.knows(server) else self._run
+
+
+class ToolHouse(Protocol):
+    """Starts tool servers in mid-run: those of called workflows, and processes of a step's own."""
+
+    def of_callee(
+        self, callee: Workflow, inputs: Mapping[str, Any], journal: Recorder
+    ) -> AbstractAsyncContextManager[ToolServers]:
+        """The servers that a called workflow uses, with its inputs; those that it alone uses end with it.
+
+        Raises:
+            StepError: kind ``tool_server``: one does not start, or lacks a tool; ``request``: its texts cannot be made.
+        """
+
+    def own(
+        self, workflow: Workflow, names: Sequence[str], inputs: Mapping[str, Any], journal: Recorder
+    ) -> AbstractAsyncContextManager[ToolServers]:
+        """Servers of these names for one step alone (``isolate``).
+
+        Raises:
+            StepError: as ``of_callee``.
+        """

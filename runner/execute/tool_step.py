@@ -105,10 +105,10 @@ class ToolWorker:
 
     def _count(self) -> None:
         """Raises: StepError, kind ``limit``: the run has made all the tool calls it may make."""
-        spent, limit = self._world.spent, self._world.limits.tool_calls
-        if limit is not None and spent.tool_calls >= limit:
-            raise StepError("limit", f"the run has made its limit of {limit} tool calls")
-        spent.tool_calls += 1
+        out = self._world.purse.out_of_tool_calls
+        if out is not None:
+            raise StepError("limit", f"the {out.whose} has made its limit of {out.most_tool_calls} tool calls")
+        self._world.purse.spend_tool_call()
 
     def _output(self, result: ToolResult) -> Any:
         """Structured content, else text; parsed and judged where the step has an ``output`` schema."""

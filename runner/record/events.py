@@ -42,7 +42,9 @@ RunStatus = Literal["succeeded", "failed", "cancelled", "paused"]
 
 @noun
 class RunStarted:
-    """The run folder is open. ``models`` maps step ids to ``{model, endpoint}``."""
+    """The run folder is open. ``models`` maps step ids to ``{model, endpoint}``; ``options`` are those of the command
+    line that a resumed run needs, and the digest of the workflow.
+    """
 
     workflow: str
     file: str
@@ -50,6 +52,7 @@ class RunStarted:
     steps: tuple[str, ...]
     models: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     version: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 @noun
@@ -258,9 +261,9 @@ class StepRetried:
 class StepFinished:
     """A step is over. ``error`` is ``{kind, message}``.
 
-    ``reason`` says why it was skipped or cancelled, or why its failure is tolerated.
-
-    ``extras`` holds what else templates may read: ``exit_code`` and ``stderr`` of a run step.
+    ``reason`` says why it was skipped or cancelled, or why its failure is tolerated; ``failed_above``: it was skipped
+    because of a failure, not of a ``when``. ``extras`` holds what else templates may read: ``exit_code`` and ``stderr``
+    of a run step, ``artifacts``.
     """
 
     step: str
@@ -274,6 +277,7 @@ class StepFinished:
     seconds: float = 0.0
     model: str | None = None
     extras: Mapping[str, Any] = field(default_factory=dict)
+    failed_above: bool = False
     item: int | None = None
 
 

@@ -40,15 +40,24 @@ class Journal:
     ``HistoryError``.
     """
 
-    def __init__(self, sink: Sink, run: str, now: Callable[[], float], mask: Callable[[Event], Event] | None) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        run: str,
+        now: Callable[[], float],
+        mask: Callable[[Event], Event] | None,
+        *,
+        written: int = 0,
+    ) -> None:
+        """``written`` entries of earlier goes stand in the sink already."""
         self.run = run
         self.lost_listeners: list[tuple[Listener, Exception]] = []
         self._sink = sink
         self._now = now
         self._mask = mask
         self._listeners: list[Listener] = []
-        self._written = 0
-        self._synced = 0
+        self._written = written
+        self._synced = written
         self._syncing: asyncio.Task[None] | None = None
         self._failure: HistoryError | None = None
         self._closed = False

@@ -306,7 +306,7 @@ class TestLimits:
         text = f"{HEAD}limits: {{tool_calls: 5}}\n{SERVER}steps:\n{steps}"
         calls = [(f"c{n}", "act", {"n": n}) for n in range(3)]
         talk = Talk(bench, text, lambda request: says("", *calls) if request.tools else says("done"))
-        assert len(talk.box.calls) == talk.ran.world.spent.tool_calls == 5
+        assert len(talk.box.calls) == talk.ran.world.purse.tool_calls == 5
         assert {end.output for end in talk.ran.finished.values()} == {"done"}
 
     def test_a_tool_step_counts_against_the_run(self, bench):

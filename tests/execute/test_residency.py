@@ -150,7 +150,7 @@ class TestTakingTurns:
     def test_as_many_stay_as_the_configuration_allows(self, timeless):
         server = PaintedServer({name: PaintedModel() for name in "abc"}, slowly(3))
         text = flow("s | a", "t | b | needs: [s]", "u | a | needs: [t]", "v | c | needs: [u]")
-        ran = timeless(backend=server, setting=bounded(max_loaded=2)).run(text)
+        ran = timeless(by_agenda=False, backend=server, setting=bounded(max_loaded=2)).run(text)
         assert server.did(*LOADS)[:6] == ["load a", "loaded a", "load b", "loaded b", "unload b", "load c"]
         assert statuses(ran) == {"succeeded"}
 
@@ -162,7 +162,7 @@ class TestTakingTurns:
     def test_memory_bounds_what_is_there_together(self, timeless):
         server = PaintedServer({"a": PaintedModel(), "b": PaintedModel(), "c": PaintedModel(size=GIB)}, slowly(3))
         text = flow("s | a", "u | c | needs: [s]", "t | b | needs: [u]")
-        ran = timeless(backend=server, setting=bounded(memory=6 * GIB)).run(text)
+        ran = timeless(by_agenda=False, backend=server, setting=bounded(memory=6 * GIB)).run(text)
         assert statuses(ran) == {"succeeded"}
         assert server.did(*LOADS) == [
             "load a", "loaded a", "load c", "loaded c", "unload a", "load b", "loaded b", "unload c", "unload b",
@@ -179,7 +179,7 @@ class TestTakingTurns:
         """One chain keeps ``a`` busy without a gap; ``b`` waits for five minutes and then has its turn."""
         busy = [f"x{n} | a" + (f" | needs: [x{n - 2}]" if n > 1 else "") for n in range(20)]
         server = PaintedServer({"a": PaintedModel(), "b": PaintedModel()}, staggered(60))
-        ran = timeless(backend=server).run(flow(*busy, "t | b | timeout: 100s"))
+        ran = timeless(by_agenda=False, backend=server).run(flow(*busy, "t | b | timeout: 100s"))
         assert statuses(ran) == {"succeeded"}
         loads = [(when, name) for when, what, name in server.log if what == "load"]
         assert loads == [(1000.0, "a"), (1331.0, "b"), (1401.0, "a")]
@@ -336,7 +336,7 @@ class TestTimeToLive:
 class TestNoMemory:
     def test_our_own_idle_model_goes_first(self, timeless):
         server = PaintedServer({"a": PaintedModel(), "b": PaintedModel()}, memory=6 * GIB)
-        ran = timeless(backend=server, setting=bounded(max_loaded=2)).run(flow("s | a", "t | b | needs: [s]"))
+        ran = timeless(by_agenda=False, backend=server, setting=bounded(max_loaded=2)).run(flow("s | a", "t | b | needs: [s]"))
         assert statuses(ran) == {"succeeded"}
         assert server.did(*LOADS) == [
             "load a", "loaded a", "load b", "refuse b", "unload a", "load b", "loaded b", "unload b",

@@ -10,12 +10,13 @@ import asyncio
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from runner.app.server_text import rendered_server
-from runner.app.tool_start import servers_used
+from runner.app.surroundings import survey
+from runner.app.tool_house import ToolHouse
+from runner.app.work_files import WorkFiles
 from runner.chat.backend import Backend
 from runner.chat.catalogue import Catalogue, EndpointCatalogue, Instance, ModelEntry
 from runner.chat.messages import ChatAnswer, ChatRequest, Delta, OnDelta
@@ -26,20 +27,28 @@ from runner.edges.image import read_image
 from runner.edges.process_group import Offspring
 from runner.edges.run_folder import RunFolder
 from runner.edges.toolbox import make_toolbox
+from runner.execute.hall import FlowEnd
 from runner.execute.models import Models
 from runner.execute.outputs import workflow_outputs
+from runner.execute.purse import Purse
+from runner.execute.questions import Answers
 from runner.execute.scheduler import Scheduler
 from runner.execute.tool_servers import ToolServers
 from runner.execute.world import World
 from runner.plan.make import make_plan
+from runner.plan.overrides import NO_OVERRIDES
 from runner.plan.plan import Plan
+from runner.plan.schedule import make_forecast
 from runner.plan.setting import NO_SETTING, Setting
+from runner.plan.wanted import Names
 from runner.record.events import Event, RunFinished, RunStarted, StepFinished
 from runner.record.journal import Entry, Journal, Sink, masking
+from runner.record.seeds import Seeds
 from runner.record.state import RunState, result
 from runner.words.errors import LLMValidationError
 from runner.words.redact import Redactor
 from runner.workflow.load import load
+from runner.workflow.model import Server
 
 ENDPOINT = "http://painted"
 MODEL = "painted/model"
@@ -131,12 +140,18 @@ class PaintedBox:
         """There is nothing to close."""
 
 
+def _is_whole(event: Event) -> bool:
+    """Whether it is the end of a step of the first file, as a whole."""
+    return isinstance(event, StepFinished) and event.item is None and "/" not in event.step
+
+
 @dataclass(frozen=True)
 class Ran:
     """What came of a run."""
 
     entries: list[Entry]
     finished: Mapping[str, StepFinished]
+    end: FlowEnd
     outputs: dict[str, Any]
     result: dict[str, Any]
     folder: Path
@@ -173,6 +188,10 @@ class Bench:
     backends: Sequence[Backend] = ()
     setting: Setting = NO_SETTING
     keep_loaded: bool = False
+    answers: Answers | None = None
+    seeds: Seeds | None = None
+    by_agenda: bool = True
+    on_scheduler: Callable[[Scheduler], None] = lambda scheduler: None
     start: Callable[[Any], Any] = asyncio.run
     _runs: int = 0
 
@@ -188,12 +207,15 @@ class Bench:
         file.write_text(text, encoding="utf-8")
         workflow = load(str(file)).workflow
         catalogue = Catalogue(tuple([await backend.catalogue() for backend in self._all]))
+        inputs = {name: inputs.get(name, one.default) for name, one in workflow.inputs.items()} | inputs
         plan = make_plan(workflow, catalogue, inputs=inputs, setting=self.setting)
+        if self.by_agenda:
+            plan = replace(plan, forecast=make_forecast(plan))
         return await self._run(plan, inputs)
 
     async def _run(self, plan: Plan, inputs: Mapping[str, Any]) -> Ran:
         workflow = plan.workflow
-        secrets = {name: self.environment[name] for name in workflow.secrets}
+        secrets = {name: self.environment[name] for member in workflow.family for name in member.secrets}
         mask = Redactor(secrets).value
         folder = RunFolder.open(run_id=f"run-{self._runs}", parent=str(self.folder / "runs"), mask=mask)
         self.folders.append(folder)
@@ -202,33 +224,42 @@ class Bench:
         state = RunState()
         for listener in (entries.append, state.apply, *self.listeners):
             journal.listen(listener)
-        boxes = {name: self._box(name, plan, inputs, secrets) for name in servers_used(workflow)}
+        house = self._house(plan, inputs, secrets)
+        households = house.households(Names(workflow=workflow, overrides=NO_OVERRIDES, inputs=inputs))
+        boxes = {name: box for household in households[::-1] for name, box in household.boxes.items()}
         for box in boxes.values():
             await box.start()
         ids = tuple(step.id for step in workflow.steps)
         journal.append(RunStarted(workflow=workflow.name, file=workflow.file, inputs=inputs, steps=ids))
-        world = self._world(plan, inputs, secrets, folder, journal, boxes)
-        scheduler = Scheduler(world, plan)
+        world = self._world(plan, inputs, secrets, folder, journal, boxes, house)
+        scheduler = Scheduler(world, plan, answers=self.answers, seeds=self.seeds)
+        self.on_scheduler(scheduler)
         try:
-            finished = await scheduler.run()
-            outputs = workflow_outputs(world, workflow, finished)
-            journal.append(RunFinished(status="succeeded", exit_code=0, outputs=outputs, seconds=0.0))
+            end = await scheduler.run()
+            outputs = {} if end.paused else workflow_outputs(world, workflow, end.finished)
+            status = "paused" if end.paused else "succeeded"
+            journal.append(RunFinished(status=status, exit_code=8 if end.paused else 0, outputs=outputs, seconds=0.0))
         finally:
             for box in boxes.values():
                 await box.close()
             for backend in self._all:
                 await backend.close()
             journal.close()
-        return Ran(entries, finished, outputs, result(state), Path(folder.path), world)
+        in_order = {one.event.step: one.event for one in entries if _is_whole(one.event)}
+        finished = {step: end.finished[step] for step in {**in_order, **end.finished}}
+        return Ran(entries, finished, end, outputs, result(state), Path(folder.path), world)
 
     @property
     def _all(self) -> Sequence[Backend]:
         return self.backends or ((self.backend,) if self.backend else ())
 
-    def _box(self, name: str, plan: Plan, inputs: Mapping[str, Any], secrets: Mapping[str, str]) -> ToolBox:
-        if name in self.boxes:
-            return self.boxes[name]
-        server = rendered_server(plan.workflow.servers[name], {"inputs": inputs, "secrets": secrets})
+    def _house(self, plan: Plan, inputs: Mapping[str, Any], secrets: Mapping[str, str]) -> ToolHouse:
+        surroundings = survey(plan.workflow, inputs, self.environment, unset_secret="error")
+        return ToolHouse(surroundings, self._box, secrets, f"run-{self._runs}", str)
+
+    def _box(self, server: Server) -> ToolBox:
+        if server.name in self.boxes:
+            return self.boxes[server.name]
         return make_toolbox(server, folder=str(self.folder), environment=self.environment, offspring=self.offspring)
 
     def _world(
@@ -239,12 +270,14 @@ class Bench:
         folder: RunFolder,
         journal: Journal,
         boxes: Mapping[str, ToolBox],
+        house: ToolHouse,
     ) -> World:
         workflow = plan.workflow
         inherited = {k: v for k, v in self.environment.items() if k not in workflow.secrets}
         limits = workflow.limits
         return World(
             run_id=journal.run,
+            workflow=workflow,
             inputs=inputs,
             secrets=secrets,
             models=Models(
@@ -255,8 +288,10 @@ class Bench:
                 keep_loaded=self.keep_loaded,
             ),
             tools=ToolServers(boxes, journal),
+            tool_house=house,
             servers=workflow.servers,
             commands=CommandRunner(inherited, self.offspring),
+            files=WorkFiles(self.folder, Path(folder.path)),
             artifacts=folder,
             journal=journal,
             clock=self.clock,
@@ -264,5 +299,6 @@ class Bench:
             on_delta=self.on_delta,
             read_image=lambda path: read_image(path, self.folder),
             limits=limits,
+            purse=Purse(most_tokens=limits.tokens, most_tool_calls=limits.tool_calls),
             deadline=None if limits.time is None else self.clock.monotonic() + limits.time,
         )

@@ -55,15 +55,19 @@ MEANING: Mapping[str, Explanation] = {
     ),
     "BR207": Explanation(
         title="a name is not defined",
-        text="Templates know `inputs`, `steps.<id>.output`, `.status` and `.error`, and `run.id`; `output` is the "
-        "answer being checked in `expect`; `item`, `matrix`, `loop` and `previous` exist in the steps that repeat.",
+        text="Templates know `inputs`, `run.id`, and of a step `steps.<id>.output`, `.status`, `.error` and "
+        "`.artifacts`, of a command also `.exit_code` and `.stderr`. `item` (or what `as` calls it) exists in a step "
+        "with `for_each`, `matrix` in one with `matrix`, `previous` in one with `repeat`, `loop.index` in all of them. "
+        "`output` is the answer being checked in `expect` and in `until`.",
         wrong=_two("task: Look.", 'task: "Fix {{ step.scan.output }}"'),
         right=_two("task: Look.", 'task: "Fix {{ steps.scan.output }}"'),
     ),
     "BR208": Explanation(
-        title="a step's answer or an input can never have this",
-        text="The path leads to something that the step's `output` schema or the input's own declaration forbids, or "
-        "into a value that is a plain text. A step without `output` answers with text.",
+        title="a value can never have this",
+        text="The path leads to something that the step's `output` schema, the input's own declaration or the called "
+        "workflow rules out, or into a value that is a plain text. A step without `output` answers with text; the "
+        "output of a step with `for_each` is a list of answers, of one with `matrix` a list of "
+        "`{matrix: …, output: …}`.",
         wrong=_two(f"task: Look.\n{_FIELDS}", 'task: "Fix {{ steps.scan.output.fil }}"'),
         right=_two(f"task: Look.\n{_FIELDS}", 'task: "Fix {{ steps.scan.output.file }}"'),
     ),
@@ -113,16 +117,9 @@ MEANING: Mapping[str, Explanation] = {
         wrong=example(_INPUT + 'steps:\n  - id: scan\n    task: "Look at {{ inputs.path"'),
         right=example(_INPUT + 'steps:\n  - id: scan\n    task: "Look at {{ inputs.path }}"'),
     ),
-    "BR221": Explanation(
-        title="not built yet",
-        text="The key belongs to version 1 of the format, but this bridge-run cannot carry it out. It says so "
-        "instead of ignoring it.",
-        wrong=_one("reads_only: true\ntask: Look."),
-        right=_one("task: Look."),
-    ),
     "BR225": Explanation(
         title="braces in an expression",
-        text="`when` and `that` are expressions as they stand: they take no braces.",
+        text="`when`, `for_each`, `until` and `that` are expressions as they stand: they take no braces.",
         wrong=_two("task: Look.", "when: \"{{ steps.scan.status == 'succeeded' }}\"\ntask: Fix it."),
         right=_two("task: Look.", "when: steps.scan.status == 'succeeded'\ntask: Fix it."),
     ),
@@ -135,7 +132,7 @@ MEANING: Mapping[str, Explanation] = {
     "BR228": Explanation(
         title="a template where none is expanded",
         text="The text would be used letter by letter, braces and all. Or it names something that does not exist yet: "
-        "a model's name may use only `inputs`, an MCP server's settings `inputs`, `secrets` and `run`.",
+        "a model's name may use only `inputs` and `matrix`, an MCP server's settings `inputs`, `secrets` and `run`.",
         wrong=example("inputs:\n  a: {type: string, default: src}\n  b: {type: string, default: \"{{ inputs.a }}/x\"}\n"
                       'steps:\n  - id: scan\n    task: "Look at {{ inputs.a }} and {{ inputs.b }}"'),
         right=example("inputs:\n  a: {type: string, default: src}\n"
@@ -177,7 +174,7 @@ MEANING: Mapping[str, Explanation] = {
         title="a result is read where it cannot exist",
         text="A step's result exists when the step has ended: not inside the step itself, and not in models, servers "
         "or defaults, which are settled before the first step. In `expect`, the answer being checked is called "
-        "`output`.",
+        "`output`; so it is in `until`.",
         wrong=_one("task: Look.\nexpect:\n  - that: steps.scan.output | length > 0"),
         right=_one("task: Look.\nexpect:\n  - that: output | length > 0"),
     ),

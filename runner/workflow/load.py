@@ -15,6 +15,7 @@ from runner.workflow.callees import Chain, called_by
 from runner.workflow.decode import decode
 from runner.workflow.document import Document, read_document
 from runner.workflow.model import Workflow
+from runner.workflow.rules.keys import without_choices
 from runner.workflow.rules.order import needs_of
 from runner.workflow.rules.table import judge
 from runner.workflow.rules.typing import output_schemas
@@ -61,7 +62,7 @@ def load_document(document: Document, chain: Chain | None = None) -> Loaded:
         document, read_schema, lambda file: (folder / file).expanduser().is_file(), callees=called.workflows
     )
     decoded = decode(document, _forgiving(read_schema), needs=_needs(view), callees=called.workflows)
-    findings = in_file_order((*shape, *called.findings, *decoded.findings, *judge(view)))
+    findings = in_file_order((*without_choices(view, shape), *called.findings, *decoded.findings, *judge(view)))
     if has_errors(findings):
         raise WorkflowError(findings)
     workflow = replace(decoded.workflow, folder=str(folder), output_schemas=output_schemas(view))

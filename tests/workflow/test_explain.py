@@ -9,6 +9,7 @@ import pytest
 
 from runner.words.errors import WorkflowError
 from runner.workflow.explain import EXPLANATIONS
+from runner.workflow.explanation_of_flow import CALLED
 from runner.workflow.load import load
 
 SOURCE = Path(__file__).parents[2] / "runner"
@@ -16,7 +17,9 @@ OF_FILES = [code for code in EXPLANATIONS if code.startswith("BR2")]
 
 
 def codes_of(path: Path, text: str) -> set[str]:
+    path.parent.mkdir()
     path.write_text(text, encoding="utf-8")
+    (path.parent / "other.yaml").write_text(CALLED, encoding="utf-8")
     try:
         return {finding.code for finding in load(str(path)).warnings}
     except WorkflowError as error:
@@ -34,8 +37,8 @@ def test_every_code_of_the_source_is_explained_and_the_other_way_round() -> None
 @pytest.mark.parametrize("code", OF_FILES)
 def test_examples(code: str, tmp_path: Path) -> None:
     explanation = EXPLANATIONS[code]
-    assert code in codes_of(tmp_path / "wrong.yaml", explanation.wrong)
-    assert codes_of(tmp_path / "right.yaml", explanation.right) == set()
+    assert code in codes_of(tmp_path / "wrong" / "example.yaml", explanation.wrong)
+    assert codes_of(tmp_path / "right" / "example.yaml", explanation.right) == set()
 
 
 @pytest.mark.parametrize("code", EXPLANATIONS)

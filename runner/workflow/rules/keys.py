@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from runner.words.complaint import listed, quoted
 from runner.words.diagnostics import Diagnostic
+from runner.words.spans import Path
 from runner.words.suggest import did_you_mean
 from runner.workflow.rules.places import ROOTS
 from runner.workflow.rules.view import StepView, View
@@ -70,3 +71,12 @@ def br239_default_is_no_choice(view: View) -> Iterable[Diagnostic]:
             hint = did_you_mean(default, choices) or f"the choices are {listed(map(quoted, choices), 'and')}"
             message = f"`{default}` is none of the choices"
             yield view.finding("BR239", message, view.value_span((*step.path, "default")), help=hint)
+
+
+def without_choices(view: View, findings: Iterable[Diagnostic]) -> Iterable[Diagnostic]:
+    """The findings less those about a `yes` or `no` that is an answer to a question, and so meant as a word."""
+    asking = [step for step in view.steps if step.kind == "approve"]
+    paths: list[Path] = [(*step.path, "default") for step in asking if "default" in step.data]
+    paths += [(*step.path, "choices", index) for step in asking for index in range(len(step.data.get("choices", ())))]
+    meant = {view.value_span(path) for path in paths}
+    return (finding for finding in findings if finding.code != "BR227" or finding.span not in meant)

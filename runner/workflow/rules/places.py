@@ -26,7 +26,7 @@ _KNOWN: Mapping[Role, frozenset[str]] = {
     "defaults": frozenset(("inputs", "run")),
     "outputs": _IN_A_STEP,
 }
-_EXPANDED = frozenset(("task", "system", "arguments", "stdin", "cwd", "with", "images", "approve", "artifacts"))
+_EXPANDED = frozenset(("task", "system", "arguments", "stdin", "cwd", "with", "images", "approve"))
 _OF_A_ROUND = frozenset(("previous", "loop"))
 
 
@@ -112,6 +112,8 @@ def _step(step: Mapping[str, Any], index: int) -> Iterator[Place]:
         here = (*path, key)
         if key in _EXPANDED:
             yield from _nested(value, here, "step", names, index)
+        elif key == "artifacts":  # they are kept when all rounds are over
+            yield from _nested(value, here, "step", whole, index)
         elif key == "when":
             yield from _expression(value, here, "step", whole, index)
         elif key == "for_each":

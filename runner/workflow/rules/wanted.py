@@ -44,6 +44,8 @@ def _list_hint(view: View, place: Place, expression: Expression) -> str | None:
     named = [name for name in found.get("properties", ()) if kinds(part(found, (name,))) == {"array"}]
     if named:
         return f"go through a list in it: `{place.source.strip()}.{named[0]}`"
+    if kinds(found) <= {"object", "null"}:
+        return f"a list of its keys with their values is `{place.source.strip()} | items`"
     if expression.path[0] == "inputs" and len(expression.path) == 2:
         return "declare the input as a list: `{type: array}`"
     step = view.by_id.get(str(expression.path[1])) if expression.path[0] == "steps" else None

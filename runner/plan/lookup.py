@@ -31,22 +31,50 @@ class Found:
         return self.server.endpoint
 
 
-def look_up(name: str, catalogue: Catalogue) -> Found | None:
-    """The model of that name: one that is loaded before one that is not, then in the order of the endpoints.
+class Places:
+    """Where the models of a plan were placed so far, so that two servers hold two of them instead of one swapping."""
+
+    __slots__ = ("_coming", "_placed")
+
+    def __init__(self) -> None:
+        self._placed: set[tuple[str, str]] = set()
+        self._coming: dict[str, set[str]] = {}
+
+    def add(self, endpoint: str, entry: ModelEntry, model: str, *, loads: bool) -> None:
+        """A step is answered there; ``loads``: that server loads what it is asked for, or is told to."""
+        self._placed.add((endpoint, model.casefold()))
+        if loads and not entry.in_memory:
+            self._coming.setdefault(endpoint, set()).add(model.casefold())
+
+    def has(self, found: Found) -> bool:
+        """Whether a step before is answered by it, so that it will be there."""
+        return (found.endpoint, found.model.casefold()) in self._placed
+
+    def coming(self, endpoint: str) -> int:
+        """How many models of the plan are to be loaded there."""
+        return len(self._coming.get(endpoint, ()))
+
+
+def look_up(name: str, catalogue: Catalogue, places: Places | None = None) -> Found | None:
+    """The model of that name: one that is loaded, or will be for another step, before one that is not; then on the
+    server on which the fewest models of the plan are to be loaded, then in the order of the endpoints.
 
     Among equals a model that talks goes before one that only embeds, and an instance that was given the very name
     before a model of that key: so does LM Studio itself.
     """
+    placed = places or Places()
     found = [
         Found(server=server, entry=entry, model=model)
         for server, entry in catalogue
         if (model := _id_to_send(name, entry)) is not None
     ]
 
-    def rank(one: Found) -> tuple[bool, bool, int, bool]:
+    def rank(one: Found) -> tuple[bool, bool, bool, int, int, bool]:
         is_instance = any(instance.id == name for instance in one.entry.instances)
         at = catalogue.endpoints.index(one.server)
-        return one.entry.type == "embedding", not one.entry.in_memory, at, not is_instance
+        there = one.entry.in_memory
+        crowd = 0 if there else placed.coming(one.endpoint)
+        return one.entry.type == "embedding", not there, not placed.has(one), crowd, at, not is_instance
 
     return min(found, key=rank, default=None)
 

@@ -14,6 +14,7 @@ from runner.plan.finding import finding
 from runner.plan.grants import grants_for
 from runner.plan.graph import run_order
 from runner.plan.loading import agree_on_loads, unknown_settings
+from runner.plan.lookup import Places
 from runner.plan.needs import needs_of
 from runner.plan.overrides import NO_OVERRIDES, Overrides
 from runner.plan.plan import Plan, PlannedStep
@@ -47,7 +48,7 @@ def make_plan(
         CannotServeError: with all findings at once, in file order; its cause is the first ``ModelNotFoundError``.
     """
     names = Names(workflow=workflow, overrides=overrides, inputs=inputs or {}, default_model=setting.default_model)
-    drafted = _Planner(catalogue, names, setting).drafted()
+    drafted = _Planner(catalogue, names, setting, Places()).drafted()
     swap = sift([Judged(finding=one) for one in _idle_swap(drafted.plan, overrides)], workflow)
     findings = in_file_order((*drafted.plan.findings, *swap))
     if has_errors(findings):
@@ -70,6 +71,7 @@ class _Planner:
     catalogue: Catalogue | None
     names: Names
     setting: Setting
+    places: Places
 
     @property
     def workflow(self) -> Workflow:
@@ -111,7 +113,7 @@ class _Planner:
         grants = grants_for(step, self.workflow.servers)
         planned = PlannedStep(step=step, waits_for=step.needs, grants=grants)
         if isinstance(step.work, CallWork):
-            below = _Planner(self.catalogue, for_callee(names, step.work), self.setting).drafted()
+            below = _Planner(self.catalogue, for_callee(names, step.work), self.setting, self.places).drafted()
             calls.append(below)
             return replace(planned, callee=below.plan)
         if not isinstance(step.work, TaskWork):
@@ -141,7 +143,13 @@ class _Planner:
         if self.catalogue is None or (unmade and self._lacks_inputs):
             return Resolution()
         return resolve_model(
-            wanted, self.catalogue, self.workflow, self.setting, step_id=step.id, sampling=work.sampling
+            wanted,
+            self.catalogue,
+            self.workflow,
+            self.setting,
+            step_id=step.id,
+            sampling=work.sampling,
+            places=self.places,
         )
 
     def _too_late(self, step: Step, wanted: Sequence[Wanted]) -> Diagnostic:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from runner.chat.catalogue import Catalogue
-from runner.plan.lookup import Found, all_names, look_up, the_loaded
+from runner.plan.lookup import Found, Places, all_names, look_up, the_loaded
 from runner.plan.missing import Miss, Missing
 from runner.plan.plan import ModelChoice
 from runner.plan.setting import Setting
@@ -35,14 +35,15 @@ def resolve_model(
     *,
     step_id: str,
     sampling: Mapping[str, Any],
+    places: Places | None = None,
 ) -> Resolution:
     """The first of the wanted names that a server has; the others that are there are its fallbacks.
 
     A first wish that is missing is then a warning (BR303). ``sampling`` is the step's own, ``step_id`` stands in
-    messages about steps that name no model.
+    messages about steps that name no model. ``places`` says where the models of other steps are, and learns of this.
     """
     missing = Missing(catalogue=catalogue, workflow=workflow, setting=setting, step_id=step_id)
-    looked = [_look(wish, missing) for wish in wanted]
+    looked = [_look(wish, missing, places) for wish in wanted]
     misses = [one for one in looked if isinstance(one, Miss)]
     fatal = tuple(miss.finding for miss in misses if miss.fatal)
     if fatal:
@@ -51,11 +52,13 @@ def resolve_model(
     if not choices:
         return Resolution(findings=tuple(miss.finding for miss in misses), error=_error(misses, catalogue))
     first = replace(choices[0], fallbacks=tuple(choices[1:]))
+    if places is not None:
+        places.add(first.endpoint, first.entry, first.model, loads=first.manages or first.loads_on_demand)
     warnings = (missing.first_wish(looked[0], first),) if isinstance(looked[0], Miss) else ()
     return Resolution(choice=first, findings=warnings)
 
 
-def _look(wish: Wanted, missing: Missing) -> Found | Miss:
+def _look(wish: Wanted, missing: Missing, places: Places | None) -> Found | Miss:
     if wish.problem is not None:
         return missing.unreadable(wish)
     bound = missing.servers_for(wish)
@@ -64,7 +67,7 @@ def _look(wish: Wanted, missing: Missing) -> Found | Miss:
     if wish.name is None:
         loaded = the_loaded(bound)
         return loaded[0] if len(loaded) == 1 else missing.not_one_loaded(wish, loaded)
-    found = look_up(wish.name, bound)
+    found = look_up(wish.name, bound, places)
     if found is None:
         return missing.not_found(wish, bound)
     return missing.only_embeds(wish, found) if found.entry.type == "embedding" else found

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from runner.chat.catalogue import Catalogue, Instance, ModelEntry
-from runner.plan.lookup import look_up, similar_names, the_loaded
+from runner.plan.lookup import Places, look_up, similar_names, the_loaded
 
 Make = Callable[..., Catalogue]
 QWEN = ModelEntry(
@@ -50,6 +50,31 @@ def test_a_loaded_model_goes_before_one_that_is_not_and_then_the_order_of_the_se
         found = look_up("m", catalogue(*servers))
         assert found is not None
         assert found.endpoint == endpoint
+
+
+def placed_one_after_the_other(names: str, servers: Catalogue) -> list[str]:
+    places = Places()
+    where = []
+    for name in names:
+        found = look_up(name, servers, places)
+        assert found is not None
+        places.add(found.endpoint, found.entry, found.model, loads=True)
+        where.append(found.endpoint.removeprefix("http://"))
+    return where
+
+
+def test_models_that_several_servers_could_load_are_spread_and_stay_where_they_are(catalogue: Make) -> None:
+    a, b, c, d = (ModelEntry(key=name, type="llm", loaded=False) for name in "abcd")
+    both = catalogue([a, b, c, d], [a, b, c, d])
+    assert placed_one_after_the_other("abab", both) == ["one", "two", "one", "two"]
+    assert placed_one_after_the_other("abcdA", both) == ["one", "two", "one", "two", "one"]
+    assert placed_one_after_the_other("abc", catalogue([a, b, c], [a, c])) == ["one", "one", "two"]
+
+
+def test_a_loaded_model_does_not_count_as_one_to_be_loaded(catalogue: Make) -> None:
+    a = ModelEntry(key="a", type="llm", loaded=True)
+    b = ModelEntry(key="b", type="llm", loaded=False)
+    assert placed_one_after_the_other("ab", catalogue([a, b], [b])) == ["one", "one"]
 
 
 def test_the_loaded_models_are_those_that_talk_each_once(catalogue: Make) -> None:

@@ -334,3 +334,20 @@ def test_a_setting_that_a_server_has_not(
     for one in told:
         assert one.message == "`big` on http://desk:1 cannot be loaded with `num_experts`: it has no such setting"
         assert one.help == "take it out; that server knows `context_length`"
+
+
+def test_two_servers_hold_two_models_instead_of_one_swapping(step: MakeStep, workflow: MakeWorkflow) -> None:
+    other = ModelEntry(key="other", type="llm", loaded=False)
+    servers = tuple(
+        EndpointCatalogue(
+            endpoint=f"http://{name}:1", name=name, flavour="lmstudio-v1", models=(BIG, other), manages=True
+        )
+        for name in ("desk", "box")
+    )
+    steps = (step("a", model="big"), step("b", "a", model="other", index=1), step("c", "b", model="big", index=2))
+    plan = planned(workflow(*steps), Catalogue(servers))
+    assert [where(one.model) for one in plan.steps if one.model] == [
+        "big at http://desk:1",
+        "other at http://box:1",
+        "big at http://desk:1",
+    ]

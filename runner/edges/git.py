@@ -33,7 +33,8 @@ _PLACE: Final = frozenset(
 _PERSON: Final = frozenset(("GIT_CONFIG_GLOBAL", "GIT_CONFIG_NOSYSTEM", "GIT_CONFIG_SYSTEM", "GIT_EXEC_PATH"))
 _SETTINGS: Final = (
     "core.hooksPath=/dev/null", "core.fsmonitor=false", "core.untrackedCache=false", "core.compression=0",
-    "core.looseCompression=0", "gc.auto=0", "maintenance.auto=false", "advice.addEmbeddedRepo=false",
+    "core.looseCompression=0", "core.trustctime=true", "core.checkStat=default", "gc.auto=0", "maintenance.auto=false",
+    "advice.addEmbeddedRepo=false",
 )  # fmt: skip
 _GLANCE: Final = 0.05
 """Seconds between two looks at whether we are to stop."""
@@ -95,6 +96,8 @@ class Git:
     def _ended(
         self, arguments: tuple[str, ...], stdin: bytes, into: IO[bytes] | None, good: Collection[int]
     ) -> tuple[int, bytes]:
+        if self._stop is not None and self._stop.is_set():
+            raise Stopped
         command = ["git", *(part for setting in _SETTINGS for part in ("-c", setting)), *arguments]
         try:
             process = subprocess.Popen(  # noqa: S603  no shell, and git is looked up on PATH as everywhere

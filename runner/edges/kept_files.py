@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -87,11 +88,11 @@ class _Keeping:
             remove_tree(self._into)
             if draft.exists():
                 draft.replace(self._into)
-        except OSError as error:
-            remove_tree(draft)
-            raise HistoryError(f"cannot keep files in `{self._into}`: {error.strerror}") from error
-        except BaseException:
-            remove_tree(draft)
+        except BaseException as error:
+            with suppress(OSError):
+                remove_tree(draft)
+            if isinstance(error, OSError):
+                raise HistoryError(f"cannot keep files in `{self._into}`: {error.strerror}") from error
             raise
 
     def _copy_into(self, draft: Path, files: Iterator[tuple[str, bool]]) -> None:
@@ -163,16 +164,16 @@ class _Keeping:
         while todo:
             path, above = todo.pop()
             place = self._folder / self._real(path)
-            if place in above or self._is_run(place):
+            if place in above:
                 continue
             try:
                 entries = sorted(os.listdir(place))  # noqa: PTH208  names, to be joined to ours
             except OSError as error:
                 raise StepError("tool", f"`{path or '.'}` (`artifacts`) cannot be read: {error.strerror}") from error
             for entry in entries:
-                if entry in OWN:
-                    continue
                 name = f"{path}/{entry}" if path else entry
+                if entry in OWN or self._is_run(self._folder / name):
+                    continue
                 yield name
                 if (self._folder / name).is_dir() and self._inside(name) is not None:
                     todo.append((name, above | {place}))

@@ -45,9 +45,8 @@ class WorktreeWorkspace:
                 git = self._scratch_git(scratch)
                 self.warnings += add_all(git)
                 state = self._state
-                return write_patch(
-                    git, state.base, git.text("write-tree"), path, top=Path(state.top), prefix=state.prefix
-                )
+                before, after = git.text("rev-parse", f"{state.base}^{{tree}}"), git.text("write-tree")
+                return write_patch(git, before, after, path, top=Path(state.top), prefix=state.prefix)
             finally:
                 remove_tree(scratch)
 
@@ -101,12 +100,19 @@ def open_worktree(source: Path, run_folder: Path, stop: threading.Event | None) 
         claim = Claim(run_folder)
         try:
             git_dir = _add(Git(checkout.top, stop=stop), files, base)
-            state = State(kind="worktree", top=str(checkout.top), prefix=checkout.prefix, base=base, git_dir=git_dir)
-            state.write(run_folder)
+            try:
+                warnings += _missing(checkout, files, stop)
+                state = State(
+                    kind="worktree", top=str(checkout.top), prefix=checkout.prefix, base=base, git_dir=git_dir
+                )
+                state.write(run_folder)
+            except BaseException:
+                _unregister(checkout.top, files.resolve(), git_dir)
+                raise
         except BaseException:
             claim.release()
             raise
-    return WorktreeWorkspace(run_folder, state, claim, (*warnings, *_missing(checkout, files, stop)))
+    return WorktreeWorkspace(run_folder, state, claim, tuple(warnings))
 
 
 def _commit(checkout: Checkout, stop: threading.Event | None) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 
 from runner.chat.catalogue import ModelEntry
 from runner.chat.endpoint import Endpoint
-from runner.plan.plan import ModelChoice, Needs, Plan
+from runner.plan.plan import ModelChoice, Needs, Plan, PlannedStep
 from runner.plan.residency import Residence
 from runner.show.cell import one_line
+from runner.show.plan_lines import compact
 from runner.show.sentence import show_settings
 from runner.show.table import full_table, table, wrap
 from runner.words.units import show_bytes, show_seconds
@@ -37,9 +38,9 @@ def models_text(plan: Plan, there: Sequence[Residence], room: int) -> list[str]:
     return [title, *(f"  {line}" for line in (*lines, *bounds))]
 
 
-def capabilities_text(plan: Plan, there: Sequence[Residence], room: int) -> list[str]:
+def capabilities_text(steps: Sequence[PlannedStep], there: Sequence[Residence], room: int) -> list[str]:
     """What is needed of every model, and whether it can; columns of what nobody needs are left out."""
-    rows = [[one_line(one.name), *_capabilities(one, tuple(_needs(plan, one)))] for one in there]
+    rows = [[one_line(one.name), *_capabilities(one, tuple(_needs(steps, one)))] for one in there]
     head = ("MODEL", "TOOLS", "VISION", "SCHEMA", "REASONING", "CONTEXT")
     if not rows:
         return []
@@ -47,8 +48,8 @@ def capabilities_text(plan: Plan, there: Sequence[Residence], room: int) -> list
 
 
 def _answers(one: Residence) -> str:
-    reserve = f"fallback of {', '.join(one.reserve_of)}" if one.reserve_of else ""
-    return "; ".join(filter(None, (", ".join(one.steps), reserve)))
+    reserve = f"fallback of {', '.join(compact(one.reserve_of))}" if one.reserve_of else ""
+    return "; ".join(filter(None, (", ".join(compact(one.steps)), reserve)))
 
 
 def _state(one: Residence) -> str:
@@ -62,7 +63,7 @@ def _state(one: Residence) -> str:
     if entry.size_bytes and not (one.how == "loaded" or entry.in_memory):
         facts.append(show_bytes(entry.size_bytes))
     if one.ttl is not None and one.how in _WILL:
-        facts.append(f"unloaded after {_round(one.ttl)} idle")
+        facts.append(f"unloaded after {whole_seconds(one.ttl)} idle")
     if choice.wanted not in choice.entry.names and choice.wanted != choice.model:
         facts.append(f"stands in for {choice.wanted}")
     return ", ".join(facts)
@@ -78,7 +79,7 @@ def _how(one: Residence) -> str:
     return "state unknown" if one.choice.entry.loaded is None else "will be loaded on demand"
 
 
-def _round(seconds: float) -> str:
+def whole_seconds(seconds: float) -> str:
     """``10m``, not ``10m00s``."""
     return show_seconds(seconds).removesuffix("00s").removesuffix("00m")
 
@@ -97,9 +98,9 @@ def _bounds(plan: Plan, there: Sequence[Residence]) -> Iterable[str]:
             yield f"The run loads at most {show_bytes(spec.memory)} of models on {one_line(spec.shown)}."
 
 
-def _needs(plan: Plan, one: Residence) -> Iterable[Needs]:
+def _needs(steps: Sequence[PlannedStep], one: Residence) -> Iterable[Needs]:
     wanted = {*one.steps, *one.reserve_of}
-    return (step.needs for step in plan.steps if step.step.id in wanted and step.needs is not None)
+    return (step.needs for step in steps if step.step.id in wanted and step.needs is not None)
 
 
 def _capabilities(one: Residence, needs: Sequence[Needs]) -> tuple[str, ...]:

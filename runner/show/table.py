@@ -45,9 +45,12 @@ def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:
 
 
 def wrap(text: str, room: int) -> list[str]:
-    """The text in lines of at most ``room`` cells, broken at spaces, else after ``/ - _ .``, else anywhere."""
+    """The text in lines of at most ``room`` cells, broken at spaces, else after ``/ - _ .``, else anywhere.
+
+    Spaces before the text stay.
+    """
     lines = [""]
-    for word in re.findall(r"\S+\s*", text):
+    for word in re.findall(r"\s*\S+\s*", text):
         if width(lines[-1]) + width(word.rstrip()) <= room:
             lines[-1] += word
             continue

@@ -32,6 +32,7 @@ def test_words_stay_whole_as_long_as_there_is_another_way():
         ("supercalifragilistic", 8, ["supercal", "ifragili", "stic"]),
         ("a supercalifragilistic", 8, ["a", "supercal", "ifragili", "stic"]),
         ("日本語日本語", 5, ["日本", "語日", "本語"]),
+        ("  two three", 5, ["  two", "three"]),
     ],
 )
 def test_wrapping(text, room, lines):

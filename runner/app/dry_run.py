@@ -16,8 +16,10 @@ from runner.app.servers import asked_servers, setting_of
 from runner.app.surroundings import TOLERATED
 from runner.app.tools import confirm_tools
 from runner.chat.catalogue import Catalogue
+from runner.edges.measured import read_costs
 from runner.plan.make import needs_models
 from runner.plan.plan import Plan
+from runner.plan.schedule import make_forecast
 from runner.show.plan_view import plan_json, plan_text
 from runner.words.diagnostics import in_file_order
 from runner.workflow.model import Workflow
@@ -41,6 +43,7 @@ def dry_run(request: RunRequest, environment: Mapping[str, str]) -> tuple[Plan, 
         asked = asked_servers(request, environment, prepared.config, models_named(prepared, prepared.config))
         plan = plan_of(prepared, asked.catalogue, setting_of(asked.endpoints, prepared.config))
         notes = tuple(f"warning: {failure}" for failure in asked.failures)
+    plan = replace(plan, forecast=make_forecast(plan, read_costs(environment)))
     if request.tools:
         plan = replace(plan, findings=in_file_order((*plan.findings, *confirm_tools(prepared, environment))))
     return replace(plan, workflow=_announced(prepared)), notes

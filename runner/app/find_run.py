@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
-from runner.edges.run_folder import JOURNAL
+from runner.edges.run_folder import JOURNAL, RUNS
 from runner.words.errors import UsageError
 from runner.words.suggest import did_you_mean
 
@@ -52,3 +53,8 @@ def _runs(run_dir: Path) -> list[Path]:
 
 def _where(run_dir: str) -> str:
     return f"runs are kept in `{run_dir}` of the folder where they began; `--run-dir` names another place"
+
+
+def resume_command(run: str, run_dir: str) -> str:
+    """What a person types to go on with the run of that id, from where ``run_dir`` counts from."""
+    return f"bridge-run resume {run}" + ("" if run_dir == RUNS else f" --run-dir {shlex.quote(run_dir)}")

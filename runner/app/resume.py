@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import chdir, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from runner.app.files import one_file
 from runner.app.find_run import find_run
 from runner.app.request import ResumeRequest, RunRequest
 from runner.app.run import run_workflow
-from runner.edges.run_folder import RunFolder
+from runner.edges.run_folder import RUNS, RunFolder
 from runner.record.events import ApprovalAnswered, RunFinished, RunStarted
 from runner.record.parts import parent_of, unit_of
 from runner.record.seeds import seeds_of
@@ -34,14 +35,16 @@ def resume_run(request: ResumeRequest) -> int:
         HistoryError: its journal cannot be read or written, or the run is still going on.
         BridgeError: as ``run_workflow``.
     """
-    folder = RunFolder.reopen(find_run(request.run, request.run_dir).resolve())
+    path = find_run(request.run, request.run_dir).resolve()
+    folder = RunFolder.reopen(path)
+    kept_here = path.parent == Path(RUNS).resolve()
     try:
         entries = _entries(folder)
         started = _begun(entries, folder)
         _refuse_done(entries)
         place = _place_of(started)
         with nullcontext() if place is None else chdir(place):
-            return _go_on(request, folder, entries, started)
+            return _go_on(replace(request, run_dir=RUNS if kept_here else str(path.parent)), folder, entries, started)
     finally:
         folder.close()
 

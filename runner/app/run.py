@@ -12,24 +12,24 @@ from pathlib import Path
 from typing import Any
 
 from runner.app.answers import GivenAnswers, parse_answers
-from runner.app.console import allows_colour, say, tell
+from runner.app.console import allows_colour, tell
 from runner.app.earlier import Earlier
 from runner.app.history import History
 from runner.app.interrupt import interruptible
+from runner.app.measurements import Measurements
 from runner.app.prepare import Prepared, models_named, plan_of, prepare
 from runner.app.request import RunRequest
-from runner.app.run_world import Outside, all_secrets, box_maker, make_world
+from runner.app.run_report import end_workspace, report_run
+from runner.app.run_tools import RunTools
+from runner.app.run_world import Outside, all_secrets, make_world
 from runner.app.servers import ask, model_endpoints, setting_of
 from runner.app.terminal_question import person
-from runner.app.tool_house import ToolHouse
-from runner.app.tool_start import Household, ToolStart
 from runner.chat.backend import Backend
 from runner.chat.catalogue import Catalogue
 from runner.chat.endpoint import Endpoint
-from runner.chat.toolbox import ToolBox
 from runner.edges.clock import Clock
 from runner.edges.endpoints import tokens_of
-from runner.edges.measured import read_costs
+from runner.edges.measured import read_costs, remember
 from runner.edges.process_group import Offspring
 from runner.edges.run_folder import new_run_id
 from runner.edges.workspace import Workspace, opened_workspace
@@ -37,13 +37,12 @@ from runner.execute.hall import FlowEnd
 from runner.execute.outputs import workflow_outputs
 from runner.execute.questions import Answer
 from runner.execute.scheduler import CLEAN_UP_SECONDS, Scheduler
+from runner.execute.world import World
 from runner.plan.make import needs_models
 from runner.plan.plan import Plan
 from runner.plan.schedule import make_forecast
-from runner.plan.wanted import Names
 from runner.record.events import RunFinished
 from runner.show.progress import Display, make_display
-from runner.show.result_view import closing_text, outputs_text, result_json
 from runner.words.diagnostics import Diagnostic, has_errors
 from runner.words.errors import BridgeError, CannotServeError, HistoryError
 from runner.words.exits import Exit
@@ -97,7 +96,7 @@ class _Run:
         )
         self._backends = _backends(self._endpoints, models_named(prepared, prepared.config), self._offspring)
         self._scheduler: Scheduler | None = None
-        self._tools: ToolStart | None = None
+        self._tools: RunTools | None = None
         self._workspace: Workspace | None = None
         self._interrupted = False
         self._recorded = False
@@ -131,10 +130,9 @@ class _Run:
         return True
 
     async def _story(self) -> int:
-        house, households = self._tool_house(Path.cwd())
         in_place = self._workflow.workspace == "here"
         if in_place:
-            self._begin_tools(households)
+            self._begin_tools(Path.cwd())
             await asyncio.sleep(0)  # the servers' processes start before the model servers are asked
         catalogue = await self._catalogue()
         plan = plan_of(self._prepared, catalogue, setting_of(self._endpoints, self._prepared.config))
@@ -143,11 +141,7 @@ class _Run:
         display = self._display()
         try:
             history = self._open_history(plan, display)
-            if not in_place:
-                folder = await self._open_workspace(history)
-                house, households = self._tool_house(folder)
-                self._begin_tools(households)
-            return await self._told(plan, history, display, house, households[0].boxes)
+            return await self._told(plan, history, display)
         finally:
             display.close()
 
@@ -159,20 +153,25 @@ class _Run:
             tell(f"warning: {failure}")
         return asked.catalogue
 
-    async def _told(
-        self, plan: Plan, history: History, display: Display, house: ToolHouse, boxes: Mapping[str, ToolBox]
-    ) -> int:
+    async def _told(self, plan: Plan, history: History, display: Display) -> int:
         """Do the steps and journal the end, whatever way it comes."""
         started = self._clock.monotonic()
 
         def end(**facts: Any) -> int:
             outcome = history.end(RunFinished(seconds=self._clock.monotonic() - started, **facts))
             display.close()
-            self._report(outcome, history.place)
+            report_run(
+                outcome,
+                history.place,
+                self._request,
+                told=self._told_elsewhere,
+                colour=self._colour(),
+                changes=end_workspace(self._workspace, succeeded=outcome["status"] == "succeeded"),
+            )
             return int(outcome["exit_code"])
 
         try:
-            facts = await self._steps(plan, history, display, house, boxes)
+            facts = await self._steps(plan, history, display)
         except asyncio.CancelledError:
             end(status="cancelled", exit_code=int(Exit.INTERRUPTED), outputs={})
             raise
@@ -185,29 +184,25 @@ class _Run:
             raise
         return end(**facts)
 
-    async def _steps(
-        self, plan: Plan, history: History, display: Display, house: ToolHouse, boxes: Mapping[str, ToolBox]
-    ) -> dict[str, Any]:
+    async def _steps(self, plan: Plan, history: History, display: Display) -> dict[str, Any]:
         """The facts of ``RunFinished``."""
+        if self._workflow.workspace != "here":
+            self._begin_tools(await self._open_workspace(history))
         assert self._tools is not None, "they were begun"
         self._warn(await self._tools.confirm(history.journal.append))
-        outside = Outside(
-            environment=self._environment,
-            secrets=self._secrets,
-            endpoints=self._endpoints,
-            backends=self._backends,
-            boxes=boxes,
-            house=house,
-            folder=self._workspace.folder if self._workspace is not None else None,
-            clock=self._clock,
-            offspring=self._offspring,
-            redactor=self._redactor,
-            keep_loaded=self._request.keep_loaded,
-        )
-        world = make_world(plan, self._prepared, history, display, outside)
+        measured = Measurements(plan)
+        history.journal.listen(measured.entry)
+        world = make_world(plan, self._prepared, history, display, self._outside(self._tools))
         seeds = self._earlier.seeds if self._earlier is not None else None
         self._scheduler = Scheduler(world, plan, answers=self._who_answers(display), seeds=seeds)
-        ended = await self._scheduler.run()
+        try:
+            ended = await self._scheduler.run()
+        finally:
+            if self._request.simulate is None:  # what is pretended says nothing about the next run
+                remember(self._environment, measured.loads, measured.steps)
+        return self._facts(world, ended)
+
+    def _facts(self, world: World, ended: FlowEnd) -> dict[str, Any]:
         status, code = _verdict(ended, interrupted=self._interrupted)
         facts: dict[str, Any] = {"status": status, "exit_code": int(code), "outputs": {}}
         if status in ("paused", "cancelled"):
@@ -219,6 +214,21 @@ class _Run:
             facts["error"] = {"kind": error.kind, "message": error.message}
         return facts
 
+    def _outside(self, tools: RunTools) -> Outside:
+        return Outside(
+            environment=self._environment,
+            secrets=self._secrets,
+            endpoints=self._endpoints,
+            backends=self._backends,
+            boxes=tools.boxes,
+            house=tools.house,
+            folder=self._workspace.folder if self._workspace is not None else None,
+            clock=self._clock,
+            offspring=self._offspring,
+            redactor=self._redactor,
+            keep_loaded=self._request.keep_loaded,
+        )
+
     def _who_answers(self, display: Display) -> GivenAnswers:
         request = self._request
         ask_person = person(self._environment, display.step_aside, quiet=request.quiet, colour=request.colour)
@@ -226,16 +236,16 @@ class _Run:
         answers = {unit: tuple(Answer(choice=one.choice, by=one.by) for one in each) for unit, each in kept.items()}
         return GivenAnswers(self._answers, yes=request.yes, ask=ask_person, kept=answers)
 
-    def _tool_house(self, folder: Path) -> tuple[ToolHouse, Sequence[Household]]:
-        """The servers as they start in that folder; nothing is started yet."""
-        prepared = self._prepared
-        make_box = box_maker(folder, self._environment, self._offspring)
-        house = ToolHouse(prepared.surroundings, make_box, self._secrets, self._run_id, self._redactor.text)
-        names = Names(workflow=self._workflow, overrides=prepared.overrides, inputs=prepared.inputs)
-        return house, house.households(names)
-
-    def _begin_tools(self, households: Sequence[Household]) -> None:
-        self._tools = ToolStart(households, self._redactor.text)
+    def _begin_tools(self, folder: Path) -> None:
+        self._tools = RunTools(
+            self._prepared,
+            folder,
+            self._environment,
+            self._secrets,
+            self._run_id,
+            offspring=self._offspring,
+            mask=self._redactor.text,
+        )
         self._tools.begin()
 
     async def _open_workspace(self, history: History) -> Path:
@@ -263,21 +273,6 @@ class _Run:
         else:
             history.resume()
         return history
-
-    def _report(self, outcome: Mapping[str, Any], place: str) -> None:
-        """How it ended, to stderr; the outputs, or the whole result for machines, to stdout."""
-        told = not self._request.quiet and not self._told_elsewhere
-        on_terminal = sys.stderr.isatty()
-        if told:
-            gap = "\n" if on_terminal else ""  # between the progress and the end
-            tell(gap + closing_text(outcome, journal=place, colour=self._colour()))
-        if self._request.output == "json":
-            text = result_json(outcome)
-        else:
-            text = outputs_text(outcome) if outcome["status"] == "succeeded" else ""
-        if told and text and on_terminal and sys.stdout.isatty():
-            tell("\n")
-        say(text)
 
     def _display(self) -> Display:
         return make_display(sys.stderr, self._environment, quiet=self._request.quiet, is_tty=sys.stderr.isatty())

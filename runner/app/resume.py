@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import chdir, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -18,13 +18,13 @@ from runner.app.request import ResumeRequest, RunRequest
 from runner.app.run import run_workflow
 from runner.edges.run_folder import RUNS, RunFolder
 from runner.record.events import ApprovalAnswered, RunFinished, RunStarted
-from runner.record.parts import parent_of, unit_of
-from runner.record.seeds import seeds_of
+from runner.record.parts import unit_of
+from runner.record.seeds import Seeds, seeds_of
 from runner.record.wire import Entry, read_journal
 from runner.words.errors import HistoryError, UsageError
 from runner.workflow.digest import digest_of
 from runner.workflow.load import load
-from runner.workflow.model import Workflow
+from runner.workflow.model import CallWork, Workflow
 
 
 def resume_run(request: ResumeRequest) -> int:
@@ -55,7 +55,7 @@ def _go_on(request: ResumeRequest, folder: RunFolder, entries: Sequence[Entry], 
         _refuse_changed(started, workflow, entries[0].run)
     _refuse_masked(started.inputs, workflow)
     seeds = seeds_of(entries, workflow)
-    _refuse_second_answers(parse_answers(request.answers, workflow), entries, seeds.units, seeds.answers)
+    _refuse_second_answers(parse_answers(request.answers, workflow), entries, workflow, seeds)
     earlier = Earlier(run=entries[0].run, folder=folder, entries=tuple(entries), seeds=seeds)
     return run_workflow(_as_run(request, started), earlier)
 
@@ -152,22 +152,30 @@ def _refuse_masked(inputs: Mapping[str, Any], workflow: Workflow) -> None:
 
 
 def _refuse_second_answers(
-    given: Mapping[str, str], entries: Sequence[Entry], done: Sequence[str], kept: Mapping[str, object]
+    given: Mapping[str, str], entries: Sequence[Entry], workflow: Workflow, seeds: Seeds
 ) -> None:
     """What was answered and stays is not answered again."""
     answered = {unit_of(entry.event): entry.event for entry in entries if isinstance(entry.event, ApprovalAnswered)}
-    staying = {*done, *kept}
     for unit, choice in given.items():
         before = answered.get(unit)
-        if before is not None and before.choice != choice and not staying.isdisjoint(_with_parents(unit)):
+        if before is not None and before.choice != choice and _stays(unit, workflow, seeds):
             raise UsageError(
                 f"`--answer {unit}={choice}`: it was answered `{before.choice}` before, and that stays",
                 hint="start a new run to answer otherwise",
             )
 
 
-def _with_parents(unit: str) -> Iterator[str]:
-    above: str | None = unit
-    while above is not None:
-        yield above
-        above = parent_of(above)
+def _stays(unit: str, workflow: Workflow, seeds: Seeds) -> bool:
+    """Whether the answers to a question are all given; what is repeated may ask again."""
+    done, above = frozenset(seeds.units), ""
+    for segment in unit.split("/"):
+        name = segment.partition("[")[0]
+        step = workflow.step(name)
+        if not done.isdisjoint((above + name, above + segment)):
+            return True
+        if step.repeat is not None:
+            return False
+        if isinstance(step.work, CallWork):
+            workflow = step.work.callee
+        above += f"{segment}/"
+    return unit in seeds.answers

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.app.find_run import find_run
+from runner.app.find_run import find_run, resume_command
 from runner.words.errors import UsageError
 
 RUNS = ".bridge/runs"
@@ -74,3 +74,8 @@ def test_no_runs_at_all() -> None:
     where = "runs are kept in `none` of the folder where they began; `--run-dir` names another place"
     assert said("last", "none") == f"there is no run in `none` | {where}"
     assert said("2026", "none") == f"there is no run `2026` in `none` | {where}"
+
+
+def test_what_is_typed_to_go_on() -> None:
+    assert resume_command(OLD, RUNS) == f"bridge-run resume {OLD}"
+    assert resume_command(OLD, "my runs") == f"bridge-run resume {OLD} --run-dir 'my runs'"

@@ -6,16 +6,26 @@ Every part is a unit with a name of its own: ``fix[3]`` is an item, ``call/draft
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from runner.words.noun import noun
+from runner.workflow.model import CallWork, Workflow
 
 
 def unit_of(event: Any) -> str | None:
     """The unit that an event is about: its step, with the index of its item; None for events of the run."""
     step: str | None = getattr(event, "step", None)
     return step if step is None or event.item is None else f"{step}[{event.item}]"
+
+
+def units_of(workflow: Workflow, before: str = "") -> Iterator[str]:
+    """The ids of all steps in file order, those of a called workflow after the call: ``call``, ``call/draft``."""
+    for step in workflow.steps:
+        yield before + step.id
+        if isinstance(step.work, CallWork):
+            yield from units_of(step.work.callee, f"{before}{step.id}/")
 
 
 def parent_of(unit: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from runner.record.events import (
     RunStatus,
     StepRepeated,
     StepRetried,
+    StepStarted,
     ToolServerDied,
     ToolServerStarted,
 )
@@ -57,7 +58,7 @@ class RunState:
     @property
     def usage(self) -> Usage:
         """Tokens of all steps together."""
-        return sum((step.usage for step in self.steps.values()), NO_USAGE)
+        return _total(self.steps.values())
 
     @property
     def running(self) -> tuple[StepState, ...]:
@@ -153,30 +154,40 @@ class RunState:
             self._renew(unit)
 
     def _renew(self, unit: str) -> StepState:
+        """What stays of the unit: itself, or those of its parts that do."""
         step = self.unit(unit)
         if step.stays:
             return step
         family = self.families.pop(unit, Parts())
+        spent = _total(map(self.unit, family.units))
         kept = [one for one in map(self._renew, family.units) if one.stays or one.id in self.families]
         for part in set(family.units) - {one.id for one in kept}:
             self.parts.pop(part, None)
         for one in kept:
             self.families.setdefault(unit, Parts()).note(one.id, "", one.status)
-        step = renewed(step, sum((one.usage for one in kept), NO_USAGE))
+        # What it used beyond its parts was used by those of earlier rounds, which are not done again.
+        earlier = _more(spent, step.usage) if step.has_parts else NO_USAGE
+        step = renewed(step, earlier + _total(kept))
         self._put(step)
         return step
 
     def _work(self, unit: str, entry: Entry) -> None:
-        if isinstance(entry.event, StepRepeated | StepRetried):
+        event, known = entry.event, self.unit(unit)
+        before = known
+        if isinstance(event, StepRetried) or (isinstance(event, StepRepeated) and event.number > known.passed):
             self._forget(unit)
-        before = self.unit(unit)
+        elif isinstance(event, StepStarted):
+            if known.finished:  # it stayed when the run was resumed, but what it needs did not
+                self._forget(unit)
+                before = renewed(known, NO_USAGE)
+            before = replace(before, usage=_more(self._trimmed(unit, event.items), before.usage))
         step = step_after(before, entry)
         self._put(step)
         if step.question is not None:
             self.asking[unit] = None
         else:
             self.asking.pop(unit, None)
-        self._pass_up(before, step)
+        self._pass_up(known, step)
 
     def _put(self, step: StepState) -> None:
         (self.steps if parent_of(step.id) is None else self.parts)[step.id] = step
@@ -199,6 +210,22 @@ class RunState:
             self.parts.pop(part, None)
             self.asking.pop(part, None)
 
+    def _trimmed(self, unit: str, items: int | None) -> Usage:
+        """Forget the items that a fan-out had before the run was resumed, and has no more; what they had used."""
+        family = self.families.get(unit)
+        if family is None or items is None or len(family.units) <= items:
+            return NO_USAGE
+        kept = [part for part in family.units if (item_of(part) or 0) < items]
+        gone = family.units.keys() - kept
+        spent = _total(map(self.unit, gone))
+        for part in gone:
+            self._forget(part)
+            self.parts.pop(part, None)
+        self.families[unit] = Parts()
+        for part in kept:
+            self.families[unit].note(part, "", self.unit(part).status)
+        return spent
+
     def _group(self, unit: str) -> str:
         """The name under which ``callees`` knows a unit: indices are told apart only where callees differ."""
         group = ""
@@ -220,6 +247,10 @@ class RunState:
             path = f"{above}/{name}" if above else name
             yield siblings.index(path) if path in siblings else len(siblings), name, int(index[:-1] or -1)
             above = f"{above}/{segment}" if above else segment
+
+
+def _total(steps: Iterable[StepState]) -> Usage:
+    return sum((step.usage for step in steps), NO_USAGE)
 
 
 def _more(before: Usage, after: Usage) -> Usage:

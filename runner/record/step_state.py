@@ -37,8 +37,9 @@ class StepState:
     """How a step stands, or a part of one: ``id`` is the name of the unit (``fix``, ``fix[3]``, ``call/draft``).
 
     ``calls`` are the tool calls under way: id → ``server.tool``; times are Unix seconds. ``items``: into how many it
-    fans out, None if it does not. ``repeats``: which round of its ``repeat`` it is in, 0 without one. ``question`` is
-    what a person has been asked and has not answered. Of a step with parts, ``usage`` is theirs together.
+    fans out, None if it does not. ``repeats``: which round of its ``repeat`` it is in, 0 in the first; ``passed``: the
+    last round that it was in before the run was resumed. ``question`` is what a person has been asked and has not
+    answered. Of a step with parts, ``usage`` is theirs together.
 
     ``model`` and ``endpoint`` are those that answer now; ``fallbacks`` is the way there: ``{model, to, kind}`` each.
     ``trimmed_results`` old tool results were shortened by ``trimmed_characters`` so that the conversation fits.
@@ -68,6 +69,7 @@ class StepState:
     trimmed_characters: int = 0
     items: int | None = None
     repeats: int = 0
+    passed: int = 0
     question: ApprovalAsked | None = None
 
     @property
@@ -99,9 +101,15 @@ def step_after(step: StepState, entry: Entry) -> StepState:
 
 
 def renewed(step: StepState, usage: Usage) -> StepState:
-    """The step as it waits to be done again; ``usage`` is that of its parts that stay."""
+    """The step as it waits to be done again; ``usage`` is what counts of what was used so far."""
     return StepState(
-        id=step.id, kind=step.kind, model=step.model, endpoint=step.endpoint, items=step.items, usage=usage
+        id=step.id,
+        kind=step.kind,
+        model=step.model,
+        endpoint=step.endpoint,
+        items=step.items,
+        usage=usage,
+        passed=max(step.repeats, step.passed),
     )
 
 

@@ -109,11 +109,20 @@ def _steps(result: Mapping[str, Any], ink: Ink) -> Iterator[str]:
     for name, step in shown.items():
         status = _paint(step["status"], pad(step["status"], statuses), ink)
         yield f"  {status}  {pad(name, names)}  {_facts(step)}".rstrip()
-        if step["error"] is not None:
-            yield _error(step["error"], ink)
-        yield from _parts(list(troubles(name, step)), ink)
+        yield from _failure(step["error"], list(troubles(name, step)), ink)
     if len(shown) < len(steps):
         yield f"  and {len(steps) - len(shown):,} that succeeded"
+
+
+def _failure(error: Mapping[str, str] | None, found: Sequence[Trouble], ink: Ink) -> Iterator[str]:
+    """The errors of a step: its own, unless it only tells one of its parts again, and those of its parts."""
+    told = "" if error is None else error.get("message", "")
+    again = any(words and words in told for words in (one.error.get("message", "") for one in found))
+    if error is not None and not again:
+        yield _message(error, ink)
+    yield from _parts(found, ink)
+    if error is not None:
+        yield from _advice(error, ink)
 
 
 def _parts(found: Sequence[Trouble], ink: Ink) -> Iterator[str]:
@@ -166,9 +175,13 @@ def _instead_of(fallbacks: Sequence[Mapping[str, str]]) -> str:
 
 def _error(error: Mapping[str, str], ink: Ink) -> str:
     """The message, its further lines below it, and what to do."""
+    return "\n".join([_message(error, ink), *_advice(error, ink)])
+
+
+def _advice(error: Mapping[str, str], ink: Ink) -> Iterator[str]:
     advice = error.get("hint") or _ADVICE.get(error.get("kind", "bug"))
-    message = _message(error, ink)
-    return f"{message}\n    {ink.bold('help')}: {one_line(advice)}" if advice else message
+    if advice:
+        yield f"    {ink.bold('help')}: {one_line(advice)}"
 
 
 def _message(error: Mapping[str, str], ink: Ink) -> str:

@@ -46,6 +46,7 @@ FULL: tuple[Event, ...] = (
         steps=("survey", "fix", "fix/draft"),
         models={"survey": {"model": "thinker-8b", "endpoint": "http://127.0.0.1:1234"}},
         version="0.1.0",
+        options={"model": ["tiny"], "digest": "a1"},
     ),
     ToolServerStarted(server="git", tools=12, seconds=0.4, version="1.2", protocol="2025-11-25"),
     ToolServerDied(server="git", message="it exited with 1", restarted=True),

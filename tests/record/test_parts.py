@@ -23,8 +23,9 @@ from runner.record.events import (
     StepStarted,
     StepWarned,
 )
-from runner.record.parts import Tally, item_of, parent_of
+from runner.record.parts import Tally, item_of, parent_of, units_of
 from runner.record.state import fold, result
+from runner.workflow.model import CallWork, Step, TaskWork, Workflow
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "result.schema.json").read_text(encoding="utf-8"))
 
@@ -313,6 +314,40 @@ def test_a_resumed_run_ends_as_if_it_had_run_in_one_go(numbered):
     assert killed == {**straight, "seconds": 22.0}  # 18 of the first go, until its last line
 
 
+def test_rounds_that_pass_again_in_a_resumed_run_are_kept(numbered):
+    """What was done in them is not told again: its end stands in the journal already."""
+    called = [start("call", "call/draft", "call/review"), begin("call", kind="workflow")]
+    first = [begin("call/draft"), done("call/draft", usage=Usage(1, 0), output="1"), begin("call/review")]
+    first += [done("call/review", usage=Usage(2, 0)), StepRepeated(step="call", number=2, attempt=2)]
+    second = [begin("call/draft"), done("call/draft", usage=Usage(4, 0), output="2"), begin("call/review")]
+    rest = [done("call/review", usage=Usage(8, 0)), done("call", usage=Usage(15, 0)), end(seconds=1.0)]
+    straight = outcome(numbered([*called, *first, *second, *rest]))
+    again = [RunResumed(), begin("call", kind="workflow"), StepRepeated(step="call", number=2, attempt=2)]
+    resumed = outcome(numbered([*called, *first, *second, *again, begin("call/review"), *rest]))
+    assert resumed == {**straight, "seconds": resumed["seconds"]}
+    assert straight["steps"]["call"]["usage"]["prompt_tokens"] == 15
+    third = [StepRepeated(step="call", number=3, attempt=3)]
+    assert list(fold(numbered([*called, *first, *second, *again, *third])).parts) == []
+
+
+def test_what_is_done_again_although_it_had_stayed_begins_anew(numbered):
+    """The step above it came out otherwise: now there are fewer items."""
+    whole = [begin("fix", items=3), *(done("fix", n, usage=Usage(1, 0)) for n in range(3)), done("fix")]
+    broken = [
+        begin("fix", items=3),
+        *(done("fix", n, usage=Usage(1, 0)) for n in range(3)),
+        begin("note"),
+        gate("note"),
+    ]
+    for before in (whole, broken):
+        again = [RunResumed(), begin("fix", items=2), begin("fix", 1), done("fix", 1, "failed", usage=Usage(5, 0))]
+        state = fold(numbered([start("fix", "note"), *before, *again]))
+        assert "fix[2]" not in state.parts
+        assert state.tally("fix").total == 2
+        assert state.unit("fix[1]").usage == Usage(5, 0)
+    assert state.usage == Usage(6, 0)  # item 0 had stayed and is not told again
+
+
 def test_what_is_tolerated_or_skipped_by_its_own_when_stays_in_a_resumed_run(numbered):
     state = fold(
         numbered(
@@ -360,6 +395,17 @@ def test_every_key_of_the_schema_of_an_item_can_be_there(numbered):
     question = SCHEMA["$defs"]["question"]
     asked = outcome(numbered([*PAUSED, end("paused", 8)]))["questions"][0]
     assert list(question["properties"]) == list(asked) == question["required"]
+
+
+def test_the_units_of_a_file_name_those_of_the_files_that_it_calls():
+    def calls(name: str, *steps: Step) -> Step:
+        return Step(
+            id=name, path=(), work=CallWork(file="f", callee=Workflow(name="w", file="f", folder="", steps=steps))
+        )
+
+    task = Step(id="draft", path=(), work=TaskWork(task="x"))
+    workflow = Workflow(name="w", file="w", folder="", steps=(task, calls("a", calls("b", task), task), task))
+    assert list(units_of(workflow)) == ["draft", "a", "a/b", "a/b/draft", "a/draft", "draft"]
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any, Self
 
 from runner import __version__
@@ -37,8 +36,11 @@ class History:
         now: Callable[[], float],
         listener: Listener,
         earlier: Earlier | None = None,
+        remember: Listener = lambda _: None,
     ) -> Self:
         """Make the run folder, or take that of ``earlier`` goes; nothing is written to the journal yet.
+
+        ``remember`` is given what the earlier goes wrote, ``listener`` what comes now.
 
         Raises:
             HistoryError: the folder cannot be made.
@@ -46,14 +48,14 @@ class History:
         if earlier is None:
             folder = RunFolder.open(run_id=run_id, parent=parent, mask=redactor.value)
         else:
-            folder = RunFolder(Path(earlier.folder.path), redactor.value, earlier.folder.journal)
+            folder = earlier.folder.masked(redactor.value)
         written = len(earlier.entries) if earlier is not None else 0
         mask = None if redactor.empty else masking(redactor.value)
         history = cls(folder, Journal(folder.journal, run_id, now, mask, written=written))
         history.journal.listen(listener)
         for entry in earlier.entries if earlier is not None else ():
             history.state.apply(entry)
-            listener(entry)
+            remember(entry)
         return history
 
     @property

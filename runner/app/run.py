@@ -266,6 +266,7 @@ class _Run:
             now=self._clock.now,
             listener=display.entry,
             earlier=earlier,
+            remember=display.remember,
         )
         self._recorded = True
         if earlier is None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from runner.app.console import say, tell
+from runner.app.find_run import resume_command
 from runner.app.request import RunRequest
 from runner.edges.workspace import Workspace
 from runner.show.result_view import closing_text, outputs_text, result_json
@@ -23,7 +24,8 @@ def report_run(
     on_terminal = sys.stderr.isatty()
     if to_tell:
         gap = "\n" if on_terminal else ""  # between the progress and the end
-        tell(gap + closing_text(outcome, journal=place, colour=colour))
+        resume = resume_command(outcome["run"], request.run_dir)
+        tell(gap + closing_text(outcome, journal=place, colour=colour, resume=resume))
         if changes is not None:
             tell(changes)
     if request.output == "json":

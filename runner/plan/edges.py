@@ -104,5 +104,4 @@ def _of_work(work: TaskWork | ToolWork | RunWork | CallWork | ApproveWork) -> tu
             return (work.argv, work.shell, work.stdin, work.cwd, work.env)
         case CallWork():
             return (work.given,)
-        case ApproveWork():
-            return (work.question,)
+    return (work.question,)

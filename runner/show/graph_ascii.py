@@ -22,9 +22,9 @@ _MOST_NAMES = 12
 _ID = 24
 _WORDS: dict[EdgeKind, str] = {"written": "needs", "inferred": "reads", "when": "decides by"}
 _LEGEND: dict[EdgeKind, str] = {
-    "written": "needs: it says so under `needs`",
-    "inferred": "reads: a template of it reads the result",
-    "when": "decides by: only its `when` reads the result",
+    "written": "needs: as it is written",
+    "inferred": "reads: uses the result",
+    "when": "decides by: only `when` reads the result",
 }
 _PLAIN = str.maketrans({
     "●": "*", "◆": "?", "■": "#", "▶": "@", "│": "|", "─": "-", "┼": "+", "├": "+", "┤": "+", "┴": "+", "╰": "`",
@@ -151,10 +151,20 @@ class _Words:
 
 
 def _legend(view: Diagram, room: int) -> Iterator[str]:
-    boxes = list(view.every_box)
-    glyphs = {_glyph(box) for box in boxes}
+    """What signs, words and names mean; each sort begins a line."""
+    glyphs = {_glyph(box) for box in view.every_box}
     signs = {"◆": "asks a person", "■": "clean-up", "▶": "another workflow"}
-    shown = [f"{sign} {meaning}" for sign, meaning in signs.items() if sign in glyphs]
-    shown += [_LEGEND[kind] for kind in view.kinds]
-    shown += (f"{names} = {model}" for model, names in shown_models(view).items() if names)
-    yield from wrap("   ".join(shown), room) if shown else ()
+    yield from _side_by_side((f"{sign} {meaning}" for sign, meaning in signs.items() if sign in glyphs), room)
+    yield from _side_by_side((_LEGEND[kind] for kind in view.kinds), room)
+    yield from _side_by_side((f"{names} = {model}" for model, names in shown_models(view).items() if names), room)
+
+
+def _side_by_side(entries: Iterable[str], room: int) -> Iterator[str]:
+    line = ""
+    for entry in entries:
+        if line and width(line) + 3 + width(entry) > room:
+            yield line
+            line = ""
+        line = f"{line}   {entry}" if line else fit(entry, room)
+    if line:
+        yield line

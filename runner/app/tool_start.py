@@ -36,14 +36,13 @@ class ToolStart:
     def __init__(self, households: Sequence[Household], mask: Callable[[str], str]) -> None:
         self._mask = mask
         self._households = households
-        self._starts: dict[ToolBox, asyncio.Task[ServerFacts]] = {}
+        self._boxes = {id(box): box for household in households for box in household.boxes.values()}
+        self._starts: dict[int, asyncio.Task[ServerFacts]] = {}
 
     def begin(self) -> None:
         """Start them all, side by side."""
-        for household in self._households:
-            for name, box in household.boxes.items():
-                if box not in self._starts:
-                    self._starts[box] = asyncio.create_task(box.start(), name=f"start {name}")
+        for number, box in self._boxes.items():
+            self._starts[number] = asyncio.create_task(box.start(), name=f"start {box.name}")
 
     async def confirm(self, tell: Callable[[Event], Any]) -> tuple[Diagnostic, ...]:
         """Wait for all of them and check that they offer every tool that a step names; returns the warnings.
@@ -61,11 +60,11 @@ class ToolStart:
             self._not_started(household.workflow, name, error)
             for household in self._households
             for name, box in household.boxes.items()
-            if isinstance(error := ended[box], ToolServerError)
+            if isinstance(error := ended[id(box)], ToolServerError)
         ]
-        for box, outcome in ended.items():
+        for number, outcome in ended.items():
             if isinstance(outcome, ServerFacts):
-                tell(started(box, outcome))
+                tell(started(self._boxes[number], outcome))
         if failed:
             raise ToolsUnreachableError(in_file_order(failed))
         offered = ((home.workflow, {name: box.tools for name, box in home.boxes.items()}) for home in self._households)
@@ -78,8 +77,7 @@ class ToolStart:
         """End all servers, side by side; bounded, and not stopped by a cancellation."""
         for start in self._starts.values():
             start.cancel()
-        boxes = dict.fromkeys(box for household in self._households for box in household.boxes.values())
-        ends = [asyncio.create_task(box.close()) for box in boxes]
+        ends = [asyncio.create_task(box.close()) for box in self._boxes.values()]
         waiting = [*ends, *self._starts.values()]
         if waiting:
             await asyncio.wait(waiting, timeout=CLOSE_WITHIN)

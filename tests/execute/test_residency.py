@@ -336,7 +336,8 @@ class TestTimeToLive:
 class TestNoMemory:
     def test_our_own_idle_model_goes_first(self, timeless):
         server = PaintedServer({"a": PaintedModel(), "b": PaintedModel()}, memory=6 * GIB)
-        ran = timeless(by_agenda=False, backend=server, setting=bounded(max_loaded=2)).run(flow("s | a", "t | b | needs: [s]"))
+        bench = timeless(by_agenda=False, backend=server, setting=bounded(max_loaded=2))
+        ran = bench.run(flow("s | a", "t | b | needs: [s]"))
         assert statuses(ran) == {"succeeded"}
         assert server.did(*LOADS) == [
             "load a", "loaded a", "load b", "refuse b", "unload a", "load b", "loaded b", "unload b",

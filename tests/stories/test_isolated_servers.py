@@ -86,7 +86,7 @@ def test_the_turns_of_one_task_talk_to_one_process(
     steps = "  - {id: talk, mcp_servers: [counter], task: Count twice.}\n"
     ended = counted(steps, isolate=True)
     assert ended.code == 0, ended.err
-    returned = [entry["text"] for entry in project.journal() if entry["type"] == "ToolReturned"]
+    returned = [entry["text"] for entry in project.journal() if entry["type"] == "tool_returned"]
     assert returned == ["1", "2"]
 
 

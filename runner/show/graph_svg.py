@@ -169,32 +169,38 @@ def _head(tip: Point, direction: Direction) -> str:
 
 
 def _legend(view: Diagram, room: float) -> tuple[list[str], float]:
-    """What colours, lines and shapes mean, in rows; and how high they are."""
-    entries = [
-        ('<circle class="dot" cx="10" cy="-4" r="5"/>', words, f"m{index}") for index, words in model_legend(view)
-    ]
-    entries += [(f'<path class="line {_CLASS[kind]}" d="M0 -4 H20"/>', MEANING[kind], "") for kind in view.kinds]
+    """What colours, lines and shapes mean, each sort in rows of its own; and how high they are."""
+    parts: list[str] = []
+    y = 12.0
+    for entries in filter(None, _entries(view)):
+        x = 0.0
+        for sign, words, look in entries:
+            shown = flow(words, _SMALL, room - 30, 1)[0]
+            wide = 30 + text_width(shown, _SMALL)
+            if x > 0 and x + wide > room:
+                x, y = 0.0, y + _ROW
+            text = f'<text class="key" x="28" y="0"{_held(shown, _SMALL)}>{escape(shown)}</text>'
+            parts.append(_group((x, y), (sign, text), f' class="{look}"' if look else ""))
+            x += wide + 22
+        y += _ROW
+    return parts, y - _ROW + 4
+
+
+def _entries(view: Diagram) -> Iterator[list[tuple[str, str, str]]]:
+    """Sign, words and class of each entry of the legend, sort by sort."""
+    yield [('<circle class="dot" cx="10" cy="-4" r="5"/>', words, f"m{index}") for index, words in model_legend(view)]
+    yield [(f'<path class="line {_CLASS[kind]}" d="M0 -4 H20"/>', MEANING[kind], "") for kind in view.kinds]
     boxes = list(view.every_box)
+    shapes: list[tuple[str, str, str]] = []
     if any(box.many for box in boxes):
         pack = "".join(f'<rect class="body" x="{s}" y="{s - 12}" width="13" height="9" rx="2"/>' for s in (4, 2, 0))
-        entries.append((pack, "runs many times", "card plain"))
+        shapes.append((pack, "runs many times", "card plain"))
     if any(box.kind == "approve" for box in boxes):
-        entries.append(
-            ('<polygon class="body" points="4,-10 16,-10 20,-4 16,2 4,2 0,-4"/>', "asks a person", "card asks")
-        )
+        points = "4,-10 16,-10 20,-4 16,2 4,2 0,-4"
+        shapes.append((f'<polygon class="body" points="{points}"/>', "asks a person", "card asks"))
     if any(box.cleans_up for box in boxes):
-        entries.append(('<rect class="body" y="-10" width="20" height="12" rx="3"/>', "clean-up", "card plain cleans"))
-    parts: list[str] = []
-    x, y = 0.0, 12.0
-    for sign, words, look in entries:
-        shown = flow(words, _SMALL, room - 30, 1)[0]
-        wide = 30 + text_width(shown, _SMALL)
-        if x > 0 and x + wide > room:
-            x, y = 0.0, y + _ROW
-        text = f'<text class="key" x="28" y="0"{_held(shown, _SMALL)}>{escape(shown)}</text>'
-        parts.append(_group((x, y), (sign, text), f' class="{look}"' if look else ""))
-        x += wide + 22
-    return parts, y + 4 if entries else 0.0
+        shapes.append(('<rect class="body" y="-10" width="20" height="12" rx="3"/>', "clean-up", "card plain cleans"))
+    yield shapes
 
 
 def _group(corner: Point, parts: Iterable[str], attributes: str = "") -> str:

@@ -186,9 +186,8 @@ def _advice(error: Mapping[str, str], ink: Ink) -> Iterator[str]:
 
 def _message(error: Mapping[str, str], ink: Ink) -> str:
     first, *rest = _bounded(harmless(error.get("message", "")).rstrip().split("\n"))
-    return "\n".join(
-        [f"    {ink.error(error.get('kind', 'bug'))}: {first}", *(f"      {row}".rstrip() for row in rest)]
-    )
+    rows = [f"    {ink.error(error.get('kind', 'bug'))}: {first}", *(f"      {row}" for row in rest)]
+    return "\n".join(row.rstrip() for row in rows)
 
 
 def _bounded(lines: list[str]) -> list[str]:

@@ -8,7 +8,21 @@ import re
 import pytest
 
 from runner.chat.messages import Delta
-from runner.record.events import ModelAsked, ModelLoaded, ModelLoadStarted, RunStarted, StepStarted
+from runner.record.events import (
+    ApprovalAnswered,
+    ApprovalAsked,
+    ModelAsked,
+    ModelLoaded,
+    ModelLoadStarted,
+    RunResumed,
+    RunStarted,
+    StepFinished,
+    StepRepeated,
+    StepRetried,
+    StepStarted,
+    StepWarned,
+    ToolCalled,
+)
 from runner.show.cell import width
 from runner.show.live import LivePicture
 
@@ -163,3 +177,114 @@ def test_a_model_that_loads_has_a_row_of_its_own(stage, entries):
         ],
     ]
     assert scene.scrolled == " · run  loaded qwen/qwen3-8b in 12s, context 8,192\n"
+
+
+MODEL = "mistralai/magistral-small-2509"
+
+
+def run_of(*steps: str) -> RunStarted:
+    return RunStarted(workflow="release", file="r.yaml", inputs={}, steps=steps)
+
+
+def begin(step: str, item: int | None = None, items: int | None = None, kind: str = "task") -> StepStarted:
+    return StepStarted(step=step, kind=kind, model=MODEL if kind == "task" else None, item=item, items=items)
+
+
+def done(step: str, item: int | None = None, status: str = "succeeded") -> StepFinished:
+    return StepFinished(step=step, item=item, status=status, attempts=1, seconds=1.0)
+
+
+def ask(step: str, item: int | None = None) -> ModelAsked:
+    return ModelAsked(step=step, item=item, attempt=1, round=2, model=MODEL, messages=())
+
+
+def rows(scene: Stage) -> list[str]:
+    return [row[3:].rstrip() for row in scene.frame.split("\n")]
+
+
+def test_a_fan_out_is_one_row_whatever_it_has(stage, entries):
+    scene = stage(130)
+    events = [run_of("fix"), begin("fix", items=5_000)]
+    for item in range(120):
+        events += [begin("fix", item), done("fix", item, "failed" if item % 40 == 0 else "succeeded")]
+    events += [done("fix", 200, "skipped"), begin("fix", 120), begin("fix", 121), ask("fix", 120), ask("fix", 121)]
+    scene.play(entries(events), seconds=0)
+    facts = "121/5,000 items, 3 failed, 1 skipped, 2 at work"
+    assert rows(scene)[0] == f"fix   0.0s  mistralai/magistral-small-2509  {facts}  [121] waiting for the model"
+    scene.say("fix[120]", ["all is well "] * 20, seconds=0.1)
+    scene.say("fix[121]", ["and good "] * 20, seconds=0.1)
+    assert rows(scene)[0].endswith(f"{facts}  15 tok/s  [121] …nd good and good")
+    scene.play(entries([done("fix", 121)]), seconds=0)
+    assert "[120] " in scene.frame
+    assert scene.scrolled.splitlines() == [f" ✗ fix[{item}]  failed in 1.0s" for item in (0, 40, 80)]
+
+
+def test_a_fan_out_says_what_its_freshest_item_is_at(stage, entries):
+    scene = stage(100)
+    tool = ToolCalled(step="fix", item=1, attempt=1, call="c", server="files", tool="read", arguments={})
+    scene.play(entries([run_of("fix"), begin("fix", items=3), begin("fix", 0), begin("fix", 1), tool]), seconds=0)
+    assert rows(scene)[0] == "fix   0.0s  mistralai/magistral-sma…  0/3 items, 2 at work  [1] files.read"
+    scene.play(entries([done("fix", 1), StepWarned(step="fix", item=0, message="slow"), done("fix", 0)]), seconds=0)
+    assert rows(scene)[0] == "fix   0.0s  mistralai/magistral-sma…  2/3 items"
+    assert scene.scrolled == (" ✓ fix[1]  succeeded in 1.0s\n ! fix[0]  warning: slow\n ✓ fix[0]  succeeded in 1.0s\n")
+
+
+def test_a_called_workflow_is_one_row_that_says_which_of_its_steps_is_at_work(stage, entries):
+    scene = stage(100)
+    events = [run_of("call", "call/draft", "call/review", "call/note"), begin("call", kind="workflow")]
+    events += [begin("call/draft"), done("call/draft"), begin("call/review", items=4), begin("call/review", 2)]
+    scene.play(entries([*events, ask("call/review", 2)]), seconds=0)
+    assert rows(scene)[0] == "call   0.0s  workflow  1/3 steps  review[2] waiting for the model"
+    again = [StepRepeated(step="call", number=2, attempt=2), begin("call/draft"), done("call/draft", status="failed")]
+    scene.play(entries(again), seconds=0)
+    assert rows(scene)[0] == "call   0.0s  workflow  1/3 steps, 1 failed  repeat 2"
+
+
+def test_a_narrow_terminal_cuts_the_model_before_the_items(stage, entries):
+    scene = stage(70)
+    scene.play(entries([run_of("fix"), begin("fix", items=3), begin("fix", 0)]), seconds=0)
+    assert rows(scene)[0] == "fix   0.0s  mistralai/magist…  0/3 items, 1 at work  [0]"
+
+
+def test_attempts_are_told_of_a_step_that_is_tried_again(stage, entries):
+    scene = stage(100)
+    retried = StepRetried(step="fix", attempt=1, kind="crash", message="gone", wait=1.0)
+    scene.play(entries([run_of("fix"), begin("fix"), retried]), seconds=0)
+    assert rows(scene)[0] == f"fix   0.0s  {MODEL}  attempt 2"
+
+
+def test_a_question_that_stands_is_there_to_see(stage, entries):
+    scene = stage(80, 9)
+    asked = [
+        ApprovalAsked(step="gate", item=item, question="Ship\nit?", choices=("yes", "no"), default="no")
+        for item in range(5)
+    ]
+    events = [run_of("gate", "work"), begin("gate", items=5, kind="approve"), begin("work", kind="run")]
+    scene.play(entries([*events, asked[0]]), seconds=0)
+    assert scene.frame.split("\n")[0] == " ? gate[0]  Ship it? (yes, no; default: no)"
+    assert scene.frame.split("\n")[-1] == " release  0 of 2 steps done, waiting for 1 answer, 0.0s"
+    scene.play(entries(asked[1:]), seconds=0)
+    assert [row.rstrip() for row in scene.frame.split("\n")][2:5] == [
+        " ? gate[2]  Ship it? (yes, no; default: no)",
+        "   and 2 more questions",
+        " ⠋ gate   0.0s  approve  0/5 items",
+    ]
+    scene.play(entries([ApprovalAnswered(step="gate", item=0, choice="yes", by="terminal")]), seconds=0)
+    assert "waiting for 4 answers" in scene.frame
+    assert scene.scrolled == " · gate[0]  answered at the terminal: `yes`\n"
+
+
+def test_a_question_of_a_step_stands_in_its_row(stage, entries):
+    scene = stage(80)
+    asked = ApprovalAsked(step="gate", question="Ship it?", choices=("yes", "no"))
+    scene.play(entries([run_of("gate"), begin("gate", kind="approve"), asked]), seconds=0)
+    assert scene.frame.split("\n")[:-1] == [" ? gate  Ship it? (yes, no)"]
+
+
+def test_the_picture_of_a_resumed_run_begins_with_what_is_known(stage, entries):
+    scene = stage(80)
+    for entry in entries([run_of("a", "b"), begin("a"), done("a"), begin("b")]):
+        scene.picture.remember(entry)
+    scene.play(entries([RunResumed()]))
+    assert scene.frame == " release  1 of 2 steps done, 0.0s"
+    assert scene.scrolled == "\n"

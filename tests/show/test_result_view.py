@@ -6,7 +6,17 @@ import json
 
 import pytest
 
-from runner.record.events import ModelFellBack, RunFinished, RunStarted, StepFinished
+from runner.chat.messages import Usage
+from runner.record.events import (
+    ApprovalAsked,
+    ModelFellBack,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepRepeated,
+    StepStarted,
+    StepWarned,
+)
 from runner.record.state import fold, result
 from runner.show.result_view import _ADVICE, closing_text, outputs_text, result_json
 from runner.words.errors import FAILURE_KINDS
@@ -149,3 +159,158 @@ def test_a_fallback_is_named_beside_the_model_that_answered(entries):
     )
     text = closing_text(result(fold(run)), journal=JOURNAL)
     assert text.split("\n")[2] == "  succeeded  greet   0.5s  c instead of a (crash), b (timeout)  4 attempts"
+
+
+CHECK = {"kind": "command", "message": "`pytest` ended with exit code 1:\n1 failed\nAssertionError"}
+
+
+def begin(step, item=None, items=None, kind="task"):
+    return StepStarted(step=step, kind=kind, item=item, items=items)
+
+
+def done(step, item=None, status="succeeded", **rest):
+    return StepFinished(step=step, item=item, status=status, **{"attempts": 1, "seconds": 1.5, **rest})
+
+
+def closing(entries, events, steps, status="failed", **rest):
+    start = RunStarted(workflow="release", file="r.yaml", inputs={}, steps=steps)
+    end = RunFinished(status=status, exit_code=1, outputs={}, seconds=75.0)
+    text = closing_text(result(fold(entries([start, *events, end]))), journal="J", **rest)
+    assert text.endswith("\n\nrecord: J\n")
+    return text.removesuffix("\n\nrecord: J\n").split("\n")
+
+
+def fan_out(count, bad=(), recovered=(), error=CHECK):
+    yield begin("fix", items=count)
+    for item in range(count):
+        status = "failed" if item in bad else "recovered" if item in recovered else "succeeded"
+        yield begin("fix", item)
+        yield done("fix", item, status, error=None if status == "succeeded" else error, usage=Usage(100, 20))
+    first = f"; the first is item {bad[0]}: {error['message']}" if bad else ""
+    said = {"kind": "command", "message": f"{len(bad)} of {count} items failed{first}", "hint": "run it by hand"}
+    yield done("fix", status="failed" if bad else "recovered", error=said if bad else None)
+
+
+def test_a_fan_out_is_one_row_and_its_failed_items_stand_below_it(entries):
+    assert closing(entries, fan_out(10, bad=(3, 5), recovered=(1,)), ("fix",)) == [
+        "release failed after 1m15s: 1 step, 1 failed",
+        "",
+        "  failed  fix   1.5s  1,200 tokens  10 items, 7 succeeded, 1 recovered, 2 failed",
+        *(
+            line
+            for item in ("fix[3]:", "fix[5]:", "fix[1]: recovered:")
+            for line in (
+                f"    {item} command: `pytest` ended with exit code 1:",
+                "      1 failed",
+                "      AssertionError",
+            )
+        ),
+        "    help: run it by hand",
+    ]
+
+
+def test_of_many_failed_items_the_first_are_named_in_a_line(entries):
+    lines = closing(entries, fan_out(5_000, bad=tuple(range(0, 5_000, 100))), ("fix",))
+    assert lines[2:] == [
+        "  failed  fix   1.5s  600,000 tokens  5,000 items, 4,950 succeeded, 50 failed",
+        *(f"    fix[{item}]: command: `pytest` ended with exit code 1:" for item in range(0, 1_000, 100)),
+        "    and 40 more with errors; the record has them",
+        "    help: run it by hand",
+    ]
+
+
+def test_an_error_of_the_step_itself_stands_before_those_of_its_parts(entries):
+    late = {"kind": "timeout", "message": "it took longer than 10m"}
+    events = [begin("fix", items=2), done("fix", 0, "recovered", error={"kind": "tool", "message": ""})]
+    assert closing(entries, [*events, done("fix", status="failed", error=late)], ("fix",))[3:] == [
+        "    timeout: it took longer than 10m",
+        "    fix[0]: recovered: tool:",
+        "    help: give the step a longer `timeout`, or a model that answers faster",
+    ]
+
+
+def test_the_step_of_a_called_workflow_that_failed_is_named_with_its_path(entries):
+    lost = {"kind": "crash", "message": "gone"}
+    again = {"kind": "crash", "message": "`call` of ./a.yaml failed: `draft` of ./b.yaml failed: gone"}
+    events = [
+        begin("top", kind="workflow"),
+        begin("top/call", kind="workflow", items=2),
+        begin("top/call", 1, kind="workflow"),
+        begin("top/call[1]/draft"),
+        done("top/call[1]/draft", status="failed", error=lost),
+        done("top/call", 1, "failed", error=lost),
+        done("top/call", status="failed", error=lost),
+        done("top", status="failed", error=again),
+    ]
+    assert closing(entries, events, ("top", "top/call", "top/call/draft", "top/note"))[2:] == [
+        "  failed  top   1.5s  2 steps, 1 failed, 1 cancelled",
+        "    top/call[1]/draft: crash: gone",
+        "    help: look at the log of the model server: the model was ended, often for want of memory",
+    ]
+
+
+def test_an_empty_fan_out_a_skip_and_rounds(entries):
+    events = [
+        begin("none", items=0),
+        done("none", output=[], attempts=0, seconds=0.0),
+        done("gate", status="skipped", attempts=0, reason="`none` failed", failed_above=True),
+        begin("try"),
+        StepRepeated(step="try", number=3, attempt=3),
+        done("try", attempts=3),
+    ]
+    assert closing(entries, events, ("none", "gate", "try"), status="succeeded")[2:] == [
+        "  succeeded  none  0 items",
+        "  skipped    gate  `none` failed",
+        "  succeeded  try    1.5s  3 attempts  3 rounds",
+    ]
+
+
+def test_warnings_of_items_and_kept_files_are_listed_up_to_a_number(entries):
+    events = [begin("fix", items=25)]
+    for item in range(25):
+        events += [begin("fix", item), StepWarned(step="fix", item=item, message="slow")]
+        events += [done("fix", item, extras={"artifacts": [f"artifacts/fix[{item}]/out.txt"]})]
+    kept = [f"artifacts/fix[{item}]/out.txt" for item in range(25)]
+    lines = closing(entries, [*events, done("fix", extras={"artifacts": kept})], ("fix",), status="succeeded")
+    assert lines[4:] == [
+        *(f"warning: fix[{item}]: slow" for item in range(20)),
+        "and 5 more warnings; the record has them",
+        "",
+        *(f"kept by fix[{item}]: artifacts/fix[{item}]/out.txt" for item in range(20)),
+        "and 5 more files",
+    ]
+
+
+def test_a_paused_run_says_what_it_waits_for_and_how_to_answer(entries):
+    gate = ApprovalAsked(step="gate", question="Deploy to production?", choices=("yes", "no"))
+    events = [
+        begin("survey"),
+        done("survey"),
+        begin("call", kind="workflow"),
+        begin("call/draft"),
+        done("call/draft"),
+        begin("call/ask", kind="approve"),
+        ApprovalAsked(step="call/ask", question="Sure?", choices=("a", "b"), default="a"),
+        begin("gate", kind="approve"),
+        gate,
+    ]
+    lines = closing(entries, events, ("survey", "call", "call/draft", "call/ask", "gate", "ship"), status="paused")
+    assert lines == [
+        "release paused after 1m15s: waiting for 2 answers",
+        "",
+        "  call/ask: Sure?",
+        "    a, b (default: a)",
+        "  gate: Deploy to production?",
+        "    yes, no (no default)",
+        "",
+        "answer with:",
+        "  bridge-run resume 20261122-230501-refactor-3f2a --answer 'call/ask=<a|b>' --answer 'gate=<yes|no>'",
+        "",
+        "  succeeded  survey   1.5s",
+        "  waiting    call    2 steps, 1 succeeded, 1 waiting  `call/ask` waits for an answer",
+        "  waiting    gate    it waits for an answer",
+        "  waiting    ship    it needs an answer that nobody has given yet",
+    ]
+    one = closing(entries, events[-2:], ("gate",), status="paused", resume="bridge-run resume last")
+    assert one[0] == "release paused after 1m15s: waiting for 1 answer"
+    assert one[6] == "  bridge-run resume last --answer 'gate=<yes|no>'"

@@ -117,7 +117,7 @@ def _ordered(left: _Side, right: _Side) -> _Found:
     sides = [kinds.comparable(kinds.kinds(side.schema)) - {"null", "object"} for side in (left, right)]
     if sides[0] & sides[1]:
         return
-    message = f"{_what(left)} is compared with {_what(right)}: that cannot be ordered"
+    message = f"{_what(left)} is compared with {_what(right)}: there is no order between them"
     yield None, message, _order_hint(left, right)
 
 
@@ -125,7 +125,7 @@ def _what(side: _Side) -> str:
     if isinstance(side.expression, Constant):
         return describe(side.expression.value)
     words = kinds.kind_words(side.schema)
-    return f"{side.shown}, {words}," if shown(side.expression) else words
+    return f"{side.shown} ({words})" if shown(side.expression) else words
 
 
 def _order_hint(left: _Side, right: _Side) -> str | None:

@@ -66,8 +66,6 @@ def _wrong_root(view: View, use: Use, root: str) -> Iterable[Diagnostic]:
 def _of_its_items(step: StepView) -> Mapping[str, str]:
     """The names that some places of a step know, each with the plural of what it belongs to."""
     names = {} if step.item_name is None else {step.item_name: "items", "loop": "items"}
-    if "matrix" in step.data:
-        names |= {"matrix": "rows", "loop": "rows"}
     return names | dict.fromkeys(("previous", "loop"), "rounds") if "repeat" in step.data else names
 
 

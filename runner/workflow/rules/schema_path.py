@@ -34,6 +34,11 @@ _YES = Answer(verdict="yes")
 _RANK = {"yes": 0, "maybe": 1, "no": 2}
 
 
+def _merit(answer: Answer) -> tuple[int, int, bool]:
+    """Of several ways the one that leads farthest, or at least knows what was meant."""
+    return _RANK[answer.verdict], -answer.depth, answer.near is None
+
+
 def follow(schema: Any, path: tuple[str | int, ...]) -> Answer:
     """Whether a value that fits ``schema`` can have something at ``path``."""
     return _Walk(schema, path).follow(schema, 0)
@@ -90,7 +95,7 @@ class _Walk:
         place = (id(schema), depth)
         if place not in self.answers:
             found = [self._step_into(branch, depth) for branch in self.branches(schema, 0)]
-            self.answers[place] = min(found, key=lambda answer: (_RANK[answer.verdict], -answer.depth), default=_YES)
+            self.answers[place] = min(found, key=_merit, default=_YES)
         return self.answers[place]
 
     def branches(self, schema: Any, nested: int) -> list[Mapping[str, Any]]:

@@ -41,11 +41,6 @@ def test_a_tool_step_answers_what_its_schema_says_and_else_anything(tmp_path: Pa
     ]
 
 
-def test_what_the_items_of_a_fan_out_answer_is_not_guessed(tmp_path: Path) -> None:
-    body = steps("for_each: [1]\ntask: x", "task: '{{ steps.a.output[0].x }}'")
-    assert {line.split(" ")[0] for line in findings(tmp_path, body)} == {"BR221"}
-
-
 def test_who_reads_its_own_result_waits_for_nobody(tmp_path: Path) -> None:
     """One finding, at the reading: no circle is made of it."""
     assert findings(tmp_path, steps('task: "{{ steps.a.output }}"')) == [

@@ -109,18 +109,13 @@ def test_duplicate_ids(tmp_path: Path) -> None:
         (
             'task: x\nmodel: "{{ steps.a.output }}"',
             "BR234 6:16 no step has a result here: this is settled before the first step starts"
-            " | use `inputs`, or move the text into a step",
+            " | use `inputs`, or a `matrix` of models",
         ),
         (
             'task: x\nmodel: "{{ run.id }}"',
             "BR228 6:16 `run` cannot be used here"
-            " | a model's name may use only `inputs`: every model is found before anything starts",
-        ),
-        (
-            "task: x\njoin: all_finished",
-            "BR221 6:5 `join: all_finished` is part of the format, but this version of bridge-run"
-            " cannot carry it out yet"
-            " | leave it out: a step runs when all it needs has succeeded",
+            " | a model's name may use only `inputs`, and `matrix` in a step that has one: every model is found before"
+            " anything starts",
         ),
         (
             "task: x\noutput: {schema: none.json}",
@@ -158,14 +153,19 @@ NAMED = "task: x\noutput: {type: object, properties: {file: {type: string}}}"
         ),
         ("run: [ls]\noutput: json", "steps.a.output.file", ""),
         ("run: [ls]", "steps.a.exit_code", ""),
-        ("run: [ls]", "steps.a.stderr.x", "BR207 `steps.a.stderr` has no parts | write `steps.a.stderr`"),
+        ("run: [ls]", "steps.a.stderr.x", "BR208 `steps.a.stderr` is a text, which has no `x`"),
+        ("task: x", "steps.a.status.name", "BR208 `steps.a.status` is a text, which has no `name`"),
         (
             "task: x",
             "steps.a.exit_code",
-            "BR207 `steps.a` has no `exit_code` | a step has `output`, `status`, `error`; what it"
+            "BR207 `steps.a` has no `exit_code` | a step has `output`, `status`, `error`, `artifacts`; what it"
             " answered is in `output`",
         ),
-        ("task: x", "steps.a.error.kin", "BR207 `steps.a.error` has no `kin` | an error has `kind`, `message`"),
+        (
+            "task: x",
+            "steps.a.error.kin",
+            "BR208 `steps.a.error` has no `kin` (it has `kind`, `message`) | did you mean `kind`?",
+        ),
         ("task: x", "steps.a.outptu", "BR207 `steps.a` has no `outptu` | did you mean `output`?"),
         ("task: x", "steps.a.output.upper()", ""),
         (
@@ -177,7 +177,8 @@ NAMED = "task: x\noutput: {type: object, properties: {file: {type: string}}}"
         (
             "task: x\noutput: {type: array, items: {type: object}}",
             "steps.a.output.file",
-            "BR208 `steps.a.output` is a list, which has no `file`",
+            "BR208 `steps.a.output` is a list, which has no `file` | take it of all items with"
+            " `steps.a.output | map(attribute='file')`, or go through them by `for_each`",
         ),
         (
             NAMED,
@@ -297,3 +298,11 @@ def test_templates_where_none_is_expanded(tmp_path: Path) -> None:
         "task: x\nname: '{{ x }}'\ntimeout: 5m\nneeds: ['{{ run.id }}']"
     )
     assert [line.split(" ")[0] for line in findings(tmp_path, body)] == ["BR204", "BR228"]
+
+
+def test_a_template_that_a_shell_would_read(tmp_path: Path) -> None:
+    body = "inputs: {p: {type: string, default: x}}\n" + steps('shell: true\nrun: ls "{{ inputs.p }}"')
+    assert [line for line in findings(tmp_path, body) if line.startswith("BR210")] == [
+        'BR210 7:14 a shell command takes no templates | pass the value by `env: {NAME: "{{ … }}"}` and write "$NAME"'
+        " in the command"
+    ]

@@ -90,7 +90,7 @@ def test_a_value_that_is_listed(schema: Any, verdict: str) -> None:
         ({"allOf": [FILE, {"properties": {"size": {"type": "number"}}}]}, ("size", "x"),
          "no 1 is a number, which has no `x`"),
         ({"anyOf": [{"type": "null"}, FILE]}, ("name",), "yes 0"),
-        ({"oneOf": [{"type": "null"}, FILE]}, ("nam",), "no 0 is null, which has no `nam`"),
+        ({"oneOf": [{"type": "null"}, FILE]}, ("nam",), "no 0 has no `nam` (it has `name`) ~name"),
         ({"anyOf": [{"properties": {"a": FILE}}, {"type": "null"}]}, ("a", "nam"),
          "no 1 has no `nam` (it has `name`) ~name"),
         (True, ("x",), "maybe 0"),

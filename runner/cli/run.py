@@ -90,9 +90,7 @@ def command(
         colour=not no_color,
     )
     _refuse_contradictions(request)
-    if faults is not None:
-        return _rehearse(request)
-    return _show_plan(request) if dry_run else _run(request)
+    return _carry_out(request)
 
 
 def _refuse_more(word: str) -> None:
@@ -108,6 +106,12 @@ def _refuse_contradictions(asked: RunRequest) -> None:
     if not asked.dry_run and (asked.offline or asked.tools or (asked.format != "text" and asked.faults is None)):
         name = "--offline" if asked.offline else "--tools" if asked.tools else "--format"
         raise click.UsageError(f"`{name}` belongs to `--dry-run`")
+
+
+def _carry_out(request: RunRequest) -> int:
+    if request.faults is not None:
+        return _rehearse(request)
+    return _show_plan(request) if request.dry_run else _run(request)
 
 
 def _rehearse(request: RunRequest) -> int:

@@ -42,8 +42,6 @@ def capabilities_text(steps: Sequence[PlannedStep], there: Sequence[Residence], 
     """What is needed of every model, and whether it can; columns of what nobody needs are left out."""
     rows = [[one_line(one.name), *_capabilities(one, tuple(_needs(steps, one)))] for one in there]
     head = ("MODEL", "TOOLS", "VISION", "SCHEMA", "REASONING", "CONTEXT")
-    if not rows:
-        return []
     return ["What is needed, and whether they can", *(f"  {line}" for line in full_table(head, rows, room))]
 
 

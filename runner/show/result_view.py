@@ -87,6 +87,8 @@ def _headline(result: Mapping[str, Any], ink: Ink) -> str:
     if result["status"] == "paused":
         count = len(result["questions"])
         line += f"waiting for {count:,} answer" + "s" * (count != 1)
+        failed = sum(step["status"] == "failed" for step in result["steps"].values())
+        line += f", {failed:,} failed" if failed else ""
     else:
         count = len(result["steps"])
         said = _counts(result["steps"].values())

@@ -246,6 +246,12 @@ def test_a_narrow_terminal_cuts_the_model_before_the_items(stage, entries):
     assert rows(scene)[0] == "fix   0.0s  mistralai/magist…  0/3 items, 1 at work  [0]"
 
 
+def test_the_narrowest_row_has_a_name_and_a_time(stage, entries):
+    scene = stage(20)
+    scene.play(entries([run_of("fix"), begin("fix"), ask("fix")]), seconds=0)
+    assert rows(scene)[0] == "fix   0.0s"
+
+
 def test_attempts_are_told_of_a_step_that_is_tried_again(stage, entries):
     scene = stage(100)
     retried = StepRetried(step="fix", attempt=1, kind="crash", message="gone", wait=1.0)
@@ -288,3 +294,13 @@ def test_the_picture_of_a_resumed_run_begins_with_what_is_known(stage, entries):
     scene.play(entries([RunResumed()]))
     assert scene.frame == " release  1 of 2 steps done, 0.0s"
     assert scene.scrolled == "\n"
+
+
+def test_a_picture_that_is_closed_while_it_stands_aside_stays_closed(stage, entries):
+    scene = stage(80)
+    scene.play(entries([run_of("a"), begin("a", kind="run")]))
+    with scene.picture.step_aside():
+        scene.play(entries([done("a")]))
+        scene.picture.close()
+    assert not scene.picture._live.is_started
+    assert scene.scrolled == " ✓ a  succeeded in 1.0s\n"

@@ -70,7 +70,9 @@ def test_silence_is_silent(story):
     stream = io.StringIO()
     display = make_display(stream, {"TERM": "xterm"}, quiet=True, is_tty=True)
     for entry in story:
-        display.entry(entry)
+        display.remember(entry)
+        with display.step_aside():
+            display.entry(entry)
     display.delta("survey", Delta("content", "x"))
     display.close()
     assert isinstance(display, Silence)

@@ -311,6 +311,9 @@ def test_a_paused_run_says_what_it_waits_for_and_how_to_answer(entries):
         "  waiting    gate    it waits for an answer",
         "  waiting    ship    it needs an answer that nobody has given yet",
     ]
-    one = closing(entries, events[-2:], ("gate",), status="paused", resume="bridge-run resume last")
-    assert one[0] == "release paused after 1m15s: waiting for 1 answer"
+    called_off = {"kind": "cancelled", "message": "somebody called it off"}
+    lost = done("ship", status="failed", error=called_off)
+    one = closing(entries, [*events[-2:], lost], ("gate",), status="paused", resume="bridge-run resume last")
+    assert one[0] == "release paused after 1m15s: waiting for 1 answer, 1 failed"
+    assert one[-1] == "    cancelled: somebody called it off"
     assert one[6] == "  bridge-run resume last --answer 'gate=<yes|no>'"

@@ -10,8 +10,6 @@ from kit.project import Project
 from kit.schema_keys import SchemaKey, schema_keys, with_key
 from syrupy.assertion import SnapshotAssertion
 
-from runner.workflow.rules.unbuilt import SERVER, STEP, TOP
-
 pytestmark = pytest.mark.unmeasured  # many processes, and the rooms that they visit are measured in their own tests
 HEAD = "version: 1\nname: bad\n"
 STEPS = "steps:\n  - id: a\n    task: Go.\n"
@@ -400,7 +398,105 @@ steps:
     task: Go.
     output: {schema: no-such.json}
 """,
+    "fan-outs that cannot work": HEAD
+    + """\
+inputs:
+  path: {type: string}
+steps:
+  - id: survey
+    task: Look at {{ inputs.path }}.
+    output:
+      type: object
+      properties:
+        targets:
+          type: array
+          items: {type: object, additionalProperties: false, properties: {file: {type: string}}}
+  - id: fix
+    for_each: steps.survey.output.targets
+    as: spot
+    task: Fix {{ item.file }}, {{ spot.fil }} ({{ loop.indx }}).
+  - id: text
+    for_each: inputs.path
+    task: Go.
+  - id: all
+    for_each: steps.survey.output
+    max_parallel: 2
+    task: Go.
+  - id: once
+    max_parallel: 2
+    as: steps
+    task: Sum up {{ steps.fix.output.file }} and {{ steps.try.output[0].os }}.
+  - id: try
+    matrix: {os: [linux, windows], py: [3, 4], exclude: [{os: lunix}], include: [{os: mac}]}
+    model: "{{ matrix.modl }}"
+    when: matrix.os == 'window'
+    task: Try it.
+  - id: again
+    task: Try.
+    repeat: {until: output == previous.text, max: 3}
+    when: loop.index > 1
+""",
+    "questions that change nothing": HEAD
+    + """\
+steps:
+  - id: gate
+    approve: Shall I?
+    choices: [yes, no, later]
+    default: never
+    retry: {attempts: 2}
+  - id: a
+    needs: [gate]
+    task: Go.
+  - id: b
+    when: steps.gate.status == 'failed' or steps.a.status == 'success'
+    task: Go.
+""",
+    "comparisons that never hold": HEAD
+    + """\
+inputs:
+  count: {type: integer, default: 3}
+steps:
+  - id: gate
+    approve: Shall I?
+  - id: a
+    when: steps.gate.output == 'yess'
+    task: |
+      {% if inputs.count == '3' %}Three.{% endif %}
+      {% if inputs.count < 'x' %}Less.{% endif %}
+  - id: b
+    when: steps.a.output in ['x', 3]
+    task: Go.
+""",
 }
+
+
+CALLED = """\
+version: 1
+name: called
+inputs:
+  path: {type: string}
+  limit: {type: integer, default: 3}
+steps:
+  - id: look
+    task: Look at {{ inputs.path }} and name {{ inputs.limit }}.
+outputs:
+  report: "{{ steps.look.output }}"
+"""
+CALLS = {
+    "what is not declared": "workflow: ./called.yaml\n    with: {pth: src}",
+    "what is not given": "workflow: ./called.yaml\n    with: {limit: 5}",
+    "what does not fit": "workflow: ./called.yaml\n    with: {path: src, limit: '{{ steps.a.output }}'}",
+    "an output that is not there": "workflow: ./called.yaml\n    with: {path: src}",
+    "itself": "workflow: ./bad.yaml",
+    "a file that is not there": "workflow: ./caled.yaml",
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_bad_call(project: Project, snapshot: SnapshotAssertion, call: str) -> None:
+    project.write("called.yaml", CALLED)
+    content = f"{GOOD}  - id: call\n    {call}\n  - id: tell\n    task: Tell {{{{ steps.call.output.reprt }}}}.\n"
+    assert told(project, content) == snapshot
 
 
 @pytest.mark.parametrize("content", MEANINGS.values(), ids=MEANINGS)
@@ -415,43 +511,3 @@ def test_a_run_says_what_check_says(project: Project) -> None:
     assert (ran.code, ran.out) == (3, "")
     assert ran.err.rstrip() in checked
     assert project.runs() == []
-
-
-UNBUILT = """\
-version: 1
-name: future
-workspace: copy
-mcp_servers:
-  files: {builtin: files, isolate: true}
-steps:
-  - id: a
-    mcp_servers: [files]
-    for_each: [1, 2]
-    as: spot
-    max_parallel: 1
-    fail_fast: true
-    order: items
-    join: all_finished
-    artifacts: [a.txt]
-    reads_only: true
-    repeat: {until: output == "x", max: 2}
-    task: Go to {{ spot }}.
-  - id: b
-    matrix: {os: [linux, windows]}
-    task: Go to {{ matrix.os }}.
-  - id: c
-    workflow: ./other.yaml
-    with: {path: src}
-  - id: d
-    approve: Go on?
-    choices: [yes, no]
-    default: no
-"""
-
-
-def test_every_key_that_is_not_built_yet(project: Project, snapshot: SnapshotAssertion) -> None:
-    assert told(project, UNBUILT, "future.yaml") == snapshot
-    ended = project.run("check", "--offline", "--format", "json", "future.yaml")
-    unbuilt = [one for one in json.loads(ended.out)["findings"] if one["code"] == "BR221"]
-    asked = {words_at(project, one) for one in unbuilt}
-    assert asked >= {unbuilt.key for table in (TOP, SERVER, STEP) for unbuilt in table}

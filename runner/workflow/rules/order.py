@@ -155,7 +155,7 @@ def br234_no_result_yet(view: View) -> Iterable[Diagnostic]:
             continue
         if use.place.role in {"defaults", "server", "server_secret", "model"}:
             message = "no step has a result here: this is settled before the first step starts"
-            by_matrix = use.place.role == "model"
+            by_matrix = use.place.role == "model" and use.place.step is not None
             hint = (
                 "use `inputs`, or a `matrix` of models" if by_matrix else "use `inputs`, or move the text into a step"
             )

@@ -12,6 +12,10 @@ from runner.workflow.rules.typing import Parts, types_of
 from runner.workflow.rules.view import StepView, Use, View
 
 
+_OF_LISTS = frozenset(("count", "first", "join", "last", "length", "max", "min", "sort", "sum", "unique"))
+"""Filters that people of other tools write behind a dot."""
+
+
 class Reach(NamedTuple):
     """How far a path can be followed into the value that its first parts name; ``known`` is how many these are."""
 
@@ -78,6 +82,8 @@ def _way_out(view: View, reach: Reach) -> str | None:
 
 def _out_of_a_list(reach: Reach, step: StepView | None) -> str:
     rest = reach.use.path[reach.known + reach.answer.depth :]
+    if len(rest) == 1 and rest[0] in _OF_LISTS:
+        return f"write `{reach.shown} | {rest[0]}`"
     if step is not None and "matrix" in step.data and reach.answer.depth == 0 and rest[0] != "matrix":
         rest = ("output", *rest)
     attribute = ".".join(map(str, rest))

@@ -11,7 +11,7 @@ import pytest
 from kit.finding_text import shown
 
 from runner.words.errors import FAILURE_KINDS
-from runner.workflow import model
+from runner.workflow import fan_out, model
 from runner.workflow.document import parse_document, read_document
 from runner.workflow.schema import shape_findings, workflow_schema
 
@@ -44,6 +44,12 @@ def test_step_kinds():
 def test_defaults_of_the_schema_are_those_of_the_nouns():
     step = DEFINITIONS["step"]["properties"]
     assert step["repair"]["default"] == model.Step(id="a", path=(), work=model.TaskWork(task="t")).repair
+    item = fan_out.ForEach(items=())
+    assert step["as"]["default"] == item.name
+    assert step["fail_fast"]["default"] == fan_out.FanOut(over=item).fail_fast
+    assert step["reads_only"]["default"] == model.Step(id="a", path=(), work=model.TaskWork(task="t")).reads_only
+    choices = model.ApproveWork(question="q").choices
+    assert step["choices"]["description"].endswith(f"Default: {' and '.join(f'`{choice}`' for choice in choices)}.")
     for name, rule in DEFINITIONS["step_limits"]["properties"].items():
         assert rule.get("default") == getattr(model.StepLimits(), name)
     run = workflow_schema()["properties"]["limits"]["properties"]

@@ -79,6 +79,14 @@ MACHINE: Mapping[str, Explanation] = {
         text="A warning: `--model ID` stands in for the default model, and every step of the file names a model of its "
         "own. Name the alias that is to be swapped: `--model ALIAS=ID`.",
     ),
+    "BR327": Explanation(
+        title="a model that only the run could name",
+        text="Every model of a run is found before anything starts, those of called files too. Here a called file "
+        "takes its model's name from an input, and the calling step fills that input with what another step answers, "
+        "or with an item of its `for_each`. `inputs` and `matrix` are known before the run.",
+        wrong='with: {model: "{{ steps.choose.output }}"}',
+        right='matrix: {model: [coder, thinker]}\nwith: {model: "{{ matrix.model }}"}',
+    ),
     "BR325": Explanation(
         title="`load` names a setting that the server has not",
         text="The server loads models as it is told, but knows no such setting, and would refuse to load this one. "

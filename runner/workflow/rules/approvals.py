@@ -29,6 +29,8 @@ def _reads_answer(use: Use) -> bool:
 def _unread(view: View, step: StepView, needed: set[str]) -> Diagnostic:
     choice = step.data.get("choices", ("yes",))[0]
     hint = f"write `when: steps.{step.id}.output == '{choice}'` where it matters"
+    if step.fans_out:
+        hint = f"read the list `steps.{step.id}.output` where it matters"
     message = f"nothing reads the answer to `{step.id}`"
     if step.id in needed:
         message += ": the steps after it run whatever is answered"

@@ -11,7 +11,6 @@ from runner.workflow.rules.schema_path import Answer, follow
 from runner.workflow.rules.typing import Parts, types_of
 from runner.workflow.rules.view import StepView, Use, View
 
-
 _OF_LISTS = frozenset(("count", "first", "join", "last", "length", "max", "min", "sort", "sum", "unique"))
 """Filters that people of other tools write behind a dot."""
 

@@ -70,6 +70,8 @@ def _no_word(view: View, place: Place) -> Iterator[Diagnostic]:
             hint = f"take one of its {'items' if is_list else 'parts'}"
             if is_list and "images" in place.path:
                 hint += ", or give the step `for_each`"
+            elif "args" in place.path:
+                hint += ", or write `| tojson` if JSON is meant"
             yield view.finding("BR242", message, _span(view, place, hole), help=hint)
 
 

@@ -121,6 +121,12 @@ def test_an_answer_that_nobody_reads(tmp_path: Path) -> None:
         ("approve: Sure?", "  - {id: b, task: x, when: steps.a.output == 'no'}\n", ""),
         ("approve: Sure?", "outputs: {x: '{{ steps.a.output }}'}\n", ""),
         (
+            "approve: Sure?\nfor_each: [1, 2]",
+            "  - {id: b, task: x, needs: a}\n",
+            "BR245 5:5 nothing reads the answer to `a`: the steps after it run whatever is answered"
+            " | read the list `steps.a.output` where it matters",
+        ),
+        (
             "approve: Sure?\nchoices: [now, later]",
             "outputs: {x: '{{ run.id }}'}\n",
             "BR245 5:5 nothing reads the answer to `a` | write `when: steps.a.output == 'now'` where it matters",

@@ -91,7 +91,8 @@ def test_what_for_each_goes_through(tmp_path: Path, first: str, items: str, expe
         (
             "command: c, args: [x, '{{ inputs.paths | sort }}']",
             "task: x",
-            "one word is wanted here, and `inputs.paths | sort` is a list | take one of its items",
+            "one word is wanted here, and `inputs.paths | sort` is a list"
+            " | take one of its items, or write `| tojson` if JSON is meant",
         ),
         (
             "command: c",

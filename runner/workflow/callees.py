@@ -74,7 +74,7 @@ def called_by(document: Document, chain: Chain, load: Load) -> Called:
                 raise
             continue
         findings += warnings
-        if _depth(workflow) + len(chain.files) > DEEPEST:
+        if _depth(workflow) + len(chain.files) > DEEPEST + 1:
             findings.append(_too_deep(document, path, chain))
             continue
         workflows[index] = workflow

@@ -73,7 +73,7 @@ def _follow_all(view: View) -> Iterator[Reach]:
 
 def _way_out(view: View, reach: Reach) -> str | None:
     path = reach.use.path
-    step = view.by_id.get(str(path[1])) if path[0] == "steps" and path[2] == "output" else None
+    step = view.by_id.get(str(path[1])) if path[0] == "steps" and path[2:3] == ("output",) else None
     if reach.answer.kinds == {"array"}:
         return _out_of_a_list(reach, step)
     return json_wanted(step) if step is not None and "string" in reach.answer.kinds else None

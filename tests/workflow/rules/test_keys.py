@@ -135,3 +135,8 @@ def test_an_answer_that_nobody_reads(tmp_path: Path) -> None:
 )
 def test_who_reads_an_answer(tmp_path: Path, lines: str, rest: str, expected: str) -> None:
     assert findings(tmp_path, steps(lines) + rest) == ([expected] if expected else [])
+
+
+def test_steps_that_an_item_hides_are_no_trouble(tmp_path: Path) -> None:
+    body = steps('for_each: [1]\nas: steps\ntask: "{{ steps.a }}"')
+    assert [line.split(" ")[0] for line in findings(tmp_path, body)] == ["BR237", "BR208", "BR234"]

@@ -390,3 +390,10 @@ def test_references_that_would_multiply_without_end_lead_to_anything(tmp_path: P
     assert shown(findings(tmp_path, steps(f"for_each: [1]\ntask: x\noutput: {schema}", use))) == [
         "BR208 `steps.a.output[0]` has no `z` (it has `x`, `y`)"
     ]
+
+
+def test_a_filter_behind_a_dot(tmp_path: Path) -> None:
+    body = steps("for_each: [1]\ntask: x", 'task: "{{ steps.a.output.length }}"')
+    assert shown(findings(tmp_path, body)) == [
+        "BR208 `steps.a.output` is a list, which has no `length` | write `steps.a.output | length`"
+    ]

@@ -61,6 +61,8 @@ class OnDemand(Simulation):
         if any(server in self._alone for server in servers) or not all(map(self._idle, swapping)):
             return False
         absent = [model for model in plain if model not in self._there]
+        if absent and len(models) > 1 and self._collector not in (None, job):
+            return False
         for model in absent:
             if model not in self._coming and self._room_for(model, kept=plain):
                 self._coming.add(model)
@@ -72,6 +74,11 @@ class OnDemand(Simulation):
             self._users[model] += units
         return True
 
+    @property
+    def _collector(self) -> int | None:
+        """Who waits longest for several models. Only he collects them: two would push out each other's for ever."""
+        return next((job for job, _ in self._waiting if len(self.problem.jobs[job].models) > 1), None)
+
     def _idle(self, server: int) -> bool:
         loads = self.problem.loads
         return not any(
@@ -79,8 +86,10 @@ class OnDemand(Simulation):
         )
 
     def _room_for(self, model: int, kept: list[int]) -> bool:
-        """Make room if that can be done; what several models at once are waited for does not push itself out."""
+        """Make room if that can be done; what is collected to be there together stays."""
         server = self.problem.loads[model].server
+        collector = self._collector
+        kept = [*kept, *(self.problem.jobs[collector].models if collector is not None else ())]
         room = self.problem.rooms[server]
         there = [other for other in self._there if self.problem.loads[other].server == server]
         idle = [other for other in there if not self._users[other] and other not in kept]

@@ -21,7 +21,7 @@ COSTS = Costs(
 
 
 @st.composite
-def steps(draw: st.DrawFn, most: int, deep: int) -> tuple[PlannedStep, ...]:
+def steps(draw: st.DrawFn, most: int, deep: int, turns: bool = False) -> tuple[PlannedStep, ...]:
     made: list[PlannedStep] = []
     for number in range(draw(st.integers(2, most))):
         needs = tuple(f"s{need}" for need in sorted(draw(st.sets(st.integers(0, max(number - 1, 0)), max_size=2))))
@@ -30,8 +30,10 @@ def steps(draw: st.DrawFn, most: int, deep: int) -> tuple[PlannedStep, ...]:
         fan = {"max_parallel": draw(st.sampled_from([None, 2, 3]))} if items else {}
         kind = draw(st.sampled_from(["model", "model", "model", "command", "call", "call", "rows"]))
         if kind == "call" and deep:
-            inner = plan(*draw(steps(most=3, deep=deep - 1)), name="in")
-            made.append(step(f"s{number}", *needs, call=inner, each=items, **fan))
+            inner = plan(*draw(steps(most=3, deep=deep - 1, turns=turns)), name="in")
+            fan |= draw(st.sampled_from([{"in_order": True}, {"max_parallel": 1}, {}])) if turns and items else {}
+            repeat = turns and draw(st.booleans())
+            made.append(step(f"s{number}", *needs, call=inner, each=items, repeat=repeat, **fan))
         elif kind == "rows":
             rows = tuple(draw(st.lists(st.sampled_from(MODELS), min_size=2, max_size=3)))
             made.append(step(f"s{number}", *needs, rows=rows, max_parallel=draw(st.sampled_from([None, 2]))))
@@ -44,9 +46,11 @@ def steps(draw: st.DrawFn, most: int, deep: int) -> tuple[PlannedStep, ...]:
 
 
 @st.composite
-def plans(draw: st.DrawFn) -> Plan:
+def plans(draw: st.DrawFn, turns: bool = False) -> Plan:
     most, memory = draw(st.sampled_from([(None, None), (1, None), (2, None), (3, None), (None, 5), (2, 6)]))
-    return plan(*draw(steps(most=7, deep=2)), parallel=draw(st.integers(1, 4)), max_loaded=most, memory=memory)
+    return plan(
+        *draw(steps(most=7, deep=2, turns=turns)), parallel=draw(st.integers(1, 4)), max_loaded=most, memory=memory
+    )
 
 
 @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
@@ -70,6 +74,18 @@ def test_an_agenda_can_be_followed_and_comes_to_what_was_reckoned(some: Plan) ->
     assert len(walked.ended) == sum(job.units for job in problem.jobs)
     for unit, when in walked.started.items():
         assert all(walked.ended[need] <= when for need in needed_units(problem, unit))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(plans(turns=True))
+def test_calls_whose_items_pass_one_by_one_end_too_and_never_worse_than_without_a_plan(some: Plan) -> None:
+    forecast = make_forecast(some, COSTS)
+    if forecast is None:
+        return
+    assert forecast.seconds <= min(forecast.naive_seconds, forecast.on_demand_seconds) + 1e-6
+    groups = [group for job in make_problem(some, COSTS).jobs for group in job.groups]
+    assert sorted(forecast.agenda.ranks) == sorted(groups)
+    assert {group for stay in forecast.agenda.stays for group in stay.groups} <= set(groups)
 
 
 @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -94,13 +94,14 @@ Expression = Reference | Constant | Filtered | Choice | ListOf | MappingOf | Sor
 class Inspection:
     """What a template reads and what is wrong with it, each in order of the source.
 
-    ``comparisons`` are all that stand in it. ``holes`` are what stands between ``{{`` and ``}}``, or the one bare
-    expression; ``is_value`` says that the template is exactly one of them and keeps its type. Both are left out of
-    plain paths: ``templates.template_holes`` and ``templates.template_value`` know them.
+    ``comparisons`` and ``maps`` (filters of that name) are all that stand in it. ``holes`` are what stands between
+    ``{{`` and ``}}``, or the one bare expression; ``is_value`` says that the template is exactly one of them and keeps
+    its type. The last two are left out of plain paths: ``templates.template_holes`` and ``template_value`` know them.
     """
 
     references: tuple[Reference, ...] = ()
     problems: tuple[Problem, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
+    maps: tuple[Filtered, ...] = ()
     holes: tuple[Expression, ...] = ()
     is_value: bool = False

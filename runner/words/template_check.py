@@ -42,7 +42,8 @@ def _check(source: str, state: str | None) -> Inspection:
     if back is not None:  # carriage returns, which only an escape brings into a file: not worth moving everything
         return found
     is_value = state is not None or typed_hole(source, tree) is not None
-    return replace(found, comparisons=tuple(walk.comparisons), holes=tuple(walk.holes), is_value=is_value)
+    collected = {name: tuple(getattr(walk, name)) for name in ("comparisons", "maps", "holes")}
+    return replace(found, **collected, is_value=is_value)
 
 
 def _normalised(source: str) -> tuple[str, list[int] | None]:

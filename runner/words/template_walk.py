@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.words.inspection import Comparison, Expression, Problem, ProblemKind, Reference
+from runner.words.inspection import Comparison, Expression, Filtered, Problem, ProblemKind, Reference
 from runner.words.sandbox import FILTERS, FORBIDDEN_TAGS, METHODS, TESTS, nodes
 from runner.words.suggest import did_you_mean
 from runner.words.template_tokens import TokenPlaces
@@ -23,6 +23,7 @@ class TemplateWalk:
         self.references: list[Reference] = []
         self.problems: list[Problem] = []
         self.comparisons: list[Comparison] = []
+        self.maps: list[Filtered] = []
         self.holes: list[Expression] = []
         self.values = TemplateValue(tokens, _GLOBALS)
 
@@ -104,6 +105,9 @@ class TemplateWalk:
 
     def _filter(self, node: nodes.Filter, scope: Scope) -> Scope:
         self._children(node, scope)
+        value = self.values.of(node, scope) if node.name == "map" else None
+        if isinstance(value, Filtered):
+            self.maps.append(value)
         if node.name not in FILTERS:
             self._problem("unknown_filter", node.name, f"there is no filter `{node.name}`", node.lineno, FILTERS)
         return scope

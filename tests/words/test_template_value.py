@@ -124,3 +124,10 @@ def test_a_constant_knows_its_place() -> None:
     (found,) = inspect_expression(source).comparisons
     assert isinstance(found.right, Constant)
     assert source[found.right.offset : found.right.offset + found.right.length] == "'yes'"
+
+
+def test_maps_are_found_wherever_they_stand() -> None:
+    source = (
+        "{% if a | map(attribute='x') | list %}{{ f(b | map('upper')) }}{% endif %}{% filter map %}c{% endfilter %}"
+    )
+    assert [shown(one) for one in inspect_template(source).maps] == ["a|map(attribute='x')", "b|map('upper')"]

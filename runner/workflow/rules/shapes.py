@@ -6,7 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from runner.words.diagnostics import Diagnostic
+from runner.words.inspection import Constant
 from runner.words.spans import show_path
+from runner.workflow.rules.expression_type import mapped_attribute, shown
+from runner.workflow.rules.kinds import item_of
+from runner.workflow.rules.places import Place
 from runner.workflow.rules.schema_path import Answer, follow
 from runner.workflow.rules.typing import Parts, types_of
 from runner.workflow.rules.view import StepView, Use, View
@@ -36,6 +40,11 @@ def br208_impossible_reference(view: View) -> Iterable[Diagnostic]:
             hint = f"did you mean `{near}`?" if near else _way_out(view, reach)
             message = f"`{reach.shown}` {reach.answer.reason}"
             yield view.finding("BR208", message, view.use_span(reach.use), help=hint)
+    for place, whole, at, answer in _maps(view):
+        if answer.verdict == "no":
+            hint = f"did you mean `{answer.near}`?" if answer.near else None
+            span = view.inner_span(place.path, at.offset, at.length)
+            yield view.finding("BR208", f"{whole} {answer.reason}", span, help=hint)
 
 
 def br229_unlikely_reference(view: View) -> Iterable[Diagnostic]:
@@ -69,6 +78,20 @@ def _follow_all(view: View) -> Iterator[Reach]:
         if key not in known:
             known[key] = follow(schema, rest)
         yield Reach(use, start, known[key])
+
+
+def _maps(view: View) -> Iterator[tuple[Place, str, Constant, Answer]]:
+    """Every ``map(attribute='a.b')``: what it is that may lack a part, and whether it does."""
+    types = types_of(view)
+    for place in view.places:
+        for one in place.inspection.maps:
+            path = mapped_attribute(one)
+            at = dict(one.named).get("attribute")
+            if path is None or not isinstance(at, Constant) or any(key == "default" for key, _ in one.named):
+                continue
+            answer = follow(item_of(types.of(place, one.inner)), path)
+            part = f"`{show_path(path[: answer.depth])}` of an item" if answer.depth else "an item"
+            yield place, f"{part} of {shown(one.inner) or 'this list'}", at, answer
 
 
 def _way_out(view: View, reach: Reach) -> str | None:

@@ -397,3 +397,28 @@ def test_a_filter_behind_a_dot(tmp_path: Path) -> None:
     assert shown(findings(tmp_path, body)) == [
         "BR208 `steps.a.output` is a list, which has no `length` | write `steps.a.output | length`"
     ]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("steps.a.output.targets | map(attribute='file') | list", ""),
+        ("steps.a.output.targets | map('length') | list", ""),
+        ("steps.a.output.targets | map(attribute=run.id) | list", ""),
+        ("steps.a.output.targets | map(attribute='x', default=1) | list", ""),
+        ("steps.a.output.unknown | map(attribute='x') | list", ""),
+        (
+            "steps.a.output.targets | map(attribute='fil') | list",
+            "BR208 13:54 an item of `steps.a.output.targets` has no `fil` (it has `file`, `why`)"
+            " | did you mean `file`?",
+        ),
+        (
+            "steps.a.output.targets | map(attribute='file.x') | join",
+            "BR208 13:54 `file` of an item of `steps.a.output.targets` is a text, which has no `x`",
+        ),
+        ("[1, 2] | map(attribute='x') | list", "BR208 13:38 an item of this list is a whole number, which has no `x`"),
+    ],
+)
+def test_what_is_taken_of_all_items(tmp_path: Path, expression: str, expected: str) -> None:
+    body = steps(TARGETS, f'task: "{{{{ {expression} }}}}"')
+    assert findings(tmp_path, body) == ([expected] if expected else [])

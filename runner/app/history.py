@@ -12,6 +12,7 @@ from runner.edges.run_folder import RunFolder
 from runner.plan.plan import Plan
 from runner.record.events import RunFinished, RunResumed, RunStarted
 from runner.record.journal import Journal, Listener, masking
+from runner.record.parts import units_of
 from runner.record.state import RunState, result
 from runner.words.redact import Redactor
 from runner.workflow.digest import digest_of
@@ -83,7 +84,7 @@ class History:
                 workflow=plan.workflow.name,
                 file=plan.workflow.file,
                 inputs=inputs,
-                steps=tuple(step.id for step in plan.workflow.steps),
+                steps=tuple(units_of(plan.workflow)),
                 models=models,
                 version=__version__,
                 options={**options_of(request), "digest": digest_of(plan.workflow)},

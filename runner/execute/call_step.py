@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.chat.messages import Usage
 from runner.execute.expectation import missed
-from runner.execute.hall import FlowEnd, Hall, Paused, Unit
+from runner.execute.hall import CalledOff, FlowEnd, Hall, Paused, Unit
 from runner.execute.outputs import workflow_outputs
 from runner.execute.place import unit_key
 from runner.execute.purse import Purse
@@ -47,6 +47,7 @@ class CallWorker:
         Raises:
             StepError: a step of it failed, with the kind of that failure.
             Paused: a step of it waits for an answer.
+            CalledOff: it was stopped.
         """
         if self._begun:
             self._hall.work.again(self._unit.group)
@@ -56,6 +57,8 @@ class CallWorker:
             inner = replace(self._inside(), tools=tools)
             end = await self._hall.follow(self._hall, inner, self._plan, self._unit)
         self.usage = self.usage + end.usage
+        if self._unit.halt.reason_for(self._unit.planned.step) is not None:
+            raise CalledOff
         if end.paused:
             raise Paused
         output = self._output(inner, end)

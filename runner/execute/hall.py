@@ -22,6 +22,10 @@ class Paused(Exception):  # noqa: N818 - not an error: a step waits for a person
     """A step waits for an answer that nobody can give now; what does not depend on it goes on."""
 
 
+class CalledOff(Exception):  # noqa: N818 - not an error: the work was stopped
+    """What a step called was stopped before its end."""
+
+
 @noun
 class FlowEnd:
     """How the steps of a file have ended, by id; ``paused`` are those that wait for answers, and what needs them."""

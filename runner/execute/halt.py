@@ -13,8 +13,10 @@ from runner.workflow.model import Step
 class Halt:
     """Work that may be called off. What cleans up goes on, until that is called off as well."""
 
-    def __init__(self, above: Halt | None = None) -> None:
+    def __init__(self, above: Halt | None = None, *, cleans_up: bool = False) -> None:
+        """``cleans_up``: all that is below cleans up, whatever it is by itself."""
         self._above = above
+        self.cleans_up = cleans_up
         self._below: set[Halt] = set()
         self._scopes: dict[anyio.CancelScope, bool] = {}
         self._reason: str | None = None
@@ -25,7 +27,7 @@ class Halt:
         """Why no more work may begin, in words; None while it may."""
         if self._reason is not None or self._above is None:
             return self._reason
-        return self._above.reason
+        return self._above.last_reason if self.cleans_up else self._above.reason
 
     @property
     def last_reason(self) -> str | None:
@@ -43,13 +45,16 @@ class Halt:
         self._reason = self._reason or reason
         self._cancel(reason, clean_up=False)
         for halt in tuple(self._below):
-            halt.call(reason)
+            if not halt.cleans_up:
+                halt.call(reason)
 
     def call_last(self, reason: str) -> None:
         """Call off the clean-up, too."""
         self._last_reason = self._last_reason or reason
         self._cancel(reason, clean_up=True)
         for halt in tuple(self._below):
+            if halt.cleans_up:
+                halt.call(reason)
             halt.call_last(reason)
 
     def _cancel(self, reason: str, *, clean_up: bool) -> None:
@@ -58,9 +63,9 @@ class Halt:
                 scope.cancel(reason)
 
     @contextmanager
-    def below(self) -> Iterator[Halt]:
+    def below(self, *, cleans_up: bool = False) -> Iterator[Halt]:
         """A halt of its own for a part of the work, which ends with this one."""
-        halt = Halt(self)
+        halt = Halt(self, cleans_up=cleans_up)
         self._below.add(halt)
         try:
             yield halt

@@ -99,7 +99,7 @@ async def _follow(hall: Hall, world: World, plan: Plan, unit: Unit) -> FlowEnd:
     """Carry out a called file for the unit that calls it."""
     parallel = plan.workflow.limits.parallel
     cap = Cap(parallel, unit.cap) if parallel < hall.turns.parallel else unit.cap
-    with unit.halt.below() as halt:
+    with unit.halt.below(cleans_up=unit.planned.step.cleans_up) as halt:
         flow = Flow(hall, world, plan, halt=halt, groups=f"{unit.group}/", order=unit.order, cap=cap)
         return await flow.run(unit.strand)
 

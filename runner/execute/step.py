@@ -13,7 +13,7 @@ import anyio
 from runner.chat.messages import Usage
 from runner.execute.approve_step import ApproveWorker
 from runner.execute.call_step import CallWorker
-from runner.execute.hall import Hall, Paused, Unit
+from runner.execute.hall import CalledOff, Hall, Paused, Unit
 from runner.execute.own_servers import with_own_servers
 from runner.execute.place import unit_key
 from runner.execute.retry import Attempts
@@ -60,10 +60,14 @@ async def run_unit(hall: Hall, world: World, unit: Unit, *, judge_when: bool) ->
     try:
         if judge_when and not wanted(world, planned.step):
             return StepFinished(step=planned.step.id, status="skipped", reason=UNWANTED)
+        if isinstance(planned.step.work, CallWork):  # its steps are stopped one by one, so that those can clean up
+            return await _done(hall, world, unit, tally)
         with unit.halt.stoppable(cleans_up=planned.step.cleans_up):
             return await _done(hall, world, unit, tally)
     except (HistoryError, Paused):
         raise
+    except CalledOff:
+        pass
     except BridgeError as error:
         return _failed(world, planned, tally, error)
     except anyio.get_cancelled_exc_class():

@@ -87,7 +87,7 @@ class Strand:
 
 
 class Turns:
-    """Hands out the ``parallel`` places of a run. ``on_open`` hears of each stay that opens while nobody of it has a turn."""
+    """Hands out the ``parallel`` places of a run. ``on_open`` hears of each stay that opens before its first turn."""
 
     def __init__(self, parallel: int, stays: Stays, clock: Clock, on_open: Callable[[int], None]) -> None:
         self.parallel = parallel

@@ -42,7 +42,8 @@ RunStatus = Literal["succeeded", "failed", "cancelled", "paused"]
 
 @noun
 class RunStarted:
-    """The run folder is open. ``models`` maps step ids to ``{model, endpoint}``; ``options`` are those of the command
+    """The run folder is open. ``steps`` are ids in file order, those of a called workflow after
+    the call: ``call/draft``. ``models`` maps step ids to ``{model, endpoint}``; ``options`` are those of the command
     line that a resumed run needs, and the digest of the workflow.
     """
 
@@ -69,7 +70,8 @@ class StepStarted:
 
 @noun
 class StepRepeated:
-    """A step with ``repeat`` begins its work again; ``number`` counts from 2, ``attempt`` is the first of it."""
+    """A step with ``repeat`` begins its work again; ``number`` counts from 2 and passes again when the run is
+    resumed, ``attempt`` is the first of it."""
 
     step: str
     number: int

@@ -43,6 +43,7 @@ from runner.plan.setting import NO_SETTING, Setting
 from runner.plan.wanted import Names
 from runner.record.events import Event, RunFinished, RunStarted, StepFinished
 from runner.record.journal import Entry, Journal, Sink, masking
+from runner.record.parts import units_of
 from runner.record.seeds import Seeds
 from runner.record.state import RunState, result
 from runner.words.errors import LLMValidationError
@@ -191,6 +192,7 @@ class Bench:
     answers: Answers | None = None
     seeds: Seeds | None = None
     by_agenda: bool = True
+    plan: Callable[[Plan], Plan] = lambda plan: plan
     on_scheduler: Callable[[Scheduler], None] = lambda scheduler: None
     start: Callable[[Any], Any] = asyncio.run
     _runs: int = 0
@@ -210,7 +212,7 @@ class Bench:
         inputs = {name: inputs.get(name, one.default) for name, one in workflow.inputs.items()} | inputs
         plan = make_plan(workflow, catalogue, inputs=inputs, setting=self.setting)
         if self.by_agenda:
-            plan = replace(plan, forecast=make_forecast(plan))
+            plan = self.plan(replace(plan, forecast=make_forecast(plan)))
         return await self._run(plan, inputs)
 
     async def _run(self, plan: Plan, inputs: Mapping[str, Any]) -> Ran:
@@ -229,7 +231,7 @@ class Bench:
         boxes = {name: box for household in households[::-1] for name, box in household.boxes.items()}
         for box in boxes.values():
             await box.start()
-        ids = tuple(step.id for step in workflow.steps)
+        ids = tuple(units_of(workflow))
         journal.append(RunStarted(workflow=workflow.name, file=workflow.file, inputs=inputs, steps=ids))
         world = self._world(plan, inputs, secrets, folder, journal, boxes, house)
         scheduler = Scheduler(world, plan, answers=self.answers, seeds=self.seeds)

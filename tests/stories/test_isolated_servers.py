@@ -29,7 +29,12 @@ def counted(project: Project) -> Counted:
 
 
 def outputs(project: Project) -> dict[str, Any]:
-    return {name: step["output"] for name, step in project.result()["steps"].items()}
+    return {name: counts(step["output"]) for name, step in project.result()["steps"].items()}
+
+
+def counts(output: Any) -> Any:
+    """The SDK wraps what is no mapping into ``{result: …}``."""
+    return list(map(counts, output)) if isinstance(output, list) else output["result"]
 
 
 def processes(project: Project) -> list[int]:

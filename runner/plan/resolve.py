@@ -35,7 +35,7 @@ def resolve_model(
     *,
     step_id: str,
     sampling: Mapping[str, Any],
-    places: Places | None = None,
+    places: Places,
 ) -> Resolution:
     """The first of the wanted names that a server has; the others that are there are its fallbacks.
 
@@ -52,13 +52,12 @@ def resolve_model(
     if not choices:
         return Resolution(findings=tuple(miss.finding for miss in misses), error=_error(misses, catalogue))
     first = replace(choices[0], fallbacks=tuple(choices[1:]))
-    if places is not None:
-        places.add(first.endpoint, first.entry, first.model, loads=first.manages or first.loads_on_demand)
+    places.add(first.endpoint, first.entry, first.model, loads=first.manages or first.loads_on_demand)
     warnings = (missing.first_wish(looked[0], first),) if isinstance(looked[0], Miss) else ()
     return Resolution(choice=first, findings=warnings)
 
 
-def _look(wish: Wanted, missing: Missing, places: Places | None) -> Found | Miss:
+def _look(wish: Wanted, missing: Missing, places: Places) -> Found | Miss:
     if wish.problem is not None:
         return missing.unreadable(wish)
     bound = missing.servers_for(wish)

@@ -125,16 +125,12 @@ class Walk:
     def next_models(self) -> list[int]:
         """Models that are not there and have something ready."""
         there = {model for models in self._there.values() for model in models}
-        return sorted({model for job in self.ready for model in self.problem.jobs[job].models} - there) or sorted(
-            {model for job in self.ready for model in self.problem.jobs[job].models}
-        )
+        return sorted({model for job in self.ready for model in self.problem.jobs[job].models} - there)
 
     def bring(self, model: int) -> None:
         """Put the model into memory, and out those that came first, as far as it must."""
         server = self.problem.loads[model].server
         there = self._there[server]
-        if model in there:
-            there.remove(model)
         room = self.problem.rooms[server]
         while not room.holds(self.problem.names((*there, model), server)):
             there.pop(0)
@@ -145,9 +141,7 @@ class Walk:
     def drain(self) -> None:
         """Take all that can be done with the models that are there, that first from which most follows."""
         while self._doable:
-            _, job = heappop(self._doable)
-            if job in self.ready and self._may(job):
-                self.take(job)
+            self.take(heappop(self._doable)[1])
 
     def take(self, job: int) -> None:
         """The job comes next."""

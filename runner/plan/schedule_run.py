@@ -178,8 +178,6 @@ class Simulation(ABC):
             rank = heappop(self._able)
             job = self._by_rank[rank]
             self._queued[job] = False
-            if self.waits[job]:
-                continue
             units = min(self.free, self._available(job), *(self._caps[cap] for cap in self.problem.jobs[job].caps))
             if units:
                 self._take(job, units)

@@ -13,8 +13,8 @@ from runner.plan.schedule_orders import CHOICES, Order, by_model, every_sequence
 from runner.plan.schedule_run import Links, Outcome
 from runner.words.noun import noun
 
-BUDGET: Final = 24_000
-"""Events of simulations, a job counting as one more: some tenths of a second."""
+BUDGET: Final = 48_000
+"""Events of simulations, a job counting as one more: some tenths of a second for 200 jobs, half a second for 2,000."""
 SEQUENCES: Final = 300
 """Sequences of models that are tried where there are few jobs."""
 SMALL: Final = 16

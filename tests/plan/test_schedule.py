@@ -97,6 +97,15 @@ def test_models_that_take_turns_have_the_server_to_themselves_and_begin_with_wha
     assert loads(forecast) == (21, 21)
 
 
+def test_two_calls_that_each_want_two_models_at_once_do_not_push_out_each_other_s() -> None:
+    other = plan(step("draft", model="c"), step("review", "draft", model="d"), name="callee")
+    calls = [step(f"call{n}", each=10, call=call, in_order=True) for n, call in enumerate((draft_and_review(), other))]
+    forecast = forecast_of(plan(*calls, max_loaded=2))
+    assert loads(forecast) == (4, 4)
+    assert (forecast.on_demand_loads, forecast.on_demand_seconds) == (4, 410.0)
+    assert forecast.seconds == 410.0
+
+
 def test_the_rounds_of_a_repeated_call_pass_one_by_one() -> None:
     forecast = forecast_of(plan(step("call", call=draft_and_review(), repeat=True), step("c", model="a")))
     assert "a and b: call/draft, call/review" in stays(forecast)

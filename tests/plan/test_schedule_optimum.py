@@ -11,7 +11,7 @@ from kit.schedule_oracle import best_seconds
 from runner.plan.agenda import Forecast
 from runner.plan.schedule import make_forecast
 
-CASES = 400
+CASES = 300
 
 
 @pytest.mark.parametrize(

@@ -53,7 +53,7 @@ def plans(draw: st.DrawFn, turns: bool = False) -> Plan:
     )
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=80, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(plans())
 def test_an_agenda_can_be_followed_and_comes_to_what_was_reckoned(some: Plan) -> None:
     forecast = make_forecast(some, COSTS)
@@ -76,7 +76,7 @@ def test_an_agenda_can_be_followed_and_comes_to_what_was_reckoned(some: Plan) ->
         assert all(walked.ended[need] <= when for need in needed_units(problem, unit))
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(plans(turns=True))
 def test_calls_whose_items_pass_one_by_one_end_too_and_never_worse_than_without_a_plan(some: Plan) -> None:
     forecast = make_forecast(some, COSTS)

@@ -47,6 +47,11 @@ class Endpoint:
     embedded: Embedded | None = None
 
     @property
+    def most_models(self) -> int | None:
+        """How many models the runner keeps loaded there at once; None = as many as ``memory`` holds."""
+        return 1 if self.max_loaded is None and self.memory is None else self.max_loaded
+
+    @property
     def shown(self) -> str:
         """How messages name it: by its name where it has one, and by its address."""
         return f"`{self.name}` ({self.url})" if self.name else self.url

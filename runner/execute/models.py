@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
 import anyio
@@ -20,12 +20,13 @@ from runner.execute.patience import Patience
 from runner.execute.residency import Residency
 from runner.execute.resident import Resident
 from runner.plan.plan import ModelChoice, Plan
+from runner.plan.residency import name_of
 from runner.record.events import CircuitChanged
 from runner.record.journal import Journal
 from runner.words.errors import LLMError
 
-Waiting = Callable[[], AbstractContextManager[object]]
-"""Entered while a step waits for its model: its own time stands still."""
+Waiting = Callable[[], AbstractAsyncContextManager[object]]
+"""Entered while a step waits for its model: its own time stands still, and its place is for others."""
 
 
 class Models:
@@ -59,6 +60,10 @@ class Models:
         """``is_needed(endpoint, model)``: that one makes room last of all that are idle."""
         for url, server in self._servers.items():
             server.is_needed = partial(is_needed, url)
+
+    def is_there(self, choice: ModelChoice) -> bool:
+        """Whether nobody would have to wait for it; True where nobody can tell."""
+        return not choice.manages or self._servers[choice.endpoint].is_there(name_of(choice))
 
     async def prefetch(self, choice: ModelChoice) -> None:
         """Load the model although nobody asks it yet, if there is room; what goes wrong is found by who asks it."""
@@ -94,8 +99,15 @@ class Models:
             if at_hand is not None:
                 return at_hand
             breaker.refuse_if_open()
-            with waiting():
-                return await self._acquired(server, demand, breaker, has_fallback=has_fallback)
+            held: Resident | None = None
+            try:
+                async with waiting():
+                    held = await self._acquired(server, demand, breaker, has_fallback=has_fallback)
+            except BaseException:
+                if held is not None:  # it was called off while it waited for its place
+                    server.release(held)
+                raise
+            return held
 
         async def renew(spoiled: Resident) -> Resident:
             server.release(spoiled)  # at once: who holds one while it waits for another may wait for itself

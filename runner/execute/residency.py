@@ -79,6 +79,11 @@ class Residency:
         finally:
             self._queue.remove(ticket)
 
+    def is_there(self, name: str) -> bool:
+        """Whether it is in memory, as far as is known."""
+        resident = self._there.get(name)
+        return resident is not None and not resident.spoiled
+
     async def prefetch(self, demand: Demand) -> None:
         """Load it beside what is at work, if that takes nobody's place who is needed; returns when that is settled."""
         known = self._found(demand) is not None or demand.name in self._coming
@@ -203,9 +208,7 @@ class Residency:
 
     def _surplus(self, demand: Demand) -> int:
         """How many of ours must go before this may come; 0 or less: none."""
-        most = self._spec.max_loaded
-        if most is None:
-            most = 1 if self._spec.memory is None else 1_000
+        most = self._spec.most_models or 1_000
         there = {name for name, resident in self._there.items() if self._in_the_way(resident)}
         return len((there | self._coming) - {demand.name}) + 1 - most
 

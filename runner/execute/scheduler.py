@@ -48,7 +48,9 @@ class Scheduler:
         self._group: TaskGroup | None = None
         work = Work(plan)
         self._stays = Stays(plan, plan.forecast.agenda if plan.forecast is not None else Agenda(), work)
-        turns = Turns(plan.workflow.limits.parallel, self._stays, world.clock, self._bring)
+        turns = Turns(
+            plan.workflow.limits.parallel, self._stays, world.clock, on_open=self._bring, is_there=self._is_there
+        )
         self._hall = Hall(turns=turns, work=work, answers=answers or Nobody(), follow=_follow, seeds=seeds or Seeds())
         self._certain = frozenset(_certain(plan, ""))
         world.models.keep(self._stays.still_needed)
@@ -86,12 +88,16 @@ class Scheduler:
         await self._world.clock.sleep(CLEAN_UP_SECONDS)
         self._halt.call_last(f"the clean-up was not over after {show_seconds(CLEAN_UP_SECONDS)}")
 
+    def _is_there(self, stay: int) -> bool:
+        choice = self._stays.wanted(stay)
+        return choice is None or self._world.models.is_there(choice)
+
     def _bring(self, stay: int) -> None:
         """Load the model of a stay that has opened, beside what is at work, if it will be needed for sure."""
-        choice = self._stays.choice(stay)
+        choice = self._stays.wanted(stay)
         if choice is None or not choice.manages or self._group is None:
             return
-        if not self._certain.isdisjoint(self._stays.groups(stay)):
+        if not self._certain.isdisjoint(self._stays.waiting_groups(stay)):
             self._group.start_soon(self._world.models.prefetch, choice)
 
 

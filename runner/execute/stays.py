@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator
 
 from runner.chat.endpoint import Endpoint
-from runner.plan.agenda import Agenda, Group, Stay
+from runner.plan.agenda import Agenda, Group, Room, open_stays, room_at
 from runner.plan.plan import ModelChoice, Plan, PlannedStep
 from runner.plan.residency import name_of
-
-_ONE: Final = 1
 
 
 class Work:
@@ -73,14 +70,15 @@ class Stays:
     def __init__(self, plan: Plan, agenda: Agenda, work: Work) -> None:
         self._stays = agenda.stays
         self._ranks = agenda.ranks
-        self._number = _stay_of_each(agenda)
+        self._work = work
+        self._number = {group: number for number, stay in enumerate(self._stays) for group in stay.groups}
         self._left = [0] * len(self._stays)
         for group, number in self._number.items():
             self._left[number] += work.left(group)
+        self._choices = {(c.endpoint, name_of(c)): c for planned in plan.family for c in planned.choices}
+        self._servers = self._rooms(plan)
         self._open: tuple[int, ...] | None = None
         work.listen(self._changed)
-        self._specs = {spec.url: spec for spec in plan.servers}
-        self._choices = {(c.endpoint, name_of(c)): c for planned in plan.family for c in planned.choices}
 
     def rank(self, group: Group) -> int:
         """Lower goes first."""
@@ -93,18 +91,28 @@ class Stays:
     def open(self) -> tuple[int, ...]:
         """The numbers of the stays that are open and not over, in their order."""
         if self._open is None:
-            self._open = tuple(self._find_open())
+            self._open = tuple(sorted(self._find_open()))
         return self._open
 
+    def wanted(self, number: int) -> ModelChoice | None:
+        """The model that may be loaded as soon as the stay is open; None if its models take turns."""
+        stay = self._stays[number]
+        return None if stay.swaps else self._choices.get((stay.endpoint, stay.model))
+
+    def waiting_groups(self, number: int) -> tuple[Group, ...]:
+        """What the stay answers and is not over."""
+        return tuple(group for group in self._stays[number].groups if self._work.left(group))
+
+    def still_needed(self, endpoint: str, model: str) -> bool:
+        """Whether the model has work in a stay that is open."""
+        stays = (self._stays[number] for number in self.open())
+        return any(stay.endpoint == endpoint and model in (stay.model, *stay.swaps) for stay in stays)
+
     def _find_open(self) -> Iterator[int]:
-        there: dict[str, list[Stay]] = {}
-        for number, stay in enumerate(self._stays):
-            if not self._left[number]:
-                continue
-            before = there.setdefault(stay.endpoint, [])
-            if self._fits(stay, before):
-                yield number
-            before.append(stay)
+        for room, numbers in self._servers:
+            over = {index for index, number in enumerate(numbers) if not self._left[number]}
+            for index in open_stays([self._stays[number] for number in numbers], over, room):
+                yield numbers[index]
 
     def _changed(self, group: Group, units: int) -> None:
         number = self._number.get(group)
@@ -114,38 +122,14 @@ class Stays:
             if not before or not self._left[number]:
                 self._open = None
 
-    def choice(self, number: int) -> ModelChoice | None:
-        """The model of a stay."""
-        stay = self._stays[number]
-        return self._choices.get((stay.endpoint, stay.model))
-
-    def groups(self, number: int) -> tuple[Group, ...]:
-        """What a stay answers."""
-        return self._stays[number].groups
-
-    def still_needed(self, endpoint: str, model: str) -> bool:
-        """Whether the model has work in a stay that is open."""
-        return any((self._stays[n].endpoint, self._stays[n].model) == (endpoint, model) for n in self.open())
-
-    def _fits(self, stay: Stay, before: list[Stay]) -> bool:
-        spec = self._specs.get(stay.endpoint) or Endpoint(url=stay.endpoint)
-        names = {one.model for one in before} - {stay.model}
-        most = spec.max_loaded if spec.max_loaded is not None else _ONE if spec.memory is None else None
-        if most is not None and len(names) >= most:
-            return False
-        return spec.memory is None or self._bytes(stay.endpoint, {*names, stay.model}) <= spec.memory
-
-    def _bytes(self, endpoint: str, models: set[str]) -> int:
-        choices: Mapping[tuple[str, str], ModelChoice] = self._choices
-        sizes = (choices[endpoint, model].entry.size_bytes for model in models if (endpoint, model) in choices)
-        return sum(size or 0 for size in sizes)
-
-
-def _stay_of_each(agenda: Agenda) -> dict[Group, int]:
-    """The stay of each group. One whose items pass through one by one is in many, and bound to none of them."""
-    found: dict[Group, int] = {}
-    many: set[Group] = set()
-    for number, stay in enumerate(agenda.stays):
-        many.update(group for group in stay.groups if group in found)
-        found.update(dict.fromkeys(stay.groups, number))
-    return {group: number for group, number in found.items() if group not in many}
+    def _rooms(self, plan: Plan) -> list[tuple[Room, list[int]]]:
+        """What each server holds, and the numbers of its stays."""
+        specs = {spec.url: spec for spec in plan.servers}
+        numbers: dict[str, list[int]] = {}
+        for number, stay in enumerate(self._stays):
+            numbers.setdefault(stay.endpoint, []).append(number)
+        sizes = {key: choice.entry.size_bytes or 0 for key, choice in self._choices.items()}
+        return [
+            (room_at(specs.get(url) or Endpoint(url=url), {m: size for (u, m), size in sizes.items() if u == url}), own)
+            for url, own in numbers.items()
+        ]

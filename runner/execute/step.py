@@ -21,7 +21,7 @@ from runner.execute.run_step import RunWorker
 from runner.execute.step_time import StepTime
 from runner.execute.task_step import TaskWorker
 from runner.execute.tool_step import ToolWorker
-from runner.execute.turns import Ticket
+from runner.execute.turns import Ticket, Turn
 from runner.execute.worker import Outcome, Worker
 from runner.execute.world import World
 from runner.plan.plan import PlannedStep
@@ -95,20 +95,20 @@ async def _done(hall: Hall, world: World, unit: Unit, tally: _Tally) -> StepFini
         outcome = await _in_time(hall, world, unit, tally)
     else:
         ticket = Ticket(group=unit.group, order=unit.order, cap=unit.cap)
-        async with hall.turns.turn(unit.strand, ticket):
+        async with hall.turns.turn(unit.strand, ticket) as turn:
             tally.started = world.clock.monotonic()
-            outcome = await _in_time(hall, world, unit, tally)
+            outcome = await _in_time(hall, world, unit, tally, turn)
     extras = {**outcome.extras, **({"artifacts": list(tally.artifacts)} if tally.artifacts else {})}
     return _finished(world, unit.planned, tally, status="succeeded", output=outcome.output, extras=extras)
 
 
-async def _in_time(hall: Hall, world: World, unit: Unit, tally: _Tally) -> Outcome:
+async def _in_time(hall: Hall, world: World, unit: Unit, tally: _Tally, turn: Turn | None = None) -> Outcome:
     """The outcome within the unit's time, or the run's if that ends first.
 
     Raises:
         BridgeError: it failed, kind ``timeout`` if the time was over.
     """
-    time = StepTime(world, unit.planned)
+    time = StepTime(world, unit.planned, turn)
     if time.left > 0:  # else not even begun: a command would be started before its cancellation is noticed
         with time.bounded():
             return await _watched(hall, world, unit, tally, time)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 
 import anyio
 
+from runner.execute.turns import Turn
 from runner.execute.world import World
 from runner.plan.plan import PlannedStep
 from runner.words.errors import StepError
@@ -19,7 +20,9 @@ class StepTime:
     fault and does not count against it; against the run it does.
     """
 
-    def __init__(self, world: World, planned: PlannedStep) -> None:
+    def __init__(self, world: World, planned: PlannedStep, turn: Turn | None = None) -> None:
+        """``turn`` is the one that the step has, if it needs one."""
+        self._turn = turn
         self._world = world
         self._planned = planned
         self._own = math.inf if planned.step.timeout is None else world.clock.monotonic() + planned.step.timeout
@@ -41,14 +44,15 @@ class StepTime:
             self._scope = scope
             yield
 
-    @contextmanager
-    def standing_still(self) -> Iterator[None]:
-        """The step's own time does not pass in here."""
+    @asynccontextmanager
+    async def standing_still(self) -> AsyncIterator[None]:
+        """The step's own time does not pass in here, and others have its place."""
         clock, began = self._world.clock, self._world.clock.monotonic()
         own, self._own = self._own, math.inf
         self._reschedule()
         try:
-            yield
+            async with self._turn.aside() if self._turn is not None else nullcontext():
+                yield
         finally:
             self._own = own + clock.monotonic() - began
             self._reschedule()

@@ -6,8 +6,9 @@ faster. Each line of work is a strand: it is coming, until it waits for its turn
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
@@ -54,8 +55,11 @@ class Ticket:
 
 @dataclass(slots=True, eq=False)
 class _Waiter:
+    """``returns``: it had its turn, and gave it up for a while."""
+
     ticket: Ticket
     since: float
+    returns: bool = False
     turn: anyio.Event = field(default_factory=anyio.Event)
     gone: bool = False
 
@@ -86,19 +90,45 @@ class Strand:
             self._turns.coming(-1)
 
 
-class Turns:
-    """Hands out the ``parallel`` places of a run. ``on_open`` hears of each stay that opens before its first turn."""
+@dataclass(slots=True, eq=False)
+class Turn:
+    """A turn that somebody has."""
 
-    def __init__(self, parallel: int, stays: Stays, clock: Clock, on_open: Callable[[int], None]) -> None:
+    turns: Turns
+    ticket: Ticket
+    waiter: _Waiter | None = None
+
+    def aside(self) -> AbstractAsyncContextManager[None]:
+        """While this lives, others have the place; at its end it is waited for again."""
+        return self.turns.aside(self)
+
+
+class Turns:
+    """Hands out the ``parallel`` places of a run. ``on_open`` hears of each stay that opens before its first turn;
+    ``is_there`` says whether the model of a stay is in memory.
+    """
+
+    def __init__(
+        self,
+        parallel: int,
+        stays: Stays,
+        clock: Clock,
+        *,
+        on_open: Callable[[int], None],
+        is_there: Callable[[int], bool],
+    ) -> None:
         self.parallel = parallel
         self._stays = stays
         self._clock = clock
         self._on_open = on_open
+        self._is_there = is_there
         self._queues: dict[_Line, list[_Place]] = {}
         self._numbers = count()
         self._running = 0
         self._coming = 0
         self._told: set[int] = set()
+        self._inside: Counter[int | None] = Counter()
+        self._settled: set[int | None] = set()
 
     def strand(self) -> Strand:
         """A new line of work, stirring."""
@@ -113,21 +143,39 @@ class Turns:
             self._decide()
 
     @asynccontextmanager
-    async def turn(self, strand: Strand, ticket: Ticket) -> AsyncIterator[None]:
+    async def turn(self, strand: Strand, ticket: Ticket) -> AsyncIterator[Turn]:
         """Wait for the turn and have it; the strand stirs again when it is over."""
-        waiter = self._enter(ticket)
+        turn = Turn(self, ticket)
+        turn.waiter = self._enter(ticket)
         strand.settle()
         try:
-            await waiter.turn.wait()
-            yield
+            await turn.waiter.turn.wait()
+            yield turn
         finally:
             strand.stir()
-            self._leave(waiter)
+            self._leave(turn.waiter)
 
-    def _enter(self, ticket: Ticket) -> _Waiter:
-        waiter = _Waiter(ticket, self._clock.monotonic())
+    @asynccontextmanager
+    async def aside(self, turn: Turn) -> AsyncIterator[None]:
+        """Give the place to others for a while, and wait for one again."""
+        assert turn.waiter is not None, "a turn is given up by who has it"
+        stay = self._stays.stay_of(turn.ticket.group)
+        self._leave(turn.waiter)
+        self._inside[stay] += 1
+        self.coming(0)
+        try:
+            yield
+        finally:
+            self._inside[stay] -= 1
+            self._settled.add(stay)  # the model is there, or could not be loaded: nobody need wait for who asked first
+            turn.waiter = self._enter(turn.ticket, returns=True)
+            self.coming(0)
+            await turn.waiter.turn.wait()
+
+    def _enter(self, ticket: Ticket, *, returns: bool = False) -> _Waiter:
+        waiter = _Waiter(ticket, self._clock.monotonic(), returns)
         queue = self._queues.setdefault((self._stays.stay_of(ticket.group), id(ticket.cap)), [])
-        heappush(queue, (self._stays.rank(ticket.group), ticket.order, next(self._numbers), waiter))
+        heappush(queue, (-1 if returns else self._stays.rank(ticket.group), ticket.order, next(self._numbers), waiter))
         return waiter
 
     def _leave(self, waiter: _Waiter) -> None:
@@ -135,6 +183,7 @@ class Turns:
             waiter.gone = True
             return
         self._running -= 1
+        self._inside[self._stays.stay_of(waiter.ticket.group)] -= 1
         if waiter.ticket.cap is not None:
             waiter.ticket.cap.take(-1)
 
@@ -146,6 +195,7 @@ class Turns:
             if waiter is None:
                 break
             self._running += 1
+            self._inside[self._stays.stay_of(waiter.ticket.group)] += 1
             if waiter.ticket.cap is not None:
                 waiter.ticket.cap.take(1)
             waiter.turn.set()
@@ -160,13 +210,22 @@ class Turns:
         """The first of those that may come in, taken from its queue."""
         now = self._clock.monotonic()
         heads = dict(self._heads())
-        may = {line: place for line, place in heads.items() if _may(line, place, open_now, now)}
-        if not may and not self._running:
+        may = {line: place for line, place in heads.items() if self._may(line, place, open_now, now)}
+        if not may and not self._inside.total():
             may = heads  # nobody else will ever make room: the agenda was wrong about something
         if not may:
             return None
         line = min(may, key=lambda line: _urgency(may[line], now))
         return heappop(self._queues[line])[-1]
+
+    def _may(self, line: _Line, place: _Place, open_now: frozenset[int], now: float) -> bool:
+        stay = line[0]
+        if stay is None or place[-1].returns:
+            return True
+        if _is_patient_no_more(place, now):
+            return True
+        # The first of a stay brings its model; who would come with him would only wait for it, too.
+        return stay in open_now and (not self._inside[stay] or stay in self._settled or self._is_there(stay))
 
     def _heads(self) -> Iterator[tuple[_Line, _Place]]:
         """The first of each queue whose cap has room."""
@@ -179,10 +238,6 @@ class Turns:
             cap = queue[0][-1].ticket.cap
             if cap is None or cap.has_room:
                 yield line, queue[0]
-
-
-def _may(line: _Line, place: _Place, open_now: frozenset[int], now: float) -> bool:
-    return line[0] is None or line[0] in open_now or _is_patient_no_more(place, now)
 
 
 def _urgency(place: _Place, now: float) -> tuple[bool, float, tuple[int, ...]]:

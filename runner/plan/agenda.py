@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 
+from runner.chat.endpoint import Endpoint
 from runner.words.noun import noun
 
 Group = str
@@ -47,6 +48,11 @@ class Room:
         if self.most is not None and len(models) > self.most:
             return False
         return self.memory is None or sum(self.sizes.get(model, 0) for model in models) <= self.memory
+
+
+def room_at(server: Endpoint, sizes: Mapping[str, int]) -> Room:
+    """As the run keeps it: one model at a time, unless the configuration says how many, or how much."""
+    return Room(most=server.most_models, memory=server.memory, sizes=sizes)
 
 
 def open_stays(stays: Sequence[Stay], over: Collection[int], room: Room, first: int = 0) -> tuple[int, ...]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from runner.chat.endpoint import Endpoint
-from runner.plan.agenda import Costs, Group, LoadEstimate, Room
+from runner.plan.agenda import Costs, Group, LoadEstimate, room_at
 from runner.plan.plan import Plan, PlannedStep
 from runner.plan.residency import Residence, name_of, residences
 from runner.plan.schedule_jobs import Job, Load, Need, Problem, Round, Turn
@@ -35,11 +35,12 @@ def make_problem(plan: Plan, costs: Costs) -> Problem:
     """The plan as jobs, in the order of its steps; a call is the steps below it."""
     builder = _Builder(plan, costs)
     _, turns = builder.add_steps(plan, "", _Around())
+    specs = {server.url: server for server in plan.servers}
     return Problem(
         jobs=tuple(builder.jobs),
         loads=tuple(builder.loads),
         servers=tuple(builder.servers),
-        rooms=tuple(_room(plan, url, builder.sizes) for url in builder.servers),
+        rooms=tuple(room_at(specs.get(url) or Endpoint(url=url), builder.sizes[url]) for url in builder.servers),
         parallel=builder.parallel,
         caps=tuple(builder.caps),
         naive=Round(times=1, turns=turns),
@@ -238,13 +239,6 @@ class _Builder:
 def seconds_of(turn: Turn | Round) -> float:
     """How long it takes if every model is there."""
     return turn.seconds if isinstance(turn, Turn) else turn.times * sum(map(seconds_of, turn.turns))
-
-
-def _room(plan: Plan, url: str, sizes: Mapping[str, Mapping[str, int]]) -> Room:
-    """As the run keeps it: one model at a time, unless the configuration says how many, or how much."""
-    spec = next((server for server in plan.servers if server.url == url), Endpoint(url=url))
-    most = 1 if spec.max_loaded is None and spec.memory is None else spec.max_loaded
-    return Room(most=most, memory=spec.memory, sizes=sizes[url])
 
 
 def _groups(planned: PlannedStep, group: Group) -> Iterable[Group]:

@@ -24,7 +24,7 @@ class ForEach:
 
 @noun
 class Matrix:
-    """The step runs once for each row: the product of ``axes``, the first slowest, less ``exclude``, and ``include``."""
+    """The step runs once for each row: the product of ``axes``, less ``exclude``, and ``include``."""
 
     axes: Mapping[str, tuple[Json, ...]]
     include: tuple[Mapping[str, Json], ...] = ()

@@ -430,7 +430,7 @@ class TestFailingLoads:
     def test_all_who_wait_hear_of_one_failure_and_try_once_more_together(self, timeless):
         broken = [LLMResponseError("`a` on http://painted could not be loaded: no reason")]
         server = PaintedServer({"a": PaintedModel(load_errors=broken)}, slowly(1))
-        ran = timeless(backend=server).run(flow(*(f"s{n} | a" for n in range(8))))
+        ran = timeless(by_agenda=False, backend=server).run(flow(*(f"s{n} | a" for n in range(8))))
         assert statuses(ran) == {"succeeded"}
         assert server.did(*LOADS) == ["load a", "refuse a", "load a", "loaded a", "unload a"]
         assert len(ran.events(StepRetried)) == 8

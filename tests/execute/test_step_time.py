@@ -26,7 +26,7 @@ def play(*moves, **facts):
         with time.bounded():
             for kind, seconds in moves:
                 if kind == "wait":
-                    with time.standing_still():
+                    async with time.standing_still():
                         await anyio.sleep(seconds)
                 else:
                     await anyio.sleep(seconds)

@@ -93,19 +93,21 @@ def test_review_without_a_change_asks_no_model(place):
 
 def test_refactor_really_edits_and_its_tests_really_judge(place):
     result = simulated(place, "refactor")
-    assert (result["status"], result["outputs"]["target"]) == ("succeeded", "timesheet.py: totals")
+    assert (result["status"], result["outputs"]["targets"]) == ("succeeded", ["totals", "table"])
+    assert [item["status"] for item in result["steps"]["fix"]["items"]] == ["succeeded", "succeeded"]
 
     assert run("git", "diff", "--name-only", cwd=place) == "workflows/sample/timesheet.py\n"
     run(sys.executable, "-m", "unittest", "discover", "-q", "-s", "workflows/sample", cwd=place)
     after = (place / "workflows/sample/timesheet.py").read_text()
     assert "def clock_minutes(" in after
+    assert "sorted(minutes_per_project.items()" in after
     assert max(len(line) - len(line.lstrip()) for line in after.splitlines()) <= 12
 
     facts = events(place)
     edits = [fact["is_error"] for fact in facts if fact["type"] == "tool_returned" and fact["tool"] == "edit"]
-    assert edits == [True, False, False, False]
+    assert edits == [True, False, False, False, False]
     verdicts = [fact["exit_code"] for fact in facts if fact["type"] == "command_ran" and fact.get("expectation")]
-    assert verdicts == [1, 0]
+    assert verdicts == [1, 0, 0]
     (diff,) = [fact for fact in facts if fact["type"] == "tool_returned" and fact["server"] == "git"]
     assert "+def clock_minutes(" in diff["text"]
 

@@ -59,8 +59,21 @@ def hours(minutes: int) -> str:
 
 def table(minutes_per_project: Mapping[str, int]) -> str:
     """The totals as an aligned table, the longest first, with a sum below."""
-    longest_first = sorted(minutes_per_project.items(), key=lambda item: -item[1])
-    rows = [(project, hours(minutes)) for project, minutes in longest_first]
-    rows.append(("total", hours(sum(minutes_per_project.values()))))
-    width = max(len(project) for project, _ in rows)
-    return "\n".join(f"{project:<{width}}  {spent:>6}" for project, spent in rows)
+    names = []
+    for name in minutes_per_project:
+        place = 0
+        while place < len(names) and minutes_per_project[names[place]] >= minutes_per_project[name]:
+            place = place + 1
+        names.insert(place, name)
+    total = 0
+    width = len("total")
+    for name in names:
+        total = total + minutes_per_project[name]
+        if len(name) > width:
+            width = len(name)
+    text = ""
+    for name in names:
+        spent = hours(minutes_per_project[name])
+        text = text + name + " " * (width - len(name)) + "  " + " " * (6 - len(spent)) + spent + "\n"
+    spent = hours(total)
+    return text + "total" + " " * (width - len("total")) + "  " + " " * (6 - len(spent)) + spent

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.app.answers import GivenAnswers, parse_answers
 from runner.app.console import allows_colour, tell
@@ -19,8 +19,9 @@ from runner.app.interrupt import interruptible
 from runner.app.measurements import Measurements
 from runner.app.prepare import Prepared, models_named, plan_of, prepare
 from runner.app.request import RunRequest
-from runner.app.run_report import end_workspace, report_run
+from runner.app.run_report import report_run
 from runner.app.run_tools import RunTools
+from runner.app.run_workspace import end_workspace, environment_of, open_workspace
 from runner.app.run_world import Outside, all_secrets, make_world
 from runner.app.servers import ask, model_endpoints, setting_of
 from runner.app.terminal_question import person
@@ -32,7 +33,6 @@ from runner.edges.endpoints import tokens_of
 from runner.edges.measured import read_costs, remember
 from runner.edges.process_group import Offspring
 from runner.edges.run_folder import new_run_id
-from runner.edges.workspace import Workspace, opened_workspace
 from runner.execute.hall import FlowEnd
 from runner.execute.outputs import workflow_outputs
 from runner.execute.questions import Answer
@@ -48,6 +48,9 @@ from runner.words.errors import BridgeError, CannotServeError, HistoryError
 from runner.words.exits import Exit
 from runner.words.redact import Redactor
 from runner.words.units import show_seconds
+
+if TYPE_CHECKING:
+    from runner.edges.workspace import Workspace
 
 
 def run_workflow(request: RunRequest, earlier: Earlier | None = None) -> int:
@@ -82,7 +85,7 @@ class _Run:
         self._request = request
         self._prepared = prepared
         self._workflow = prepared.workflow
-        self._environment = environment
+        self._environment = environment_of(prepared.workflow, environment)
         self._earlier = earlier
         self._answers = parse_answers(request.answers, prepared.workflow)
         self._secrets = all_secrets(self._workflow, environment)
@@ -187,7 +190,8 @@ class _Run:
     async def _steps(self, plan: Plan, history: History, display: Display) -> dict[str, Any]:
         """The facts of ``RunFinished``."""
         if self._workflow.workspace != "here":
-            self._begin_tools(await self._open_workspace(history))
+            self._workspace = await open_workspace(self._workflow, Path.cwd(), history.folder.absolute)
+            self._begin_tools(self._workspace.folder)
         assert self._tools is not None, "they were begun"
         self._warn(await self._tools.confirm(history.journal.append))
         measured = Measurements(plan)
@@ -247,15 +251,6 @@ class _Run:
             mask=self._redactor.text,
         )
         self._tools.begin()
-
-    async def _open_workspace(self, history: History) -> Path:
-        """Raises: OutsideError: there can be none."""
-        kind = self._workflow.workspace
-        assert kind != "here", "then nothing is opened"
-        self._workspace = await opened_workspace(kind, Path.cwd(), history.folder.absolute)
-        for warning in self._workspace.warnings:
-            tell(f"warning: {warning}")
-        return self._workspace.folder
 
     def _open_history(self, plan: Plan, display: Display) -> History:
         earlier = self._earlier

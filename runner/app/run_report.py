@@ -9,9 +9,7 @@ from typing import Any
 from runner.app.console import say, tell
 from runner.app.find_run import resume_command
 from runner.app.request import RunRequest
-from runner.edges.workspace import Workspace
 from runner.show.result_view import closing_text, outputs_text, result_json
-from runner.words.errors import HistoryError
 
 
 def report_run(
@@ -35,18 +33,3 @@ def report_run(
     if to_tell and text and on_terminal and sys.stdout.isatty():
         tell("\n")
     say(text)
-
-
-def end_workspace(workspace: Workspace | None, *, succeeded: bool) -> str | None:
-    """Write what was changed, and say how to apply it. The files stay for a run that may go on."""
-    if workspace is None:
-        return None
-    from runner.edges.patch import closing_words
-
-    try:
-        words = closing_words(workspace.finish())
-    except HistoryError as error:
-        workspace.close(keep=True)
-        return f"changes: could not be written ({error.message}); the files are in {workspace.folder}"
-    workspace.close(keep=not succeeded)
-    return words

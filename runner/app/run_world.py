@@ -68,7 +68,7 @@ def make_world(plan: Plan, prepared: Prepared, history: History, display: Displa
         tool_house=outside.house,
         servers=prepared.surroundings.servers,
         commands=CommandRunner(inherited, outside.offspring, None if outside.folder is None else str(outside.folder)),
-        files=WorkFiles(folder, Path(history.folder.path)),
+        files=WorkFiles(folder, Path(history.folder.path) if outside.folder is None else history.folder.absolute),
         artifacts=history.folder,
         journal=journal,
         clock=outside.clock,

@@ -44,4 +44,6 @@ class WorkFiles:
     async def _look(self, known: Any) -> Any:
         from runner.edges.fingerprint import take_fingerprint
 
-        return await asyncio.to_thread(take_fingerprint, self._folder, self._record.absolute(), known)
+        record = self._record.absolute()
+        inside = self._folder.is_relative_to(record)  # a workspace lies in the record of its run
+        return await asyncio.to_thread(take_fingerprint, self._folder, None if inside else record, known)

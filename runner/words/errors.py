@@ -5,7 +5,8 @@ BridgeError
 ├── WorkflowError                  the file is at fault (3); carries diagnostics
 │   └── CannotServeError           this machine cannot serve it (4); carries diagnostics
 │       ├── ToolsMissingError      tool servers lack tools that a step names (4); carries diagnostics
-│       └── ToolsUnreachableError  tool servers did not start (5); carries diagnostics
+│       ├── ToolsUnreachableError  tool servers did not start (5); carries diagnostics
+│       └── WorkspaceError         there can be no workspace here (4); carries diagnostics
 ├── OutsideError                   nothing outside answered before the run (5)
 ├── HistoryError                   the journal could not be written (6)
 ├── StepError                      a step failed, with a kind of format.md point 7
@@ -124,6 +125,12 @@ class ToolsUnreachableError(CannotServeError):
 
     kind: FailureKind = "tool_server"
     exit_code = Exit.OUTSIDE
+
+
+class WorkspaceError(CannotServeError):
+    """There can be no workspace here."""
+
+    kind: FailureKind = "request"
 
 
 class OutsideError(BridgeError):

@@ -115,6 +115,13 @@ MACHINE: Mapping[str, Explanation] = {
         "variable that is not set and has no default. Files of Claude Code, Claude Desktop, VS Code, Cursor and LM "
         "Studio are understood.",
     ),
+    "BR406": Explanation(
+        title="there can be no workspace",
+        text="`workspace: worktree` needs a git repository with a commit, and both `worktree` and `copy` need git, room on "
+        "the disk, and files that can be read. Without the key the steps work in the folder itself.",
+        wrong="workspace: worktree   # outside a git repository",
+        right="workspace: copy",
+    ),
     "BR405": Explanation(
         title="a declared secret is not set",
         text="`secrets` declares names; the values come from the environment. This one is not set. `check` warns, a "

@@ -170,15 +170,23 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "wo
 EXAMPLE = re.compile(r"^```ya?ml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
+NAMED = re.compile(r"# (\S+\.yaml)\n")
+
+
 def workflows_on_pages():
+    """Each workflow, with those of its page that are named in their first line: others call them."""
     for page in PAGES:
-        for number, found in enumerate(EXAMPLE.finditer(page.read_text(encoding="utf-8")), start=1):
-            if re.search(r"^version:", found[1], re.MULTILINE):
-                yield pytest.param(found[1], id=f"{page.relative_to(ROOT)}-{number}")
+        texts = [found[1] for found in EXAMPLE.finditer(page.read_text(encoding="utf-8"))]
+        named = {name[1]: text for text in texts if (name := NAMED.match(text))}
+        for number, text in enumerate(texts, start=1):
+            if re.search(r"^version:", text, re.MULTILINE):
+                yield pytest.param(text, named, id=f"{page.relative_to(ROOT)}-{number}")
 
 
-@pytest.mark.parametrize("text", list(workflows_on_pages()))
-def test_every_workflow_on_a_page_is_right(text, tmp_path):
+@pytest.mark.parametrize(("text", "named"), list(workflows_on_pages()))
+def test_every_workflow_on_a_page_is_right(text, named, tmp_path):
+    for name, called in named.items():
+        (tmp_path / name).write_text(called, encoding="utf-8")
     (tmp_path / "page.yaml").write_text(text, encoding="utf-8")
     own = Path(sys.executable).parent
     command = [own / "bridge-run", "check", "--offline", "--strict", "page.yaml"]

@@ -99,15 +99,7 @@ class Models:
             if at_hand is not None:
                 return at_hand
             breaker.refuse_if_open()
-            held: Resident | None = None
-            try:
-                async with waiting():
-                    held = await self._acquired(server, demand, breaker, has_fallback=has_fallback)
-            except BaseException:
-                if held is not None:  # it was called off while it waited for its place
-                    server.release(held)
-                raise
-            return held
+            return await self._waited_for(server, demand, breaker, waiting, has_fallback=has_fallback)
 
         async def renew(spoiled: Resident) -> Resident:
             server.release(spoiled)  # at once: who holds one while it waits for another may wait for itself
@@ -134,6 +126,19 @@ class Models:
             yield lease
         finally:
             server.release(lease.resident)
+
+    async def _waited_for(
+        self, server: Residency, demand: Demand, breaker: Breaker, waiting: Waiting, *, has_fallback: bool
+    ) -> Resident:
+        held: Resident | None = None
+        try:
+            async with waiting():
+                held = await self._acquired(server, demand, breaker, has_fallback=has_fallback)
+        except BaseException:
+            if held is not None:  # it was called off while it waited for its place
+                server.release(held)
+            raise
+        return held
 
     async def _acquired(self, server: Residency, demand: Demand, breaker: Breaker, *, has_fallback: bool) -> Resident:
         try:

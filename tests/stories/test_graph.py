@@ -87,6 +87,7 @@ def on_screen(project, *arguments: str, columns: int, **environment: str) -> str
     master, screen = pty.openpty()
     termios.tcsetwinsize(screen, (24, columns))
     env = {**project.environment, "TERM": "xterm", **environment}
+    env.pop("COLUMNS", None)  # the terminal is asked, not the surroundings of the tests
     with subprocess.Popen([BRIDGE_RUN, *arguments], cwd=project.folder, env=env, stdout=screen, stderr=screen) as shown:
         os.close(screen)
         parts: list[bytes] = []

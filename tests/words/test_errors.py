@@ -42,6 +42,7 @@ EXAMPLES: dict[str, BridgeError] = {
         BridgeError("m", hint="h"), errors.UsageError("m", hint="h"), errors.OutsideError("m", hint="h"),
         errors.HistoryError("m", hint="h"), WorkflowError([], hint="h"), errors.CannotServeError([], hint="h"),
         errors.ToolsMissingError([], hint="h"), errors.ToolsUnreachableError([], hint="h"),
+        errors.WorkspaceError([], hint="h"),
         errors.StepError("limit", "m", hint="h"), errors.ToolServerError("s", "m", hint="h"),
         errors.TemplateError("m", hint="h"), errors.LLMError("m", hint="h"), errors.LLMTimeoutError("m", hint="h"),
         LLMRateLimitError("m", hint="h"), errors.LLMValidationError("m", hint="h"), errors.ContextError("m", hint="h"),

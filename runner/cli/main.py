@@ -31,7 +31,7 @@ STORY = """Run checked-in YAML workflows of AI agents on local models (LM Studio
 """
 _NEW_OBJECTS = 50_000
 """After so many Python looks for garbage, not after 700: a large file is nothing but new objects, and all are kept."""
-EPILOG = "Exit codes: 0 done, 1 a step failed, 2 usage, 3 the file, 4 a model or tool is missing, 5 outside."
+EPILOG = "Exit codes: 0 done, 1 a step failed, 2 usage, 3 the file, 4 a model or tool is missing, 5 outside, 8 paused."
 
 
 class Verbs(click.Group):

@@ -117,7 +117,7 @@ MACHINE: Mapping[str, Explanation] = {
     ),
     "BR406": Explanation(
         title="there can be no workspace",
-        text="`workspace: worktree` needs a git repository with a commit, and both `worktree` and `copy` need git, room on "
+        text="`workspace: worktree` needs a git repository with a commit; both `worktree` and `copy` need git, room on "
         "the disk, and files that can be read. Without the key the steps work in the folder itself.",
         wrong="workspace: worktree   # outside a git repository",
         right="workspace: copy",

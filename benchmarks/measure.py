@@ -89,7 +89,8 @@ def script(folder: Path, *arguments: str) -> Command:
 
 def bridge_run(folder: Path, *arguments: str, url: str = "") -> Command:
     """``bridge-run`` with these arguments, in ``folder``; ``url`` is that of the server of models."""
-    env = {"BRIDGE_RUN_ENDPOINT": url, "NO_COLOR": "1"} if url else {"NO_COLOR": "1"}
+    env = {"NO_COLOR": "1", "XDG_CACHE_HOME": str(folder / ".cache")}  # what a bench measures is not for forecasts
+    env |= {"BRIDGE_RUN_ENDPOINT": url} if url else {}
     return Command(argv=(str(Path(sys.executable).with_name("bridge-run")), *arguments), cwd=folder, env=env)
 
 

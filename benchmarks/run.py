@@ -16,6 +16,7 @@ from pathlib import Path
 
 import engine
 import files
+import flow
 import schedule
 import talk
 from figure import Figure, above, absolute, memory, missing, ms, whole
@@ -158,7 +159,8 @@ BENCHES: Mapping[str, Callable[[Path, int], list[Figure]]] = {
     "help": bench_help, "prompt": bench_prompt, "chain": bench_chain, "tools": bench_tools, "fan": bench_fan,
     "check": bench_check, "memory": bench_memory, "validator": talk.bench_validator, "stream": talk.bench_stream,
     "retry": talk.bench_retry, "talk": talk.bench_talk, "cache": engine.bench_prompt_cache,
-    "embedded": engine.bench_embedded, "schedule": schedule.bench_schedule,
+    "embedded": engine.bench_embedded, "schedule": schedule.bench_schedule, "stages": flow.bench_stages,
+    "large": flow.bench_large,
 }  # fmt: skip
 
 
@@ -171,7 +173,8 @@ def report(figures: list[Figure], repeat: int, load: tuple[float, float]) -> str
         "the model server is `zero_server.py`, which costs next to nothing, in the shape of an LM Studio that can be",
         "told to load and has the model loaded: every step holds a lease on it. What lies between an answer and the",
         "next request is on the server's watch; a token is processor time of the client; the lines of llama.cpp are",
-        "its own server with a model of noise. What a schedule saves is reckoned on a virtual clock (`schedule.py`).\n",
+        "its own server with a model of noise. What a schedule saves is reckoned on a virtual clock (`schedule.py`);",
+        "the ten items are real runs on the simulator of the product.\n",
         f"- {time.strftime('%Y-%m-%d', time.gmtime())}, {platform.system()} on {platform.machine()},"
         f" {os.cpu_count()} cores, Python {platform.python_version()}",
         f"- {repeat} repetitions; load {load[0]:.1f} at the start, {load[1]:.1f} at the end: above {os.cpu_count()} the"

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,26 +18,21 @@ from runner.app.interrupt import interruptible
 from runner.app.measurements import Measurements
 from runner.app.prepare import Prepared, models_named, plan_of, prepare
 from runner.app.request import RunRequest
-from runner.app.run_report import report_run
+from runner.app.run_report import Report, report_run
 from runner.app.run_tools import RunTools
 from runner.app.run_workspace import end_workspace, environment_of, open_workspace
 from runner.app.run_world import Outside, all_secrets, make_world
-from runner.app.servers import ask, model_endpoints, setting_of
+from runner.app.servers import ask
 from runner.app.terminal_question import person
-from runner.chat.backend import Backend
+from runner.app.walls import Walls, real_servers, real_walls
 from runner.chat.catalogue import Catalogue
-from runner.chat.endpoint import Endpoint
-from runner.edges.clock import Clock
 from runner.edges.endpoints import tokens_of
 from runner.edges.measured import read_costs, remember
-from runner.edges.process_group import Offspring
-from runner.edges.run_folder import new_run_id
 from runner.execute.hall import FlowEnd
 from runner.execute.outputs import workflow_outputs
-from runner.execute.questions import Answer
+from runner.execute.questions import Answer, Answers
 from runner.execute.scheduler import CLEAN_UP_SECONDS, Scheduler
 from runner.execute.world import World
-from runner.plan.make import needs_models
 from runner.plan.plan import Plan
 from runner.plan.schedule import make_forecast
 from runner.record.events import RunFinished
@@ -63,12 +57,36 @@ def run_workflow(request: RunRequest, earlier: Earlier | None = None) -> int:
     prepared = prepare(request, environment, unset_secret="error")  # noqa: S106  a level
     if has_errors(prepared.surroundings.findings):
         raise CannotServeError((*prepared.warnings, *prepared.surroundings.findings))
-    asks = needs_models(prepared.workflow)
-    servers = (
-        model_endpoints(request.endpoints, request.simulate, environment, prepared.config) if asks else nullcontext(())
-    )
-    with servers as endpoints:
-        return asyncio.run(_Run(request, prepared, environment, endpoints, earlier).run())
+    with real_servers(request, prepared, environment) as endpoints:
+        walls = real_walls(
+            endpoints,
+            prepared,
+            environment_of(prepared.workflow, environment),
+            named=models_named(prepared, prepared.config),
+            run_id=earlier.run if earlier else None,
+            measures=request.simulate is None,
+        )
+        return run_behind(walls, request, prepared, environment, earlier=earlier)
+
+
+def run_behind(
+    walls: Walls,
+    request: RunRequest,
+    prepared: Prepared,
+    environment: Mapping[str, str],
+    *,
+    earlier: Earlier | None = None,
+    report: Report = report_run,
+) -> int:
+    """Run what is prepared behind these walls, and report; the exit code.
+
+    ``environment`` is ours, with a value for every declared secret (``walls.with_stand_ins``). ``report`` is told the
+    outcome: the object of ``result.json``.
+
+    Raises:
+        BridgeError: as ``run_workflow``; the outcome of a run that could not begin was reported before.
+    """
+    return walls.start(_Run(walls, request, prepared, environment, earlier=earlier, report=report).run())
 
 
 class _Run:
@@ -76,28 +94,29 @@ class _Run:
 
     def __init__(
         self,
+        walls: Walls,
         request: RunRequest,
         prepared: Prepared,
         environment: Mapping[str, str],
-        endpoints: Sequence[Endpoint],
+        *,
         earlier: Earlier | None,
+        report: Report,
     ) -> None:
+        self._walls = walls
         self._request = request
+        if walls.scratch and prepared.workflow.workspace == "here":
+            prepared = replace(prepared, workflow=replace(prepared.workflow, workspace="copy"))
         self._prepared = prepared
         self._workflow = prepared.workflow
         self._environment = environment_of(prepared.workflow, environment)
         self._earlier = earlier
+        self._report = report
         self._answers = parse_answers(request.answers, prepared.workflow)
         self._secrets = all_secrets(self._workflow, environment)
-        self._endpoints = tuple(endpoints)
-        tokens = tokens_of(environment, prepared.config) if endpoints else {}
+        tokens = tokens_of(environment, prepared.config) if walls.endpoints else {}
         self._redactor = Redactor(self._secrets | tokens)
-        self._clock = Clock()
-        self._offspring = Offspring()
-        self._run_id = (
-            earlier.run if earlier else new_run_id(self._clock.now(), os.urandom(2).hex(), self._workflow.name)
-        )
-        self._backends = _backends(self._endpoints, models_named(prepared, prepared.config), self._offspring)
+        self._clock = walls.clock
+        self._offspring = walls.offspring
         self._scheduler: Scheduler | None = None
         self._tools: RunTools | None = None
         self._workspace: Workspace | None = None
@@ -138,7 +157,7 @@ class _Run:
             self._begin_tools(Path.cwd())
             await asyncio.sleep(0)  # the servers' processes start before the model servers are asked
         catalogue = await self._catalogue()
-        plan = plan_of(self._prepared, catalogue, setting_of(self._endpoints, self._prepared.config))
+        plan = plan_of(self._prepared, catalogue, self._walls.setting)
         plan = replace(plan, forecast=make_forecast(plan, read_costs(self._environment)))
         self._warn(plan.findings)
         display = self._display()
@@ -149,9 +168,9 @@ class _Run:
             display.close()
 
     async def _catalogue(self) -> Catalogue:
-        if not self._backends:
+        if not self._walls.backends:
             return Catalogue()
-        asked = await ask(tuple(self._backends.values()), self._endpoints)
+        asked = await ask(tuple(self._walls.backends.values()), self._walls.endpoints)
         for failure in asked.failures:
             tell(f"warning: {failure}")
         return asked.catalogue
@@ -163,7 +182,8 @@ class _Run:
         def end(**facts: Any) -> int:
             outcome = history.end(RunFinished(seconds=self._clock.monotonic() - started, **facts))
             display.close()
-            report_run(
+            more = self._walls.after(outcome)
+            self._report(
                 outcome,
                 history.place,
                 self._request,
@@ -171,7 +191,7 @@ class _Run:
                 colour=self._colour(),
                 changes=end_workspace(self._workspace, succeeded=outcome["status"] == "succeeded"),
             )
-            return int(outcome["exit_code"])
+            return int(outcome["exit_code"]) or more
 
         try:
             facts = await self._steps(plan, history, display)
@@ -202,7 +222,9 @@ class _Run:
         try:
             ended = await self._scheduler.run()
         finally:
-            if self._request.simulate is None:  # what is pretended says nothing about the next run
+            if (
+                self._walls.measures and self._request.simulate is None
+            ):  # what is pretended says nothing about the next run
                 remember(self._environment, measured.loads, measured.steps)
         return self._facts(world, ended)
 
@@ -220,42 +242,31 @@ class _Run:
 
     def _outside(self, tools: RunTools) -> Outside:
         return Outside(
-            environment=self._environment,
+            walls=self._walls,
             secrets=self._secrets,
-            endpoints=self._endpoints,
-            backends=self._backends,
             boxes=tools.boxes,
             house=tools.house,
             folder=self._workspace.folder if self._workspace is not None else None,
-            clock=self._clock,
-            offspring=self._offspring,
             redactor=self._redactor,
             keep_loaded=self._request.keep_loaded,
         )
 
-    def _who_answers(self, display: Display) -> GivenAnswers:
-        request = self._request
-        ask_person = person(self._environment, display.step_aside, quiet=request.quiet, colour=request.colour)
+    def _who_answers(self, display: Display) -> Answers:
+        request, ask_person = self._request, None
+        if self._walls.asks_people:
+            ask_person = person(self._environment, display.step_aside, quiet=request.quiet, colour=request.colour)
         kept = self._earlier.seeds.answers if self._earlier is not None else {}
         answers = {unit: tuple(Answer(choice=one.choice, by=one.by) for one in each) for unit, each in kept.items()}
-        return GivenAnswers(self._answers, yes=request.yes, ask=ask_person, kept=answers)
+        return self._walls.answers(GivenAnswers(self._answers, yes=request.yes, ask=ask_person, kept=answers))
 
     def _begin_tools(self, folder: Path) -> None:
-        self._tools = RunTools(
-            self._prepared,
-            folder,
-            self._environment,
-            self._secrets,
-            self._run_id,
-            offspring=self._offspring,
-            mask=self._redactor.text,
-        )
+        self._tools = RunTools(self._prepared, folder, self._walls, self._secrets, mask=self._redactor.text)
         self._tools.begin()
 
     def _open_history(self, plan: Plan, display: Display) -> History:
         earlier = self._earlier
         history = History.open(
-            run_id=self._run_id,
+            run_id=self._walls.run_id,
             parent=self._request.run_dir,
             redactor=self._redactor,
             now=self._clock.now,
@@ -264,6 +275,8 @@ class _Run:
             remember=display.remember,
         )
         self._recorded = True
+        if self._walls.listener is not None:
+            history.journal.listen(self._walls.listener)
         if earlier is None:
             history.begin(plan, self._prepared.inputs, self._request)
         else:
@@ -285,7 +298,7 @@ class _Run:
     async def _close(self) -> None:
         if self._tools is not None:
             await self._tools.close()
-        for backend in self._backends.values():
+        for backend in self._walls.backends.values():
             await backend.close()
         self._offspring.kill_all_now()
 
@@ -297,11 +310,3 @@ def _verdict(ended: FlowEnd, *, interrupted: bool) -> tuple[str, Exit]:
     if ended.paused:
         return "paused", Exit.WAITING
     return ("failed", Exit.STEP_FAILED) if ended.failed else ("succeeded", Exit.OK)
-
-
-def _backends(endpoints: Sequence[Endpoint], named: Collection[str], offspring: Offspring) -> dict[str, Backend]:
-    if not endpoints:
-        return {}
-    from runner.edges.backends import make_backend
-
-    return {endpoint.url: make_backend(endpoint, named=named, offspring=offspring) for endpoint in endpoints}

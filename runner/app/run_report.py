@@ -4,12 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from runner.app.console import say, tell
 from runner.app.find_run import resume_command
 from runner.app.request import RunRequest
 from runner.show.result_view import closing_text, outputs_text, result_json
+
+
+class Report(Protocol):
+    """Tells how a run ended, as ``report_run`` does."""
+
+    def __call__(
+        self,
+        outcome: Mapping[str, Any],
+        place: str,
+        request: RunRequest,
+        *,
+        told: bool,
+        colour: bool,
+        changes: str | None,
+    ) -> None:
+        """``outcome`` is the object of ``result.json``; ``told``: what went wrong is told already."""
 
 
 def report_run(

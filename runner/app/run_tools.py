@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from runner.app.prepare import Prepared
-from runner.app.run_world import box_maker
 from runner.app.tool_house import ToolHouse
 from runner.app.tool_start import ToolStart
+from runner.app.walls import Walls
 from runner.chat.toolbox import ToolBox
-from runner.edges.process_group import Offspring
 from runner.plan.wanted import Names
 from runner.record.events import Event
 from runner.words.diagnostics import Diagnostic
@@ -24,15 +23,15 @@ class RunTools:
         self,
         prepared: Prepared,
         folder: Path,
-        environment: Mapping[str, str],
+        walls: Walls,
         secrets: Mapping[str, str],
-        run_id: str,
         *,
-        offspring: Offspring,
         mask: Callable[[str], str],
     ) -> None:
-        make_box = box_maker(folder, environment, offspring)
-        self.house = ToolHouse(prepared.surroundings, make_box, secrets, run_id, mask)
+        run_id = walls.told_id or walls.run_id
+        self.house = ToolHouse(
+            prepared.surroundings, lambda server: walls.make_box(server, folder), secrets, run_id, mask
+        )
         names = Names(workflow=prepared.workflow, overrides=prepared.overrides, inputs=prepared.inputs)
         households = self.house.households(names)
         self.boxes: Mapping[str, ToolBox] = households[0].boxes

@@ -21,7 +21,7 @@ class RunRequest:
     to read instead of those that are found, ``simulate`` the file of a simulator's script that stands in for all model
     servers. ``faults`` are names with commas between them, or ``all``. ``answers`` are ``ID=CHOICE``; ``yes`` answers
     every other question. ``output`` is about the result of a run, ``format`` about the plan of ``--dry-run`` and the
-    report of ``--faults``. ``keep_loaded``: models that the run loads stay loaded. ``colour`` False means never; True
+    report of ``--faults`` and ``--rehearse``. ``stubs`` is a file of answers for a rehearsal. ``keep_loaded``: models that the run loads stay loaded. ``colour`` False means never; True
     means where the terminal and the environment allow it.
     """
 
@@ -34,6 +34,9 @@ class RunRequest:
     config: str | None = None
     simulate: str | None = None
     faults: str | None = None
+    rehearse: bool = False
+    stubs: str | None = None
+    stubs_init: bool = False
     dry_run: bool = False
     offline: bool = False
     tools: bool = False

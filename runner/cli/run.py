@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import click
 
-from runner.app.request import Format, RunRequest
+from runner.app.request import RunRequest
 from runner.cli.options import (
     answer_option,
     config_option,
@@ -33,6 +34,9 @@ from runner.cli.options import (
 @config_option
 @simulate_option
 @click.option("--faults", metavar="NAMES", help="Rehearse against faults of the server: NAME[,NAME], `all`, or `list`.")
+@click.option("--rehearse", is_flag=True, help="Walk every branch with made-up answers; touch nothing outside.")
+@click.option("--stubs", metavar="FILE", type=click.Path(), help="With --rehearse: what steps answer.")
+@click.option("--stubs-init", is_flag=True, help="Write a file of stubs beside the workflow, and run nothing.")
 @answer_option
 @yes_option
 @output_option
@@ -42,53 +46,11 @@ from runner.cli.options import (
 @run_dir_option
 @no_color_option
 @click.pass_context
-def command(
-    context: click.Context,
-    *,
-    file: str,
-    inputs: tuple[str, ...],
-    inputs_file: str | None,
-    dry_run: bool,
-    offline: bool,
-    tools: bool,
-    models: tuple[str, ...],
-    endpoints: tuple[str, ...],
-    config: str | None,
-    simulate: str | None,
-    faults: str | None,
-    answers: tuple[str, ...],
-    yes: bool,
-    output: Format,
-    format: Format,
-    keep_loaded: bool,
-    quiet: bool,
-    run_dir: str,
-    no_color: bool,
-) -> int:
+def command(context: click.Context, *, no_color: bool, **given: Any) -> int:
     """Run the workflow in FILE; its outputs go to stdout, all else to stderr."""
     if context.args:
         _refuse_more(context.args[0])
-    request = RunRequest(
-        file=file,
-        inputs=inputs,
-        inputs_file=inputs_file,
-        models=models,
-        endpoints=endpoints,
-        config=config,
-        simulate=simulate,
-        faults=faults,
-        dry_run=dry_run,
-        offline=offline,
-        tools=tools,
-        answers=answers,
-        yes=yes,
-        output=output,
-        format=format,
-        keep_loaded=keep_loaded,
-        quiet=quiet,
-        run_dir=run_dir,
-        colour=not no_color,
-    )
+    request = RunRequest(colour=not no_color, **given)  # every option has the name of its field
     _refuse_contradictions(request)
     return _carry_out(request)
 
@@ -103,12 +65,39 @@ def _refuse_contradictions(asked: RunRequest) -> None:
     if asked.faults is not None and (asked.dry_run or asked.endpoints):
         other = "--dry-run" if asked.dry_run else "--endpoint"
         raise click.UsageError(f"`--faults` and `{other}` exclude each other")
-    if not asked.dry_run and (asked.offline or asked.tools or (asked.format != "text" and asked.faults is None)):
+    if asked.rehearse or asked.stubs_init or asked.stubs is not None:
+        _refuse_beside_rehearsal(asked)
+    reports = asked.faults is not None or asked.rehearse
+    if not asked.dry_run and (asked.offline or asked.tools or (asked.format != "text" and not reports)):
         name = "--offline" if asked.offline else "--tools" if asked.tools else "--format"
         raise click.UsageError(f"`{name}` belongs to `--dry-run`")
 
 
+def _refuse_beside_rehearsal(asked: RunRequest) -> None:
+    if asked.stubs is not None and not asked.rehearse:
+        raise click.UsageError("`--stubs` belongs to `--rehearse`")
+    name = "--stubs-init" if asked.stubs_init else "--rehearse"
+    others = {
+        "--rehearse": asked.rehearse and asked.stubs_init,
+        "--dry-run": asked.dry_run,
+        "--faults": asked.faults is not None,
+        "--simulate": asked.simulate is not None,
+        "--endpoint": bool(asked.endpoints),
+    }
+    other = next((option for option, given in others.items() if given), None)
+    if other is not None:
+        raise click.UsageError(f"`{name}` and `{other}` exclude each other")
+
+
 def _carry_out(request: RunRequest) -> int:
+    if request.stubs_init:
+        from runner.app.rehearse import init_stubs
+
+        return init_stubs(request)
+    if request.rehearse:
+        from runner.app.rehearse import rehearse
+
+        return rehearse(request)
     if request.faults is not None:
         return _rehearse(request)
     return _show_plan(request) if request.dry_run else _run(request)

@@ -11,15 +11,15 @@ from runner.words.suggest import did_you_mean
 
 ENDINGS = (".yaml", ".yml")
 SCRIPTS = (".sim.yaml", ".sim.yml")
-OTHER_KINDS = (".test.yaml", ".test.yml", *SCRIPTS)
+OTHER_KINDS = (".test.yaml", ".test.yml", ".stubs.yaml", ".stubs.yml", *SCRIPTS)
 DEFAULT_FOLDER = "workflows"
 
 
 def workflow_files(paths: Sequence[str]) -> tuple[str, ...]:
     """Every workflow file among ``paths``, each once; folders are searched through and through, in sorted order.
 
-    Files named one by one are taken whatever they are called. In folders, what is hidden, ``node_modules``, test files
-    and simulator scripts are left out. Without paths: the folder ``workflows``.
+    Files named one by one are taken whatever they are called. In folders, what is hidden, ``node_modules``, test files,
+    stubs and simulator scripts are left out. Without paths: the folder ``workflows``.
 
     Raises:
         UsageError: a path does not exist, a folder holds no workflow, or there is no path and no such folder.

@@ -19,10 +19,11 @@ class RunRequest:
     ``inputs`` are ``name=value``; ``bound`` are the values of inputs by name, as an earlier go of the run had them.
     ``models`` are ``ALIAS=ID`` or ``ID``, ``endpoints`` addresses or names; ``config`` is the one file of configuration
     to read instead of those that are found, ``simulate`` the file of a simulator's script that stands in for all model
-    servers. ``faults`` are names with commas between them, or ``all``. ``answers`` are ``ID=CHOICE``; ``yes`` answers
-    every other question. ``output`` is about the result of a run, ``format`` about the plan of ``--dry-run`` and the
-    report of ``--faults`` and ``--rehearse``. ``stubs`` is a file of answers for a rehearsal. ``keep_loaded``: models that the run loads stay loaded. ``colour`` False means never; True
-    means where the terminal and the environment allow it.
+    servers. ``faults`` are names with commas between them, or ``all``; ``stubs`` is a file of answers for
+    ``rehearse``. ``answers`` are ``ID=CHOICE``; ``yes`` answers every other question. ``output`` is about the result of
+    a run, ``format`` about the plan of ``--dry-run`` and the reports of ``--faults`` and ``--rehearse``.
+    ``keep_loaded``: models that the run loads stay loaded. ``colour`` False means never; True means where the terminal
+    and the environment allow it.
     """
 
     file: str

@@ -46,7 +46,7 @@ from runner.cli.options import (
 @run_dir_option
 @no_color_option
 @click.pass_context
-def command(context: click.Context, *, no_color: bool, **given: Any) -> int:
+def command(context: click.Context, /, *, no_color: bool, **given: Any) -> int:
     """Run the workflow in FILE; its outputs go to stdout, all else to stderr."""
     if context.args:
         _refuse_more(context.args[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode, urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -16,13 +16,13 @@ class Redactor:
     """Replaces the values of secrets, in the forms in which they travel, by ``[secret NAME]``.
 
     Known forms: as it is, JSON-escaped, URL-encoded, and base64 (also inside a longer encoded text such as
-    ``user:secret``, whatever the length of what stands before it).
+    ``user:secret``, whatever the length of what stands before it). ``also`` are other texts to replace, as they are.
     """
 
     __slots__ = ("_forms", "_pattern")
 
-    def __init__(self, secrets: Mapping[str, str]) -> None:
-        self._forms: dict[str, str] = {}
+    def __init__(self, secrets: Mapping[str, str], also: Mapping[str, str] | None = None) -> None:
+        self._forms: dict[str, str] = {text: stands for text, stands in (also or {}).items() if text}
         for name, value in secrets.items():
             if len(value) >= SHORTEST:
                 for form in _forms(value):
@@ -44,6 +44,28 @@ class Redactor:
         if self._pattern is None:
             return text
         return self._pattern.sub(lambda match: self._forms[match[0]], text)
+
+    def pieces(self, pieces: Sequence[str]) -> tuple[str, ...]:
+        """The pieces of one text without secrets, also those that lie across a boundary: such a boundary moves to the
+        end of the mask. Joined, they are what ``text`` makes of the whole; those that became empty are left out.
+        """
+        whole = "".join(pieces)
+        if self._pattern is None or not (found := list(self._pattern.finditer(whole))):
+            return tuple(pieces)
+        cut: list[str] = []
+        done, start, matches = 0, 0, iter(found)
+        match, held = next(matches, None), ""
+        for piece in pieces:
+            start += len(piece)
+            while match is not None and match.start() < start:
+                held += whole[done : match.start()] + self._forms[match[0]]
+                done, match = match.end(), next(matches, None)
+            if done <= start:
+                held += whole[done:start]
+                done = start
+                cut.append(held)
+                held = ""
+        return tuple(piece for piece in cut if piece)
 
     def value(self, value: Any) -> Any:
         """A JSON value without secrets, in keys too; the very same object when there is nothing to mask."""

@@ -14,7 +14,7 @@ AROUND = 6
 """Words before and after a change."""
 LONGEST = 30
 """Words of one change; what lies in the middle of a longer one is left out."""
-_COMPARED = 4000
+_COMPARED = 1500
 """Words of a text that are compared, from its first change on."""
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
 

@@ -10,7 +10,7 @@ LINES = "|"
 
 
 def folded(value: Any) -> Any:
-    """A JSON value in which each text of several lines is ``{"|": [line, …]}``; objects that look so get one ``|`` more."""
+    """A JSON value in which each text of several lines is ``{"|": [line, …]}``; one that looks so gets a ``|``."""
     if isinstance(value, str):
         return {LINES: value.split("\n")} if "\n" in value else value
     if isinstance(value, Mapping):

@@ -1,8 +1,8 @@
 """Where in a run the work at hand stands, as the journal tells it.
 
-What a step is about to do is journalled before it is done, in the very task that does it. So who hears the journal knows
-for each task which unit, attempt and round it works for, and the walls of a run can ask here. A task that is started
-by another one begins where that one stood.
+What a step is about to do is journalled before it is done, in the very task that does it. So who hears the journal
+knows for each task which unit, attempt and round it works for, and the walls of a run can ask here. A task that is
+started by another one begins where that one stood.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from runner.words.noun import noun
 
 @noun
 class Whereabouts:
-    """A place in a run. ``unit`` as ``call[3]/draft``, empty before the first step; ``attempt`` and ``round`` count from
-    1, 0 = there is none.
+    """A place in a run. ``unit`` as ``call[3]/draft``, empty before the first step. ``attempt`` and ``round`` count
+    from 1, 0 = there is none.
     """
 
     unit: str = ""
@@ -45,10 +45,10 @@ def follow(entry: Entry) -> None:
     """Listen to a journal; called in the task that appends."""
     event = entry.event
     if isinstance(event, StepStarted):
-        _PLACE.set(Whereabouts(unit=unit_of(event), attempt=1))
+        _PLACE.set(Whereabouts(unit=unit_of(event) or "", attempt=1))
     elif isinstance(event, StepRetried):
-        _PLACE.set(Whereabouts(unit=unit_of(event), attempt=event.attempt + 1))
+        _PLACE.set(Whereabouts(unit=unit_of(event) or "", attempt=event.attempt + 1))
     elif isinstance(event, StepRepeated):
-        _PLACE.set(Whereabouts(unit=unit_of(event), attempt=event.attempt))
+        _PLACE.set(Whereabouts(unit=unit_of(event) or "", attempt=event.attempt))
     elif isinstance(event, ModelAsked | ToolCalled):
-        _PLACE.set(Whereabouts(unit=unit_of(event), attempt=event.attempt, round=event.round or 0))
+        _PLACE.set(Whereabouts(unit=unit_of(event) or "", attempt=event.attempt, round=event.round or 0))

@@ -77,6 +77,8 @@ class Redactor:
             return {self.value(key): self.value(item) for key, item in value.items()}
         if isinstance(value, list | tuple):
             return [self.value(item) for item in value]
+        if isinstance(value, int | float) and str(value) in self._forms:  # a number that is a secret
+            return self._forms[str(value)]
         return value
 
 

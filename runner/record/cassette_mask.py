@@ -1,0 +1,54 @@
+"""What of a text belongs to one machine or one run, and what stands for it in a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from runner.words.redact import SHORTEST, Redactor
+
+FOLDER = "[folder]"
+RUN = "[run id]"
+
+
+class Mask:
+    """Hides secrets, the folder where the steps work and the id of the run; shows the last two again.
+
+    ``folder`` is where bridge-run was started; ``run`` is what ``run.id`` is in templates.
+    """
+
+    def __init__(self, secrets: Mapping[str, str], folder: str, run: str) -> None:
+        self._secrets = secrets
+        self._run = run
+        self._folders = [folder]
+        self._refresh()
+
+    def works_in(self, folder: str) -> None:
+        """The steps work in a workspace: it, too, is the folder."""
+        if folder not in self._folders:
+            self._folders.append(folder)
+            self._refresh()
+
+    def _refresh(self) -> None:
+        also = {folder: FOLDER for folder in self._folders if len(folder) >= SHORTEST}
+        self._redactor = Redactor(self._secrets, {**also, self._run: RUN})
+
+    def hidden(self, value: Any) -> Any:
+        """A JSON value as it is recorded."""
+        return self._redactor.value(value)
+
+    def text(self, text: str) -> str:
+        """A text as it is recorded."""
+        return self._redactor.text(text)
+
+    def pieces(self, pieces: Sequence[str]) -> tuple[str, ...]:
+        """The pieces of one text as they are recorded."""
+        return self._redactor.pieces(pieces)
+
+    def shown(self, value: Any) -> Any:
+        """A recorded value as this run meets it; secrets stay hidden."""
+        if isinstance(value, str):
+            return value.replace(FOLDER, self._folders[-1]).replace(RUN, self._run)
+        if isinstance(value, Mapping):
+            return {self.shown(key): self.shown(item) for key, item in value.items()}
+        return [self.shown(item) for item in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,239 @@
+"""Painted walls that answer from a recording: models, tools, commands, files, people. Nothing is started or asked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from runner.chat.catalogue import EndpointCatalogue, Instance
+from runner.chat.messages import ChatAnswer, ChatRequest, Delta, OnDelta
+from runner.chat.toolbox import ServerFacts, Tool, ToolResult
+from runner.execute.questions import Answer, Answers, Question
+from runner.execute.world import CommandResult, Kept
+from runner.record.cassette import Exchange
+from runner.record.cassette_values import (
+    read_answer,
+    read_catalogue,
+    read_error,
+    read_result,
+    read_stream,
+    read_tool,
+    request_value,
+)
+from runner.record.whereabouts import Whereabouts
+from runner.rehearse.replay_tape import Tape
+from runner.words.errors import LLMValidationError, StepError
+
+_NEVER = 10_000_000.0
+"""Seconds; who waits so long was cancelled when it was recorded, and is now."""
+
+
+async def _given(tape: Tape, answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The answer as this run meets it.
+
+    Raises:
+        BridgeError: it was an error when it was recorded.
+    """
+    await asyncio.sleep(0)
+    if answer.get("cancelled"):
+        await asyncio.sleep(_NEVER)
+        raise StepError("request", "nobody waited for this answer when it was recorded, and now somebody does")
+    shown: dict[str, Any] = tape.mask.shown(answer)
+    if "error" in shown:
+        raise read_error(shown["error"])
+    return shown
+
+
+class ReplayBackend:
+    """One server of models, as it was when it was recorded; what it has loaded follows what this run does.
+
+    ``endpoint`` is the name under which it was recorded.
+    """
+
+    def __init__(self, tape: Tape, endpoint: str) -> None:
+        self._tape = tape
+        self._endpoint = endpoint
+        self._known: EndpointCatalogue | None = None
+        self._loads: dict[str, list[Exchange]] = {}
+        self._keys: dict[str, str] = {}
+
+    @property
+    def endpoint(self) -> str:
+        """As the protocol (``chat.backend.Backend``)."""
+        return self._endpoint
+
+    async def catalogue(self) -> EndpointCatalogue:
+        """What was listed, with what this run has loaded since."""
+        if self._known is None:
+            given = await _given(self._tape, self._tape.take("catalogue", {"endpoint": self._endpoint}, Whereabouts()))
+            self._known = read_catalogue(given["catalogue"])
+            for model in self._known.models:
+                self._keys.update(dict.fromkeys((one.id for one in model.instances), model.key))
+        return self._known
+
+    async def chat(self, request: ChatRequest, on_delta: OnDelta | None = None) -> ChatAnswer:
+        """The recorded answer, in the recorded pieces."""
+        asked = request_value(request, self._keys.get(request.model, request.model))
+        answer = self._tape.take("chat", asked)
+        for delta in read_stream(answer.get("answer") or answer):
+            if on_delta is not None:
+                on_delta(Delta(delta.kind, self._tape.mask.shown(delta.text)))
+        return read_answer((await _given(self._tape, answer))["answer"])
+
+    async def load(self, model: str, settings: Mapping[str, Any]) -> Instance:
+        """What came of the load: recorded outcomes one after the other, and the last from then on.
+
+        Raises:
+            LLMError: it failed when it was recorded, or it was not recorded so.
+        """
+        asked = self._tape.mask.hidden({"endpoint": self._endpoint, "model": model, "settings": dict(settings)})
+        name = repr(asked)
+        if name not in self._loads:
+            self._loads[name] = [one for one in self._tape.all_of("load") if one.request == asked]
+        outcomes = self._loads[name]
+        if not outcomes:
+            try:
+                self._tape.take("load", asked, Whereabouts())
+            except StepError as error:  # the loads of a run belong to no step
+                raise LLMValidationError(error.message, hint=error.hint) from error
+        one = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
+        self._tape.use(one)
+        instance = Instance(**(await _given(self._tape, one.answer))["instance"])
+        self._keys[instance.id] = model
+        self._change(model, instance.id, instance)
+        return instance
+
+    async def unload(self, instance: str) -> None:
+        """Always works."""
+        self._change(self._keys.get(instance, instance), instance, None)
+
+    def _change(self, key: str, instance: str, now: Instance | None) -> None:
+        if self._known is None:
+            return
+        models = tuple(
+            replace(
+                one,
+                instances=(
+                    *(there for there in one.instances if there.id != instance),
+                    *([] if now is None else [now]),
+                ),
+            )
+            if one.key == key
+            else one
+            for one in self._known.models
+        )
+        self._known = replace(self._known, models=models)
+
+    async def close(self) -> None:
+        """There is nothing to close."""
+
+
+class ReplayBox:
+    """A tool server, as it was."""
+
+    def __init__(self, tape: Tape, name: str) -> None:
+        self._tape = tape
+        self._name = name
+        self._tools: tuple[Tool, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """As the protocol (``chat.toolbox.ToolBox``)."""
+        return self._name
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """Those that were listed."""
+        return self._tools
+
+    async def start(self) -> ServerFacts:
+        """What it said of itself.
+
+        Raises:
+            ToolServerError: it did not start when it was recorded.
+            StepError: it was not recorded.
+        """
+        given = await _given(self._tape, self._tape.take("server", {"server": self._name}))
+        facts = given["facts"]
+        self._tools = tuple(read_tool(one) for one in facts["tools"])
+        return ServerFacts(name=facts["name"], version=facts["version"], protocol=facts["protocol"])
+
+    async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
+        """The recorded result."""
+        asked = {"server": self._name, "tool": tool, "arguments": dict(arguments)}
+        return read_result((await _given(self._tape, self._tape.take("call", asked)))["result"])
+
+    async def restart(self) -> None:
+        """As it went."""
+        await self.start()
+
+    async def close(self) -> None:
+        """There is nothing to end."""
+
+
+class ReplayCommands:
+    """Commands that are not started."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+
+    async def run(
+        self, argv: Sequence[str], *, stdin: str | None = None, cwd: str | None = None, env: Mapping[str, str]
+    ) -> CommandResult:
+        """How it ended when it was recorded."""
+        asked = command_value(argv, stdin=stdin, cwd=cwd, env=env)
+        return CommandResult(**(await _given(self._tape, self._tape.take("command", asked)))["result"])
+
+
+def command_value(argv: Sequence[str], *, stdin: str | None, cwd: str | None, env: Mapping[str, str]) -> dict[str, Any]:
+    """What of a command decides its end; of its variables the names."""
+    value: dict[str, Any] = {"argv": list(argv)}
+    if stdin is not None:
+        value["stdin"] = stdin
+    if cwd is not None:
+        value["cwd"] = cwd
+    return {**value, "env": sorted(env)} if env else value
+
+
+class ReplayFiles:
+    """The files that steps work on, which nobody touches."""
+
+    def __init__(self, tape: Tape) -> None:
+        self._tape = tape
+
+    async def fingerprint(self) -> Any:
+        """Nothing to compare."""
+        return None
+
+    async def changed(self, before: Any) -> tuple[str, ...]:  # noqa: ARG002 - the protocol
+        """What had changed."""
+        return tuple((await _given(self._tape, self._tape.take("changed", {})))["paths"])
+
+    async def keep(self, patterns: Sequence[str], unit: str) -> Kept:  # noqa: ARG002 - the tape knows where it is
+        """What was kept; the copies are those of the recorded run."""
+        kept = (await _given(self._tape, self._tape.take("kept", {"patterns": list(patterns)})))["kept"]
+        return Kept(paths=tuple(kept["paths"]), empty=tuple(kept["empty"]))
+
+
+class ReplayAnswers:
+    """Who answers questions: the command line (``given``), what was answered then, else ``others``."""
+
+    def __init__(self, tape: Tape, given: Answers, others: Answers) -> None:
+        self._tape = tape
+        self._given = given
+        self._others = others
+
+    async def answer(self, question: Question) -> Answer | None:
+        """As the protocol (``execute.questions.Answers``)."""
+        said = await self._given.answer(replace(question, default=None))
+        if said is not None or not self._tape.knows("answer"):
+            return said or await self._others.answer(question)
+        given = await _given(self._tape, self._tape.take("answer", question_value(question)))
+        return Answer(**given["answer"])
+
+
+def question_value(question: Question) -> dict[str, Any]:
+    """What of a question decides its answer."""
+    return {"question": question.text, "choices": list(question.choices)}

@@ -93,10 +93,25 @@ def _required(workflow: Workflow, given: set[str]) -> dict[str, Any]:
 
 
 class RehearsalStage:
-    """Plays a workflow, as often as one likes. ``folder`` is a scratch folder for the records of the runs."""
+    """Plays a workflow, as often as one likes. ``folder`` is a scratch folder for the records of the runs.
 
-    def __init__(self, prepared: Prepared, prompter: Prompter, folder: Path, environment: Mapping[str, str]) -> None:
+    ``answers`` are ``ID=CHOICE``; with ``asks`` the questions without a stub are answered as in a run without a
+    terminal: by these, else by their default, else not at all. Otherwise every question is answered.
+    """
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        prompter: Prompter,
+        folder: Path,
+        environment: Mapping[str, str],
+        *,
+        answers: tuple[str, ...] = (),
+        asks: bool = False,
+    ) -> None:
         self._prepared = prepared
+        self._answers = answers
+        self._asks = asks
         self._prompter = prompter
         self._folder = folder
         self._environment = with_stand_ins(environment, prepared.workflow)
@@ -123,7 +138,7 @@ class RehearsalStage:
             results.append(json.loads(json.dumps(outcome)))
 
         prepared = replace(self._prepared, inputs={**self._prepared.inputs, **part.inputs})
-        request = RunRequest(file=prepared.workflow.file, quiet=True, run_dir=str(self._folder))
+        request = RunRequest(file=prepared.workflow.file, quiet=True, run_dir=str(self._folder), answers=self._answers)
         walls = replace(self._walls(), listener=listen)
         try:
             run_behind(walls, request, prepared, self._environment, report=report)
@@ -149,7 +164,7 @@ class RehearsalStage:
             offspring=Offspring(),
             chance=lambda: 0.5,
             told_id=TOLD_ID,
-            answers=lambda _: RehearsedPeople(prompter),
+            answers=lambda given: RehearsedPeople(prompter, given if self._asks else None),
             files=lambda _: RehearsedFiles(),
             asks_people=False,
             measures=False,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-SCHEMAS = ("workflow", "journal", "result", "simulator")
+SCHEMAS = ("workflow", "journal", "result", "simulator", "test")
 
 
 @click.command(name="schema", short_help="Print a JSON Schema.")
 @click.argument("name", metavar=f"[{'|'.join(SCHEMAS)}]", default="workflow")
 def command(name: str) -> int:
-    """Print a JSON Schema (draft 2020-12): of workflow files, a run's journal, its result, or simulator scripts.
+    """Print a JSON Schema (draft 2020-12): of workflow files, and of all that is written and read beside them.
 
     The first line of a workflow file can name it for editors:
 

@@ -10,7 +10,7 @@ from typing import Any
 from runner.chat.catalogue import EndpointCatalogue, Instance, ModelEntry
 from runner.chat.messages import ChatAnswer, ChatRequest, Delta, Image, OnDelta
 from runner.chat.toolbox import ServerFacts, Tool, ToolResult
-from runner.execute.questions import Answer, Question
+from runner.execute.questions import Answer, Answers, Question
 from runner.execute.world import CommandResult, Kept
 from runner.plan.grants import is_glob
 from runner.rehearse.rehearsal_prompter import Prompter
@@ -186,13 +186,16 @@ class RehearsedFiles:
 
 
 class RehearsedPeople:
-    """``Answers`` to every question, by the prompter."""
+    """``Answers`` by the prompter; where somebody is ``beside`` it, only those that have a stub."""
 
-    def __init__(self, prompter: Prompter) -> None:
+    def __init__(self, prompter: Prompter, beside: Answers | None = None) -> None:
         self._prompter = prompter
+        self._beside = beside
 
     async def answer(self, question: Question) -> Answer | None:
         """The choice of the unit that asks."""
+        if self._beside is not None and self._prompter.stubs.name_for(question.unit) is None:
+            return await self._beside.answer(question)
         choice = self._prompter.reply(question.unit).value
         return Answer(choice=choice if choice in question.choices else question.choices[0], by="--answer")
 

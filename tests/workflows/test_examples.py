@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = ROOT / "workflows"
-EXAMPLES = sorted(path for path in WORKFLOWS.glob("*.yaml") if not path.name.endswith(".sim.yaml"))
+EXAMPLES = sorted(path for path in WORKFLOWS.glob("*.yaml") if path.name.count(".") == 1)
 BIN = Path(sys.executable).parent
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.invalid", "-c", "commit.gpgsign=false")
 
@@ -53,9 +53,10 @@ def events(place):
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_says_how_to_edit_it_and_how_to_rehearse_it(example):
+def test_an_example_says_how_to_edit_it_and_how_to_rehearse_it_and_has_a_test(example):
     assert example.read_text().startswith("# yaml-language-server: $schema=../schemas/workflow.schema.json\n")
     assert example.with_suffix(".sim.yaml").exists()
+    assert example.with_suffix(".test.yaml").exists()
 
 
 def test_the_examples_pass_the_strict_check():

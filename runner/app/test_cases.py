@@ -1,0 +1,215 @@
+"""``bridge-run test``: every case of the test files run, judged and told."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from runner.app.console import allows_colour, say, tell
+from runner.app.problem import source_reader
+from runner.app.test_cases_judge import Miss, misses
+from runner.app.test_cases_play import CasePlayed, play
+from runner.app.test_cases_read import Case, find_test_files, read_cases
+from runner.app.test_cases_snapshots import Compared, Snapshots, difference
+from runner.edges.clock import Clock
+from runner.show.problems import render, render_error
+from runner.show.test_view import CaseReport, Failure, case_line, failures_text, junit_xml, tally_text
+from runner.words.errors import BridgeError, UsageError, WorkflowError
+from runner.words.exits import Exit
+from runner.words.noun import noun
+
+
+@noun
+class TestRequest:
+    """``bridge-run test``: ``paths`` are files and folders, none = where we are. ``only`` is a part of a case's id.
+
+    ``update`` writes snapshots instead of failing for them; ``repeat`` runs each case so often and compares;
+    ``junit`` is a file to write.
+    """
+
+    __test__ = False  # pytest takes classes of such a name for its own
+
+    paths: tuple[str, ...] = ()
+    only: str = ""
+    update: bool = False
+    repeat: int = 1
+    junit: str | None = None
+    quiet: bool = False
+    colour: bool = True
+
+
+def run_tests(request: TestRequest) -> int:
+    """Run every case, tell how it went, and give the exit code: 1 a case failed, 3 a file is at fault.
+
+    Raises:
+        UsageError: there are no test files or no such cases, or the JUnit file cannot be written.
+        WorkflowError: a test file is at fault; with the findings of all of them.
+    """
+    files = find_test_files(request.paths)
+    cases = _all_cases(files)
+    chosen = [case for case in cases if request.only.casefold() in case.id.casefold()]
+    if not chosen:
+        raise UsageError(f"no case has `{request.only}` in its name", hint="leave `-k` out to see them all")
+    colour = allows_colour(sys.stdout, os.environ, wanted=request.colour)
+    clock = Clock()
+    began = clock.monotonic()
+    room = max(len(case.id) for case in chosen)
+    snapshots = Snapshots(update=request.update)
+    reports: list[CaseReport] = []
+    for case in chosen:
+        report = run_case(case, snapshots, os.environ, repeat=request.repeat, clock=clock)
+        reports.append(report)
+        if not request.quiet or report.failures:
+            say(case_line(report, room, colour=colour))
+    if not request.only:
+        reports += _unused(files, cases, snapshots)
+    told = failures_text(reports, colour=colour)
+    say("\n" + told if told else "")
+    say(tally_text(reports, clock.monotonic() - began))
+    if request.junit is not None:
+        _write(request.junit, junit_xml(reports))
+    return exit_code_of(reports)
+
+
+def exit_code_of(reports: Sequence[CaseReport]) -> int:
+    """3 where a file is at fault, 1 where a case failed."""
+    if any(report.verdict == "error" for report in reports):
+        return Exit.FILE
+    return Exit.STEP_FAILED if any(report.verdict == "failed" for report in reports) else Exit.OK
+
+
+def run_case(
+    case: Case, snapshots: Snapshots, environment: Mapping[str, str], *, repeat: int = 1, clock: Clock | None = None
+) -> CaseReport:
+    """Run one case so often, and judge it. Never raises a ``BridgeError``."""
+    clock = clock or Clock()
+    began = clock.monotonic()
+    try:
+        failures, notes = _tried(case, snapshots, environment, repeat)
+        verdict = "failed" if failures else "updated" if notes else "passed"
+        expected_error = False
+    except BridgeError as error:
+        expected_error = case.expect.get("exit_code") == int(error.exit_code)
+        failures, notes = (() if expected_error else (_error(case, error),)), ()
+        verdict = "passed" if expected_error else "error"
+    seconds = clock.monotonic() - began
+    return CaseReport(
+        file=case.file,
+        name=case.name,
+        verdict=verdict,  # type: ignore[arg-type]  # one of the four
+        failures=failures,
+        notes=notes,
+        seconds=seconds,
+    )
+
+
+def _tried(
+    case: Case, snapshots: Snapshots, environment: Mapping[str, str], repeat: int
+) -> tuple[tuple[Failure, ...], tuple[str, ...]]:
+    """Failures, and what was written."""
+    first = _play(case, environment)
+    failures = [*_judged(case, first)]
+    for number in range(2, repeat + 1):
+        again = _play(case, environment)
+        if again.picture != first.picture:
+            lines = difference(first.picture, again.picture, "run 1", f"run {number}")
+            failures.append(Failure(place=_place(case, case.at), head="it is unstable: two runs differ", lines=lines))
+            break
+    compared = Compared()
+    if case.snapshot is not None:
+        compared = snapshots.compare(case.snapshot, first.picture, is_good=not failures)
+        if compared.lines:
+            failures.append(
+                Failure(place=f"{_place(case, (*case.at, 'snapshot'))}", head=compared.head, lines=compared.lines)
+            )
+    return tuple(failures), (compared.note,) if compared.note else ()
+
+
+def _play(case: Case, environment: Mapping[str, str]) -> CasePlayed:
+    with tempfile.TemporaryDirectory(prefix="bridge-run-test-") as folder:
+        return play(case, Path(folder), environment)
+
+
+def _judged(case: Case, played: CasePlayed) -> Iterator[Failure]:
+    for miss in misses(case.expect, case.expect_at, played.result, played.entries):
+        yield _failure(case, miss)
+    if not case.expect and case.snapshot is None and played.result["exit_code"] != Exit.OK:
+        ended = f"the run ended with exit code {played.result['exit_code']}"
+        yield Failure(place=_place(case, case.at), head=ended, lines=tuple(_errors(played)))
+    for name, line in played.unused:
+        yield Failure(place=f"{case.file}:{line}", head=f"the stub of `{name}` was never used")
+    for path in played.missing:
+        hint = "write a stub for it"
+        yield Failure(
+            place=_place(case, case.at), head=f"nothing that fits the `output` of `{path}` was found", lines=(hint,)
+        )
+
+
+def _errors(played: CasePlayed) -> Iterator[str]:
+    """Why a run failed of which nothing was expected."""
+    for name, step in played.result["steps"].items():
+        if step["status"] == "failed" and step["error"] is not None:
+            yield f"`{name}` failed ({step['error']['kind']}): {step['error']['message']}"
+    if played.result["error"] is not None:
+        yield played.result["error"]["message"]
+
+
+def _failure(case: Case, miss: Miss) -> Failure:
+    lines = (*_lined("expected", miss.expected), *_lined("got", miss.got))
+    return Failure(place=_place(case, miss.at), head=miss.what, lines=lines)
+
+
+def _lined(name: str, text: str) -> Iterator[str]:
+    first, *rest = text.split("\n")
+    yield f"{name + ':':10}{first}"
+    yield from (f"{'':10}{line}" for line in rest)
+
+
+def _place(case: Case, at: tuple[str | int, ...]) -> str:
+    return f"{case.file}:{case.line(at)}" if at else case.file
+
+
+def _error(case: Case, error: BridgeError) -> Failure:
+    if isinstance(error, WorkflowError) and error.diagnostics:
+        text = render(error.diagnostics, source_reader())
+    else:
+        text = render_error(error)
+    place = _place(case, (*case.at, "workflow") if case.document.has((*case.at, "workflow")) else case.at)
+    return Failure(place=place, head="it cannot be run", lines=tuple(text.rstrip("\n").split("\n")))
+
+
+def _all_cases(files: Sequence[str]) -> list[Case]:
+    cases: list[Case] = []
+    faults: list[WorkflowError] = []
+    for file in files:
+        try:
+            cases += read_cases(file)
+        except WorkflowError as error:
+            faults.append(error)
+    if faults:
+        raise WorkflowError([finding for fault in faults for finding in fault.diagnostics])
+    return cases
+
+
+def _unused(files: Sequence[str], cases: Sequence[Case], snapshots: Snapshots) -> Iterator[CaseReport]:
+    """Snapshots that belong to these files, and to none of their cases."""
+    wanted = [case.snapshot for case in cases if case.snapshot is not None]
+    for file, path in snapshots.unused(files, wanted):
+        if snapshots.update:
+            Path(path).unlink()
+            yield CaseReport(file=file, name="unused snapshots", verdict="updated", notes=(f"deleted {path}",))
+        else:
+            hint = "delete it, or run with `--update`"
+            failure = Failure(place=path, head="no case uses this snapshot", lines=(hint,))
+            yield CaseReport(file=file, name="unused snapshots", verdict="failed", failures=(failure,))
+
+
+def _write(path: str, text: str) -> None:
+    try:
+        Path(path).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"`--junit {path}` cannot be written: {error.strerror or error}") from error
+    tell(f"wrote {path}")

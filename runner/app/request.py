@@ -22,7 +22,8 @@ class RunRequest:
     servers. ``faults`` are names with commas between them, or ``all``; ``stubs`` is a file of answers for
     ``rehearse``. ``answers`` are ``ID=CHOICE``; ``yes`` answers every other question. ``output`` is about the result of
     a run, ``format`` about the plan of ``--dry-run`` and the reports of ``--faults`` and ``--rehearse``.
-    ``keep_loaded``: models that the run loads stay loaded. ``colour`` False means never; True means where the terminal
+    ``keep_loaded``: models that the run loads stay loaded. ``locked``: None, empty for the lock file of the project,
+    ``warn``, or a lock file. ``colour`` False means never; True means where the terminal
     and the environment allow it.
     """
 
@@ -47,6 +48,7 @@ class RunRequest:
     format: Format = "text"
     quiet: bool = False
     keep_loaded: bool = False
+    locked: str | None = None
     run_dir: str = ".bridge/runs"
     colour: bool = True
 
@@ -59,13 +61,17 @@ def options_of(request: RunRequest) -> dict[str, Any]:
         "config": request.config,
         "simulate": request.simulate,
         "keep_loaded": request.keep_loaded,
+        "locked": request.locked,
         "folder": os.getcwd(),  # noqa: PTH109 - a text is asked for
     }
 
 
 @noun
 class CheckRequest:
-    """``bridge-run check``: ``paths`` are files and folders; empty means the folder ``workflows``."""
+    """``bridge-run check``: ``paths`` are files and folders; empty means the folder ``workflows``.
+
+    ``locked`` as in a run.
+    """
 
     paths: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
@@ -75,6 +81,7 @@ class CheckRequest:
     offline: bool = False
     tools: bool = False
     strict: bool = False
+    locked: str | None = None
     format: Format = "text"
     colour: bool = True
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from runner.app.request import RunRequest
+from runner.cli.locked_option import LockedCommand, run_locked_option
 from runner.cli.options import (
     answer_option,
     config_option,
@@ -22,7 +23,7 @@ from runner.cli.options import (
 )
 
 
-@click.command(name="run", short_help="Run a workflow.", context_settings={"allow_extra_args": True})
+@click.command(name="run", cls=LockedCommand, short_help="Run a workflow.", context_settings={"allow_extra_args": True})
 @click.argument("file", metavar="FILE", type=click.Path())
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input; @FILE reads the value.")
 @click.option("--inputs", "inputs_file", metavar="FILE", type=click.Path(), help="Inputs from a YAML or JSON file.")
@@ -37,6 +38,7 @@ from runner.cli.options import (
 @click.option("--rehearse", is_flag=True, help="Walk every branch with made-up answers; touch nothing outside.")
 @click.option("--stubs", metavar="FILE", type=click.Path(), help="With --rehearse: what steps answer.")
 @click.option("--stubs-init", is_flag=True, help="Write a file of stubs beside the workflow, and run nothing.")
+@run_locked_option
 @answer_option
 @yes_option
 @output_option
@@ -67,6 +69,8 @@ def _refuse_contradictions(asked: RunRequest) -> None:
         raise click.UsageError(f"`--faults` and `{other}` exclude each other")
     if asked.rehearse or asked.stubs_init or asked.stubs is not None:
         _refuse_beside_rehearsal(asked)
+    if asked.locked is not None:
+        _refuse_beside_lock(asked)
     reports = asked.faults is not None or asked.rehearse
     if not asked.dry_run and (asked.offline or asked.tools or (asked.format != "text" and not reports)):
         name = "--offline" if asked.offline else "--tools" if asked.tools else "--format"
@@ -87,6 +91,21 @@ def _refuse_beside_rehearsal(asked: RunRequest) -> None:
     other = next((option for option, given in others.items() if given), None)
     if other is not None:
         raise click.UsageError(f"`{name}` and `{other}` exclude each other")
+
+
+def _refuse_beside_lock(asked: RunRequest) -> None:
+    """A lock is about real servers; with ``--dry-run`` it stands in for them."""
+    others = {
+        "--rehearse": asked.rehearse,
+        "--stubs-init": asked.stubs_init,
+        "--faults": asked.faults is not None,
+        "--offline": asked.offline,
+        "--tools": asked.dry_run and asked.tools,
+        "--simulate": asked.dry_run and asked.simulate is not None,
+    }
+    other = next((option for option, given in others.items() if given), None)
+    if other is not None:
+        raise click.UsageError(f"`--locked` and `{other}` exclude each other")
 
 
 def _carry_out(request: RunRequest) -> int:
@@ -114,6 +133,10 @@ def _rehearse(request: RunRequest) -> int:
 
 
 def _run(request: RunRequest) -> int:
+    if request.locked is not None:
+        from runner.app.lock_guard import run_locked
+
+        return run_locked(request)
     from runner.app.run import run_workflow
 
     return run_workflow(request)
@@ -122,6 +145,11 @@ def _run(request: RunRequest) -> int:
 def _show_plan(request: RunRequest) -> int:
     from runner.app.dry_run import dry_run, tell_plan
 
-    plan, notes = dry_run(request, os.environ)
+    if request.locked is not None:
+        from runner.app.lock_plan import dry_run_locked
+
+        plan, notes = dry_run_locked(request, os.environ)
+    else:
+        plan, notes = dry_run(request, os.environ)
     tell_plan(plan, notes, request, os.environ)
     return 0

@@ -12,6 +12,7 @@ from runner.plan.agenda import Costs, Group, LoadEstimate, room_at
 from runner.plan.plan import Plan, PlannedStep
 from runner.plan.residency import Residence, name_of, residences
 from runner.plan.schedule_jobs import Job, Load, Need, Problem, Round, Turn
+from runner.plan.schedule_turns import seconds_of
 from runner.workflow.fan_out import Matrix
 from runner.workflow.model import Step
 
@@ -234,11 +235,6 @@ class _Builder:
         """The model to be loaded for it; None where there is none, or it is there already."""
         choice = planned.model
         return None if choice is None else self._models.get((choice.endpoint, name_of(choice)))
-
-
-def seconds_of(turn: Turn | Round) -> float:
-    """How long it takes if every model is there."""
-    return turn.seconds if isinstance(turn, Turn) else turn.times * sum(map(seconds_of, turn.turns))
 
 
 def _groups(planned: PlannedStep, group: Group) -> Iterable[Group]:

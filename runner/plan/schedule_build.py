@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from runner.chat.endpoint import Endpoint
@@ -13,6 +12,8 @@ from runner.plan.plan import Plan, PlannedStep
 from runner.plan.residency import Residence, name_of, residences
 from runner.plan.schedule_jobs import Job, Load, Need, Problem, Round, Turn
 from runner.plan.schedule_turns import seconds_of
+from runner.words.json_text import read_json
+from runner.words.noun import noun
 from runner.workflow.fan_out import Matrix
 from runner.workflow.model import Step
 
@@ -56,7 +57,7 @@ def one_by_one(step: Step) -> bool:
     return step.fan_out is not None and (step.fan_out.in_order or step.fan_out.max_parallel == 1)
 
 
-@dataclass(frozen=True, slots=True)
+@noun
 class _Around:
     """Where a step stands: the fan-outs around it as ``(identity, items so far)``, what it waits for from outside."""
 
@@ -70,15 +71,15 @@ class _Around:
 
     def within(self, name: str, items: int) -> _Around:
         fan_outs = (*self.fan_outs, (name, self.items * items)) if items > 1 else self.fan_outs
-        return _Around(fan_outs, self.before, self.caps)
+        return replace(self, fan_outs=fan_outs)
 
 
-@dataclass(slots=True)
 class _Part:
     """A piece of a call whose items pass one by one, while it is put together."""
 
-    groups: list[Group] = field(default_factory=list)
-    answers: list[int | None] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.groups: list[Group] = []
+        self.answers: list[int | None] = []
 
 
 class _Builder:
@@ -119,7 +120,7 @@ class _Builder:
         turns: list[Turn | Round] = []
         for planned in plan.steps:
             needed = _once(job for need in planned.waits_for for job in ends[need]) or around.before
-            here = _Around(around.fan_outs, needed, around.caps)
+            here = replace(around, before=needed)
             ends[planned.step.id], naive = self._add_step(plan, planned, prefix + planned.step.id, here)
             turns += naive
         used = {need for planned in plan.steps for need in planned.waits_for}
@@ -140,7 +141,7 @@ class _Builder:
             turns.append(turn)
             ends += end
             if row.callee is not None and one_by_one(planned.step):
-                around = _Around(around.fan_outs, end, around.caps)
+                around = replace(around, before=end)
         return _once(ends), turns
 
     def _add_one(
@@ -208,7 +209,7 @@ class _Builder:
         if most == self.parallel:
             return around
         self.caps.append(most)
-        return _Around(around.fan_outs, around.before, (*around.caps, len(self.caps) - 1))
+        return replace(around, caps=(*around.caps, len(self.caps) - 1))
 
     def _items(self, step: Step, group: Group) -> int:
         """How many times the step runs; a list that another step makes is taken to have a usual length."""
@@ -260,7 +261,7 @@ def _repeated(items: int, turns: tuple[Turn | Round, ...]) -> Turn | Round:
 def _written_list(expression: str) -> list[object] | None:
     """The list that an expression writes out in full."""
     try:
-        value = json.loads(expression)
+        value = read_json(expression)
     except ValueError:
         return None
     return value if isinstance(value, list) else None

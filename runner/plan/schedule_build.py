@@ -132,7 +132,7 @@ class _Builder:
     ) -> tuple[tuple[int, ...], list[Turn | Round]]:
         around = self._capped(planned.step, around)
         if not planned.rows:
-            end, turn = self._add_one(plan, planned, group, around, self._items(planned.step, group))
+            end, turn = self._add_one(plan, planned, group, around, self._items(planned, group))
             return end, [turn]
         ends: list[int] = []
         turns: list[Turn | Round] = []
@@ -181,7 +181,7 @@ class _Builder:
         turns: list[Turn | Round] = []
         for planned in plan.steps:
             group = prefix + planned.step.id
-            items = 1 if planned.rows else self._items(planned.step, group)
+            items = 1 if planned.rows else self._items(planned, group)
             for number, row in enumerate(planned.rows or (planned,)):
                 name = f"{group}[{number}]" if planned.rows else group
                 if row.callee is not None:
@@ -211,13 +211,16 @@ class _Builder:
         self.caps.append(most)
         return replace(around, caps=(*around.caps, len(self.caps) - 1))
 
-    def _items(self, step: Step, group: Group) -> int:
+    def _items(self, planned: PlannedStep, group: Group) -> int:
         """How many times the step runs; a list that another step makes is taken to have a usual length."""
+        step = planned.step
         if step.fan_out is None:
             return 1
         over = step.fan_out.over
         if isinstance(over, Matrix):
             return len(over.rows)
+        if planned.items is not None:
+            return planned.items
         known = over.items if isinstance(over.items, tuple) else _written_list(over.items)
         if known is not None:
             return len(known)

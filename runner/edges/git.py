@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import subprocess  # our own git, with an argv of our own
 import threading
+import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import IO, Final
 
+from runner.edges.process_group import ProcessGroup
 from runner.words.noun import noun
 
 CACHES: Final = (
@@ -37,6 +39,7 @@ _SETTINGS: Final = (
     "advice.addEmbeddedRepo=false",
 )  # fmt: skip
 _GLANCE: Final = 0.05
+_GLANCES: Final = 100
 """Seconds between two looks at whether we are to stop."""
 
 
@@ -119,7 +122,7 @@ class Git:
             try:
                 out, said = self._talk(process, stdin)
             except BaseException:
-                process.terminate()
+                _end(process)
                 raise
         if process.returncode not in good:
             raise GitError(_first_line(said) or f"`git {arguments[0]}` ended with exit code {process.returncode}")
@@ -132,6 +135,18 @@ class Git:
             except subprocess.TimeoutExpired:
                 if self._stop is not None and self._stop.is_set():
                     raise Stopped from None
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End git and what it has started: a checkout is written by a child, which would go on writing."""
+    group = ProcessGroup(process.pid)
+    group.terminate()
+    process.wait()
+    for _ in range(_GLANCES):
+        if not group.exists():
+            return
+        time.sleep(_GLANCE)
+    group.kill()
 
 
 def find_checkout(folder: Path, stop: threading.Event | None = None) -> Checkout | None:

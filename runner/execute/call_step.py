@@ -38,7 +38,6 @@ class CallWorker:
         self._work = work
         self._plan: Plan = plan
         self._inputs = _inputs(work, world)
-        self._begun = False
         self.usage = Usage()
 
     async def attempt(self, number: int) -> Outcome:
@@ -49,12 +48,12 @@ class CallWorker:
             Paused: a step of it waits for an answer.
             CalledOff: it was stopped.
         """
-        if self._begun:
-            self._hall.work.again(self._unit.group)
-        self._begun = True
         callee, world = self._plan.workflow, self._world
         async with world.tool_house.of_callee(callee, self._inputs, world.journal) as tools:
             inner = replace(self._inside(), tools=tools)
+            if self._unit.strand.has_followed:
+                self._hall.work.again(self._unit.group)
+            self._unit.strand.has_followed = True
             end = await self._hall.follow(self._hall, inner, self._plan, self._unit)
         self.usage = self.usage + end.usage
         if self._unit.halt.reason_for(self._unit.planned.step) is not None:

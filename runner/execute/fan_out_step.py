@@ -178,8 +178,6 @@ class _Fan:
         except Paused:
             end = None
         if end is not None:
-            skipped = end.status == "skipped"
-            self._hall.work.over(unit.group, whole=skipped)
             self._end(item, end)
             if self._fan_out.fail_fast and end.status == "failed" and not end.tolerated:
                 halt.call(f"item {item.index} of `{self._step.id}` failed, and the step fails fast")

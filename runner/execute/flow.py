@@ -144,9 +144,7 @@ class Flow:
         if planned.step.fan_out is not None:
             return await run_fan_out(self._hall, self._world, unit, planned.step.fan_out)
         world = self._world.for_item(planned.step.id, None, {})
-        end = await run_unit(self._hall, world, unit, judge_when=True)
-        self._hall.work.over(unit.group, whole=False)
-        return end
+        return await run_unit(self._hall, world, unit, judge_when=True)
 
     def _set_aside(self, paused: str) -> None:
         """What waits for the paused step has no work in this session: no model is kept for it."""

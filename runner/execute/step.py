@@ -55,6 +55,13 @@ async def run_unit(hall: Hall, world: World, unit: Unit, *, judge_when: bool) ->
         HistoryError: the journal cannot be written.
         Paused: it waits for an answer.
     """
+    end = await _run(hall, world, unit, judge_when=judge_when)
+    untouched = isinstance(unit.planned.step.work, CallWork) and not unit.strand.has_followed
+    hall.work.over(unit.group, whole=untouched)
+    return end
+
+
+async def _run(hall: Hall, world: World, unit: Unit, *, judge_when: bool) -> StepFinished:
     tally = _Tally(world.clock.monotonic())
     planned = unit.planned
     try:
@@ -166,7 +173,6 @@ async def _rounds(hall: Hall, world: World, unit: Unit, tally: _Tally, time: Ste
         names = {**world.item_names, "loop": loop_names(number - 1, step.repeat.most), "previous": previous}
         if number > 1:
             world.journal.append(StepRepeated(step=step.id, number=number, attempt=tally.attempts + 1))
-            hall.work.again(unit.group)
         outcome = await _attempts(hall, replace(world, item_names=names), _with_rest(unit, tally), tally, time)
         if truth(step.repeat.until, world.names(**names, output=outcome.output)):
             return outcome

@@ -76,6 +76,8 @@ class Strand:
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
         self._stirring = False
+        self.has_followed = False
+        """Whether the called file, of a unit that calls one, was carried out at least once."""
 
     def stir(self) -> None:
         """It goes on, and may come for a turn or bring others."""

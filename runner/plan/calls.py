@@ -9,8 +9,8 @@ from typing import Any
 from runner.plan.wanted import Names
 from runner.words.errors import TemplateError
 from runner.words.noun import noun
-from runner.words.templates import has_template, inspect_template, render
-from runner.workflow.fan_out import Matrix
+from runner.words.templates import evaluate, has_template, inspect_expression, inspect_template, render
+from runner.workflow.fan_out import ForEach, Matrix
 from runner.workflow.model import CallWork, Step, TaskWork, Workflow
 
 _EARLY = ("inputs", "matrix", "run")
@@ -39,6 +39,20 @@ def given_to(work: CallWork, names: Names) -> Given:
         except TemplateError:
             continue  # an input that this check was not given
     return Given(inputs=known, late=frozenset(late))
+
+
+def known_items(step: Step, names: Names) -> int | None:
+    """The number of items of a ``for_each`` over what is known before anything runs; None for all else."""
+    over = step.fan_out.over if step.fan_out is not None else None
+    if not isinstance(over, ForEach) or not isinstance(over.items, str):
+        return None
+    if {str(reference.path[0]) for reference in inspect_expression(over.items).references} != {"inputs"}:
+        return None
+    try:
+        found = evaluate(over.items, names.known)
+    except TemplateError:
+        return None  # an input that was not given
+    return len(found) if isinstance(found, list | tuple) else None
 
 
 def rows_of(step: Step) -> tuple[Mapping[str, Any], ...]:

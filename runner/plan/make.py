@@ -8,7 +8,7 @@ from typing import Any
 
 from runner.chat.catalogue import Catalogue
 from runner.plan.allowed import Judged, sift, stale
-from runner.plan.calls import for_callee, for_row, rows_of
+from runner.plan.calls import for_callee, for_row, known_items, rows_of
 from runner.plan.capability import judge
 from runner.plan.finding import finding
 from runner.plan.grants import grants_for
@@ -111,7 +111,7 @@ class _Planner:
 
     def _for_row(self, step: Step, names: Names, resolutions: list[Resolution], calls: list[_Drafted]) -> PlannedStep:
         grants = grants_for(step, self.workflow.servers)
-        planned = PlannedStep(step=step, waits_for=step.needs, grants=grants)
+        planned = PlannedStep(step=step, waits_for=step.needs, grants=grants, items=known_items(step, names))
         if isinstance(step.work, CallWork):
             below = _Planner(self.catalogue, for_callee(names, step.work), self.setting, self.places).drafted()
             calls.append(below)

@@ -79,6 +79,7 @@ class PlannedStep:
 
     ``callee`` is the plan of the workflow that it calls. ``rows`` are there where the rows of a matrix differ in model
     or callee: one for each row, in order; of such a step itself ``model`` and ``callee`` are those of the first row.
+    ``items`` is the number of items of a list that the inputs decide, None where only the run will know.
     """
 
     step: Step
@@ -88,6 +89,7 @@ class PlannedStep:
     grants: tuple[ToolGrant, ...] = ()
     needs: Needs | None = None
     callee: Plan | None = None
+    items: int | None = None
     rows: tuple[PlannedStep, ...] = ()
 
     @property

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from runner.plan.agenda import NO_COSTS, Agenda, Costs, Forecast
 from runner.plan.plan import Plan
-from runner.plan.schedule_build import TASK_SECONDS, make_problem, seconds_of
+from runner.plan.schedule_build import TASK_SECONDS, make_problem
 from runner.plan.schedule_follow import named_stay
 from runner.plan.schedule_jobs import Problem
 from runner.plan.schedule_search import Schedule, search
-from runner.plan.schedule_turns import Turns
 
 
 def make_forecast(plan: Plan, costs: Costs = NO_COSTS) -> Forecast | None:
@@ -20,14 +19,12 @@ def make_forecast(plan: Plan, costs: Costs = NO_COSTS) -> Forecast | None:
         return None
     problem = make_problem(plan, costs)
     found = search(problem)
-    naive = Turns(problem)
-    naive.go(problem.naive)
     return Forecast(
         agenda=_agenda(problem, found.best),
         loads=found.best.outcome.loads,
-        naive_loads=naive.loads,
+        naive_loads=found.naive.loads,
         seconds=found.best.outcome.seconds,
-        naive_seconds=seconds_of(problem.naive) + naive.loading,
+        naive_seconds=found.naive.seconds,
         on_demand_loads=found.on_demand.loads,
         on_demand_seconds=found.on_demand.seconds,
         estimates=problem.estimates,

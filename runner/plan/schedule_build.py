@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from runner.chat.endpoint import Endpoint
@@ -12,6 +11,9 @@ from runner.plan.agenda import Costs, Group, LoadEstimate, room_at
 from runner.plan.plan import Plan, PlannedStep
 from runner.plan.residency import Residence, name_of, residences
 from runner.plan.schedule_jobs import Job, Load, Need, Problem, Round, Turn
+from runner.plan.schedule_turns import seconds_of
+from runner.words.json_text import read_json
+from runner.words.noun import noun
 from runner.workflow.fan_out import Matrix
 from runner.workflow.model import Step
 
@@ -55,7 +57,7 @@ def one_by_one(step: Step) -> bool:
     return step.fan_out is not None and (step.fan_out.in_order or step.fan_out.max_parallel == 1)
 
 
-@dataclass(frozen=True, slots=True)
+@noun
 class _Around:
     """Where a step stands: the fan-outs around it as ``(identity, items so far)``, what it waits for from outside."""
 
@@ -69,15 +71,15 @@ class _Around:
 
     def within(self, name: str, items: int) -> _Around:
         fan_outs = (*self.fan_outs, (name, self.items * items)) if items > 1 else self.fan_outs
-        return _Around(fan_outs, self.before, self.caps)
+        return replace(self, fan_outs=fan_outs)
 
 
-@dataclass(slots=True)
 class _Part:
     """A piece of a call whose items pass one by one, while it is put together."""
 
-    groups: list[Group] = field(default_factory=list)
-    answers: list[int | None] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.groups: list[Group] = []
+        self.answers: list[int | None] = []
 
 
 class _Builder:
@@ -118,7 +120,7 @@ class _Builder:
         turns: list[Turn | Round] = []
         for planned in plan.steps:
             needed = _once(job for need in planned.waits_for for job in ends[need]) or around.before
-            here = _Around(around.fan_outs, needed, around.caps)
+            here = replace(around, before=needed)
             ends[planned.step.id], naive = self._add_step(plan, planned, prefix + planned.step.id, here)
             turns += naive
         used = {need for planned in plan.steps for need in planned.waits_for}
@@ -130,7 +132,7 @@ class _Builder:
     ) -> tuple[tuple[int, ...], list[Turn | Round]]:
         around = self._capped(planned.step, around)
         if not planned.rows:
-            end, turn = self._add_one(plan, planned, group, around, self._items(planned.step, group))
+            end, turn = self._add_one(plan, planned, group, around, self._items(planned, group))
             return end, [turn]
         ends: list[int] = []
         turns: list[Turn | Round] = []
@@ -139,7 +141,7 @@ class _Builder:
             turns.append(turn)
             ends += end
             if row.callee is not None and one_by_one(planned.step):
-                around = _Around(around.fan_outs, end, around.caps)
+                around = replace(around, before=end)
         return _once(ends), turns
 
     def _add_one(
@@ -179,7 +181,7 @@ class _Builder:
         turns: list[Turn | Round] = []
         for planned in plan.steps:
             group = prefix + planned.step.id
-            items = 1 if planned.rows else self._items(planned.step, group)
+            items = 1 if planned.rows else self._items(planned, group)
             for number, row in enumerate(planned.rows or (planned,)):
                 name = f"{group}[{number}]" if planned.rows else group
                 if row.callee is not None:
@@ -207,15 +209,18 @@ class _Builder:
         if most == self.parallel:
             return around
         self.caps.append(most)
-        return _Around(around.fan_outs, around.before, (*around.caps, len(self.caps) - 1))
+        return replace(around, caps=(*around.caps, len(self.caps) - 1))
 
-    def _items(self, step: Step, group: Group) -> int:
+    def _items(self, planned: PlannedStep, group: Group) -> int:
         """How many times the step runs; a list that another step makes is taken to have a usual length."""
+        step = planned.step
         if step.fan_out is None:
             return 1
         over = step.fan_out.over
         if isinstance(over, Matrix):
             return len(over.rows)
+        if planned.items is not None:
+            return planned.items
         known = over.items if isinstance(over.items, tuple) else _written_list(over.items)
         if known is not None:
             return len(known)
@@ -234,11 +239,6 @@ class _Builder:
         """The model to be loaded for it; None where there is none, or it is there already."""
         choice = planned.model
         return None if choice is None else self._models.get((choice.endpoint, name_of(choice)))
-
-
-def seconds_of(turn: Turn | Round) -> float:
-    """How long it takes if every model is there."""
-    return turn.seconds if isinstance(turn, Turn) else turn.times * sum(map(seconds_of, turn.turns))
 
 
 def _groups(planned: PlannedStep, group: Group) -> Iterable[Group]:
@@ -264,7 +264,7 @@ def _repeated(items: int, turns: tuple[Turn | Round, ...]) -> Turn | Round:
 def _written_list(expression: str) -> list[object] | None:
     """The list that an expression writes out in full."""
     try:
-        value = json.loads(expression)
+        value = read_json(expression)
     except ValueError:
         return None
     return value if isinstance(value, list) else None

@@ -25,9 +25,13 @@ class OnDemand(Simulation):
         """Nothing is loaded before it is asked for."""
 
     def in_bulk(self, job: int) -> bool:
-        """Between two rounds of one job nothing may slip in that waits for memory."""
+        """Between two rounds of one job nothing may slip in that waits for memory, and the first must begin at once."""
         models = self.problem.jobs[job].models
-        return not models or not (self._waiting or self._coming or any(model not in self._there for model in models))
+        if not models:
+            return True
+        if self._waiting or self._coming or any(model not in self._there for model in models):
+            return False
+        return not any(self.problem.loads[model].server in self._alone for model in models)
 
     def start(self, job: int, units: int, rounds: int) -> None:
         """Work, or wait for the models."""

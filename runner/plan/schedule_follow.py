@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from runner.plan.agenda import Stay, open_stays
 from runner.plan.schedule_jobs import Problem
@@ -173,7 +174,7 @@ class _Hall:
         self._stays_of: dict[int, list[int]] = {}
         self._places: dict[int, list[int]] = {}
         self._room = problem.rooms[server]
-        self._named = [named_stay(problem, stay) for stay in self.stays]
+        self._named = [_unanswered(problem, stay.models, server) for stay in self.stays]
         self._first = 0
         self._over: set[int] = set()
         for index, stay in enumerate(self.stays):
@@ -217,9 +218,14 @@ class _Hall:
 
 def named_stay(problem: Problem, stay: Sojourn) -> Stay:
     """The stay as the agenda says it."""
-    model, *swaps = problem.names(stay.models, stay.server)
     groups = tuple(group for job in stay.jobs for group in _groups_of(problem, job, stay))
-    return Stay(endpoint=problem.servers[stay.server], model=model, groups=groups, swaps=tuple(swaps))
+    return replace(_unanswered(problem, stay.models, stay.server), groups=groups)
+
+
+def _unanswered(problem: Problem, models: tuple[int, ...], server: int) -> Stay:
+    """A stay of these models, as far as who is in memory goes: without its groups."""
+    model, *swaps = problem.names(models, server)
+    return Stay(endpoint=problem.servers[server], model=model, groups=(), swaps=tuple(swaps))
 
 
 def _groups_of(problem: Problem, number: int, stay: Sojourn) -> tuple[str, ...]:

@@ -88,7 +88,7 @@ class Problem:
 
     def swaps(self, job: Job, server: int) -> bool:
         """Whether the models of the job do not fit together on that server, so that they take turns."""
-        return not self.rooms[server].holds(self.names(job.models, server))
+        return len(job.models) > 1 and not self.rooms[server].holds(self.names(job.models, server))
 
     @property
     def is_chain(self) -> bool:

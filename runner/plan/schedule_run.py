@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
+from math import inf, isclose, isfinite
 from typing import Final
 
 from runner.plan.schedule_jobs import Job, Problem
@@ -21,16 +22,24 @@ _CLOSE: Final = 1e-9
 
 @noun
 class Outcome:
-    """What a simulation came to. ``starts`` are the jobs as they started, in order; ``events`` what it cost itself."""
+    """What a simulation came to. ``starts`` are the jobs as they started, in order; ``events`` what it cost itself.
+
+    ``seconds`` are infinite if it came to a point from which nothing could go on.
+    """
 
     seconds: float
     loads: int
     starts: tuple[int, ...]
     events: int
 
+    @property
+    def ends(self) -> bool:
+        """Whether all of the work was done."""
+        return isfinite(self.seconds)
+
     def beats(self, other: Outcome) -> bool:
         """Sooner over, or with fewer loads in the same time."""
-        if abs(self.seconds - other.seconds) > _CLOSE * max(self.seconds, other.seconds):
+        if not isclose(self.seconds, other.seconds, rel_tol=_CLOSE):
             return self.seconds < other.seconds
         return self.loads < other.loads
 
@@ -83,7 +92,7 @@ class Simulation(ABC):
         self._count = 0
 
     def run(self) -> Outcome:
-        """Run it to its end."""
+        """Run it to its end, or to where it cannot go on."""
         self.begin()
         for job, lacks in enumerate(self._lacks):
             if not lacks:
@@ -99,8 +108,8 @@ class Simulation(ABC):
                     self._end(job, units, rounds)
             self.after()
             self._dispatch()
-        assert self.ended == [job.units for job in self.problem.jobs], "a schedule that cannot go on"
-        return Outcome(seconds=self.now, loads=self.loads, starts=tuple(self._starts), events=self._count)
+        seconds = self.now if all(map(self.is_over, range(len(self.ended)))) else inf
+        return Outcome(seconds=seconds, loads=self.loads, starts=tuple(self._starts), events=self._count)
 
     def consider(self, job: int) -> None:
         """Let it start its units as far as it may; nothing happens if it may not."""

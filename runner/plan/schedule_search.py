@@ -11,10 +11,15 @@ from runner.plan.schedule_jobs import Problem
 from runner.plan.schedule_moves import Moves, all_moves, near_moves
 from runner.plan.schedule_orders import CHOICES, Order, by_model, every_sequence, longest_first, tails
 from runner.plan.schedule_run import Links, Outcome
+from runner.plan.schedule_turns import Turns, seconds_of
 from runner.words.noun import noun
 
 BUDGET: Final = 48_000
-"""Events of simulations, a job counting as one more: some tenths of a second for 200 jobs, half a second for 2,000."""
+"""Events of simulations, a job counting as one more: some tenths of a second for 200 jobs, half a second for 2,000.
+
+Where there are fewer, so many ``BUDGET_A_JOB``, but not below ``LEAST_BUDGET``: a small plan is made in no time."""
+BUDGET_A_JOB: Final = 220
+LEAST_BUDGET: Final = 3_000
 SEQUENCES: Final = 300
 """Sequences of models that are tried where there are few jobs."""
 SMALL: Final = 16
@@ -40,10 +45,11 @@ class Schedule:
 
 @noun
 class Found:
-    """The best schedule, and what comes of it if nobody plans."""
+    """The best schedule; what comes of it if nobody plans; and if one unit follows the other."""
 
     best: Schedule
     on_demand: Outcome
+    naive: Outcome
 
 
 def search(problem: Problem) -> Found:
@@ -62,19 +68,24 @@ class _Search:
         self._longest = longest_first(problem, self._links, self._tails)
         self._ideal = _ideal(problem)
         self._least = len({model for job in problem.jobs for model in job.models})
-        self._budget = BUDGET
+        self._budget = min(BUDGET, max(LEAST_BUDGET, BUDGET_A_JOB * len(problem.jobs)))
         self._tried: dict[tuple[Order, Order, bool], Schedule] = {}
+        self._outcomes: dict[tuple[Order, tuple[tuple[Order, Order], ...]], Outcome] = {}
+        """By the ranks, and the models and jobs of each stay."""
         self._patience = (True,) if all(room.most == 1 for room in problem.rooms) else (True, False)
 
     def found(self) -> Found:
+        naive = _naive(self._problem)
         on_demand = OnDemand(self._problem, self._links).run()
+        if not on_demand.ends:  # one unit after the other always does
+            on_demand = naive
         first = tuple(range(len(self._problem.jobs)))
         best = self._try(first, first, patient=True)
         if not self._problem.is_chain:
             best = self._searched(best, on_demand)
         if on_demand.beats(best.outcome):  # a unit that starts sooner may end the whole later: no list is free of that
             best = Schedule(order=first, ranks=first, patient=True, stays=(), outcome=on_demand)
-        return Found(best=best, on_demand=on_demand)
+        return Found(best=best, on_demand=on_demand, naive=naive)
 
     def _searched(self, best: Schedule, on_demand: Outcome) -> Schedule:
         for order in self._candidates(on_demand):
@@ -128,19 +139,37 @@ class _Search:
         if known is not None:
             return known
         stays = stays_for(self._problem, order, patient=patient)
-        rank_of = [0] * len(ranks)
-        for rank, job in enumerate(ranks):
-            rank_of[job] = rank
-        outcome = Follow(self._problem, self._links, rank_of, stays).run()
-        self._budget -= outcome.events + len(order)
-        schedule = Schedule(order=order, ranks=ranks, patient=patient, stays=stays, outcome=outcome)
+        self._budget -= len(order)
+        schedule = Schedule(
+            order=order, ranks=ranks, patient=patient, stays=stays, outcome=self._followed(ranks, stays)
+        )
         self._tried[order, ranks, patient] = schedule
         return schedule
+
+    def _followed(self, ranks: Order, stays: tuple[Sojourn, ...]) -> Outcome:
+        """What it comes to; many orders have the same stays."""
+        key = (ranks, tuple([(stay.models, stay.jobs) for stay in stays]))
+        known = self._outcomes.get(key)
+        if known is None:
+            rank_of = [0] * len(ranks)
+            for rank, job in enumerate(ranks):
+                rank_of[job] = rank
+            known = self._outcomes[key] = Follow(self._problem, self._links, rank_of, stays).run()
+            self._budget -= known.events
+        return known
 
     def _ideally(self, schedule: Schedule) -> bool:
         """Whether no schedule can be better."""
         outcome = schedule.outcome
         return outcome.loads == self._least and outcome.seconds <= self._ideal * (1 + _CLOSE)
+
+
+def _naive(problem: Problem) -> Outcome:
+    """One unit after the other, in the order of the file."""
+    turns = Turns(problem)
+    turns.go(problem.naive)
+    seconds = seconds_of(problem.naive) + turns.loading
+    return Outcome(seconds=seconds, loads=turns.loads, starts=tuple(range(len(problem.jobs))), events=0)
 
 
 def _better(one: Schedule, other: Schedule) -> Schedule:

@@ -53,3 +53,8 @@ class Turns:
         while not room.holds(self._problem.names((*there, model), server)):
             there.remove(next(other for other in there if self._problem.loads[other].server == server))
         return there
+
+
+def seconds_of(turn: Turn | Round) -> float:
+    """How long it takes if every model is there."""
+    return turn.seconds if isinstance(turn, Turn) else turn.times * sum(map(seconds_of, turn.turns))

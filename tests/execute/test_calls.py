@@ -6,6 +6,7 @@ import asyncio
 import json
 
 import pytest
+from kit.painted_server import PaintedModel, PaintedServer
 from kit.world import Bench, PaintedBackend
 
 from runner.record.events import StepFinished, StepStarted
@@ -227,3 +228,30 @@ def test_secrets_of_a_called_file_reach_its_commands_and_stay_out_of_the_journal
     assert ran.finished["call"].output["s"].startswith("13\n")
     assert "correct-horse" not in ran.journal
     assert json.loads(ran.journal.splitlines()[0])["type"] == "run_started"
+
+
+def test_a_call_that_never_begins_keeps_no_model_waiting(tmp_path, timeless):
+    """What it would have asked of models is off the agenda: others go on side by side, not one by one."""
+    now = most = 0
+
+    async def say(request):
+        nonlocal now, most
+        now, most = now + 1, max(most, now + 1)
+        await asyncio.sleep(10)
+        now -= 1
+        return '"done"'
+
+    (tmp_path / "place").mkdir()
+    (tmp_path / "place" / "callee.yaml").write_text(
+        "version: 1\nname: callee\ninputs: {n: {type: integer}}\nsteps:\n  - {id: s, model: a, task: Go.}\n"
+    )
+    server = PaintedServer({"a": PaintedModel(load=1), "b": PaintedModel(load=1)}, say)
+    steps = (
+        "  - {id: v, model: a, task: Go., output: {type: [integer, string]}}\n"
+        "  - {id: call, workflow: callee.yaml, with: {n: '{{ steps.v.output }}'}, on_error: continue}\n"
+        "  - {id: t, needs: [call], for_each: [1, 2, 3], model: b, task: Go.}\n"
+    )
+    ran = timeless(backend=server).run(f"{HEAD}steps:\n{steps}")
+    assert ran.finished["call"].error["kind"] == "request"
+    assert ran.finished["t"].output == ['"done"'] * 3
+    assert most == 3

@@ -55,7 +55,7 @@ class Project:
             "NO_COLOR": "1",
             "BRIDGE_RUN_ENDPOINT": "http://127.0.0.1:9",
             "XDG_CONFIG_HOME": str(folder / ".config"),  # not the settings of whoever runs the tests
-            "XDG_CACHE_HOME": str(folder / ".cache"),  # nor what his runs have measured
+            "XDG_CACHE_HOME": f"{folder}.cache",  # nor what his runs have measured
         }
         self.environment.pop("CI", None)
 

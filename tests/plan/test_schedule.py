@@ -106,6 +106,14 @@ def test_two_calls_that_each_want_two_models_at_once_do_not_push_out_each_other_
     assert forecast.seconds == 410.0
 
 
+def test_without_a_plan_items_wait_until_a_call_no_longer_has_the_server_for_itself() -> None:
+    """They come while it works, and their model is in memory; it is not theirs before the call is over."""
+    call = step("call", each=3, call=draft_and_review(), in_order=True)
+    some = plan(call, step("first"), step("many", "first", each=4, model="b", max_parallel=1))
+    forecast = forecast_of(some)
+    assert (forecast.on_demand_loads, forecast.on_demand_seconds) == (6, 3 * 30.0 + 4 * 10.0)
+
+
 def test_the_rounds_of_a_repeated_call_pass_one_by_one() -> None:
     forecast = forecast_of(plan(step("call", call=draft_and_review(), repeat=True), step("c", model="a")))
     assert "a and b: call/draft, call/review" in stays(forecast)

@@ -20,6 +20,13 @@ def tell_error(error: BridgeError, *, colour: bool) -> None:
         tell(render_error(error, colour=colour))
 
 
+def error_text(error: BridgeError) -> str:
+    """The same as a text, without colours."""
+    if isinstance(error, WorkflowError) and error.diagnostics:
+        return render(error.diagnostics, source_reader())
+    return render_error(error)
+
+
 def tell_findings(findings: Sequence[Diagnostic], *, colour: bool) -> None:
     """Show findings on stderr, each with the words of the file that it is about."""
     if findings:

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from runner.app.console import allows_colour, say, tell
-from runner.app.problem import source_reader
+from runner.app.problem import error_text
 from runner.app.test_cases_judge import Miss, misses
-from runner.app.test_cases_play import CasePlayed, play
+from runner.app.test_cases_play import CasePlayed, play, unused_stubs
 from runner.app.test_cases_read import Case, find_test_files, read_cases
-from runner.app.test_cases_snapshots import Compared, Snapshots, difference
+from runner.app.test_cases_snapshots import Compared, Snapshots, difference, unused_beside
 from runner.edges.clock import Clock
-from runner.show.problems import render, render_error
 from runner.show.test_view import CaseReport, Failure, case_line, failures_text, junit_xml, tally_text
 from runner.words.errors import BridgeError, UsageError, WorkflowError
 from runner.words.exits import Exit
@@ -65,7 +63,9 @@ def run_tests(request: TestRequest) -> int:
         if not request.quiet or report.failures:
             say(case_line(report, room, colour=colour))
     if not request.only:
-        reports += _unused(files, cases, snapshots)
+        for file in files:
+            unused = unused_snapshots(file, cases, update=request.update)
+            reports += [unused_report(file, unused, update=request.update)] if unused else []
     told = failures_text(reports, colour=colour)
     say("\n" + told if told else "")
     say(tally_text(reports, clock.monotonic() - began))
@@ -110,10 +110,10 @@ def _tried(
     case: Case, snapshots: Snapshots, environment: Mapping[str, str], repeat: int
 ) -> tuple[tuple[Failure, ...], tuple[str, ...]]:
     """Failures, and what was written."""
-    first = _play(case, environment)
+    first = play(case, environment)
     failures = [*_judged(case, first)]
     for number in range(2, repeat + 1):
-        again = _play(case, environment)
+        again = play(case, environment)
         if again.picture != first.picture:
             lines = difference(first.picture, again.picture, "run 1", f"run {number}")
             failures.append(Failure(place=_place(case, case.at), head="it is unstable: two runs differ", lines=lines))
@@ -128,18 +128,13 @@ def _tried(
     return tuple(failures), (compared.note,) if compared.note else ()
 
 
-def _play(case: Case, environment: Mapping[str, str]) -> CasePlayed:
-    with tempfile.TemporaryDirectory(prefix="bridge-run-test-") as folder:
-        return play(case, Path(folder), environment)
-
-
 def _judged(case: Case, played: CasePlayed) -> Iterator[Failure]:
     for miss in misses(case.expect, case.expect_at, played.result, played.entries):
         yield _failure(case, miss)
     if not case.expect and case.snapshot is None and played.result["exit_code"] != Exit.OK:
         ended = f"the run ended with exit code {played.result['exit_code']}"
         yield Failure(place=_place(case, case.at), head=ended, lines=tuple(_errors(played)))
-    for name, line in played.unused:
+    for name, line in unused_stubs(case, played):
         yield Failure(place=f"{case.file}:{line}", head=f"the stub of `{name}` was never used")
     for path in played.missing:
         hint = "write a stub for it"
@@ -173,10 +168,7 @@ def _place(case: Case, at: tuple[str | int, ...]) -> str:
 
 
 def _error(case: Case, error: BridgeError) -> Failure:
-    if isinstance(error, WorkflowError) and error.diagnostics:
-        text = render(error.diagnostics, source_reader())
-    else:
-        text = render_error(error)
+    text = error_text(error)
     place = _place(case, (*case.at, "workflow") if case.document.has((*case.at, "workflow")) else case.at)
     return Failure(place=place, head="it cannot be run", lines=tuple(text.rstrip("\n").split("\n")))
 
@@ -194,17 +186,23 @@ def _all_cases(files: Sequence[str]) -> list[Case]:
     return cases
 
 
-def _unused(files: Sequence[str], cases: Sequence[Case], snapshots: Snapshots) -> Iterator[CaseReport]:
-    """Snapshots that belong to these files, and to none of their cases."""
-    wanted = [case.snapshot for case in cases if case.snapshot is not None]
-    for file, path in snapshots.unused(files, wanted):
-        if snapshots.update:
-            Path(path).unlink()
-            yield CaseReport(file=file, name="unused snapshots", verdict="updated", notes=(f"deleted {path}",))
-        else:
-            hint = "delete it, or run with `--update`"
-            failure = Failure(place=path, head="no case uses this snapshot", lines=(hint,))
-            yield CaseReport(file=file, name="unused snapshots", verdict="failed", failures=(failure,))
+def unused_snapshots(file: str, cases: Sequence[Case], *, update: bool) -> tuple[str, ...]:
+    """The snapshots that bear the name of a test file, and that none of its cases uses; ``update`` deletes them."""
+    wanted = [case.snapshot for case in cases if case.file == file and case.snapshot is not None]
+    unused = tuple(unused_beside(file, wanted))
+    for path in unused if update else ():
+        Path(path).unlink()
+    return unused
+
+
+def unused_report(file: str, unused: Sequence[str], *, update: bool) -> CaseReport:
+    """What is told of them."""
+    name = "unused snapshots"
+    if update:
+        return CaseReport(file=file, name=name, verdict="updated", notes=tuple(f"deleted {path}" for path in unused))
+    hint = "delete it, or run with `--update`"
+    failures = tuple(Failure(place=path, head="no case uses this snapshot", lines=(hint,)) for path in unused)
+    return CaseReport(file=file, name=name, verdict="failed", failures=failures)
 
 
 def _write(path: str, text: str) -> None:

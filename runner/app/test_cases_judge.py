@@ -39,7 +39,7 @@ def misses(
             expect["outputs_schema"], result["outputs"], (*at, "outputs_schema"), "outputs"
         ),
         "steps": lambda: _steps(expect["steps"], result, (*at, "steps")),
-        "calls": lambda: _calls(expect["calls"], _made(result, entries), (*at, "calls")),
+        "calls": lambda: _calls(expect["calls"], calls_made(result, entries), (*at, "calls")),
         "warnings": lambda: _warnings(expect["warnings"], result, (*at, "warnings")),
     }
     return tuple(miss for key in expect for miss in judges[key]())
@@ -137,7 +137,7 @@ def _find(result: Mapping[str, Any], unit: str) -> Mapping[str, Any] | None:
     return found if isinstance(found, Mapping) else None
 
 
-def _made(result: Mapping[str, Any], entries: Iterable[Entry]) -> list[ToolCalled]:
+def calls_made(result: Mapping[str, Any], entries: Iterable[Entry]) -> list[ToolCalled]:
     """The tool calls, in the order of the steps in the file and of their items."""
     by_unit: dict[str, list[ToolCalled]] = {}
     for entry in entries:

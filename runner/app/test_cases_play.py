@@ -1,10 +1,12 @@
-"""One case played: the run that it describes, behind painted walls, and the picture of it."""
+"""One run for a test, played behind painted walls, and the picture of it."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Mapping
-from dataclasses import field, replace
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,54 +19,93 @@ from runner.rehearse.scripted import NO_STUBS, Stubs, read_stubs, stubs_at
 from runner.show.snapshot import snapshot
 from runner.words.errors import UsageError
 from runner.words.noun import noun
+from runner.workflow.document import parse_document
 from runner.workflow.model import Workflow
+
+ReadStubs = Callable[[Workflow], Stubs]
+"""The stubs for a workflow; raises ``WorkflowError`` where they do not fit it."""
 
 
 @noun
 class CasePlayed:
-    """What came of a case. ``unused`` are its own stubs that nobody asked for, with their lines."""
+    """What came of a run: its result (``result.json``), its journal, its snapshot.
 
+    ``used`` are the names of the stubs that were asked for; ``missing`` the steps for which nothing could be made up.
+    """
+
+    workflow: Workflow
     result: Mapping[str, Any]
     entries: tuple[Entry, ...]
     picture: str
-    unused: tuple[tuple[str, int], ...] = ()
-    missing: tuple[str, ...] = field(default_factory=tuple)
+    used: frozenset[str] = frozenset()
+    missing: tuple[str, ...] = ()
 
 
-def play(case: Case, folder: Path, environment: Mapping[str, str]) -> CasePlayed:
-    """Run the case once; ``folder`` is a scratch folder for its record. The checkout is only read.
+def play(case: Case, environment: Mapping[str, str]) -> CasePlayed:
+    """Run the case once. The checkout is only read.
 
     Raises:
         WorkflowError: the workflow, the stubs or the recording are at fault.
         UsageError: an input or an answer is wrong, or a file is not there.
     """
     if not Path(case.workflow).is_file():
-        raise UsageError(f"there is no workflow file `{case.workflow}`", hint="`workflow` is relative to the test file")
-    if case.recording is not None:
-        return _replayed(case, folder, environment)
-    prepared = prepare_rehearsal(RunRequest(file=case.workflow, bound=case.inputs))
-    stubs = _stubs(case, prepared.workflow)
-    prompter = Prompter(prepared.workflow, stubs)
-    answers = tuple(f"{name}={choice}" for name, choice in case.answers.items())
-    stage = RehearsalStage(prepared, prompter, folder, environment, answers=answers, asks=True)
-    played = stage.play()
-    own = stubs_at(case.document, case.stubs[-1], prepared.workflow) if _has_own(case) else NO_STUBS
-    return CasePlayed(
-        result=played.result,
-        entries=played.entries,
-        picture=picture_of(played.entries, folder),
-        unused=tuple((name, stub.span.line) for name, stub in own.of.items() if name not in prompter.used),
-        missing=tuple(prompter.missing),
+        hint = "`workflow` is relative to the test file"
+        raise UsageError(f"there is no workflow file `{case.workflow}`", hint=hint)
+    return play_workflow(
+        case.workflow,
+        case.inputs,
+        environment,
+        answers=case.answers,
+        stubs=lambda workflow: _stubs(case, workflow),
+        recording=case.recording,
     )
 
 
-def picture_of(entries: tuple[Entry, ...], folder: Path) -> str:
+def play_workflow(
+    file: str,
+    inputs: Mapping[str, Any],
+    environment: Mapping[str, str],
+    *,
+    answers: Mapping[str, str],
+    stubs: ReadStubs,
+    recording: str | None = None,
+) -> CasePlayed:
+    """Run a workflow once, with stubs or from a recording.
+
+    Raises:
+        WorkflowError: as ``play``.
+        UsageError: as ``play``.
+    """
+    given = tuple(f"{name}={choice}" for name, choice in answers.items())
+    with tempfile.TemporaryDirectory(prefix="bridge-run-test-") as folder:
+        request = RunRequest(file=file, bound=inputs, answers=given, quiet=True, run_dir=folder)
+        if recording is not None:
+            return _replayed(request, recording, environment)
+        prepared = prepare_rehearsal(request)
+        prompter = Prompter(prepared.workflow, stubs(prepared.workflow))
+        stage = RehearsalStage(prepared, prompter, Path(folder), environment, answers=given, asks=True)
+        played = stage.play()
+        return CasePlayed(
+            workflow=prepared.workflow,
+            result=played.result,
+            entries=played.entries,
+            picture=_picture(played.entries, folder),
+            used=frozenset(prompter.used),
+            missing=tuple(prompter.missing),
+        )
+
+
+def _picture(entries: tuple[Entry, ...], folder: str) -> str:
     """The snapshot of a run whose records are below ``folder``."""
-    return snapshot(entries, stand_ins={str(folder): "RUNS", os.getcwd(): "PROJECT"})  # noqa: PTH109  a text
+    return snapshot(entries, stand_ins={folder: "RUNS", os.getcwd(): "PROJECT"})  # noqa: PTH109  a text
 
 
-def _has_own(case: Case) -> bool:
-    return case.own_stubs and isinstance(case.stubs[-1], tuple)
+def unused_stubs(case: Case, played: CasePlayed) -> tuple[tuple[str, int], ...]:
+    """The stubs that the case itself writes and that nobody asked for, with their lines."""
+    if not case.own_stubs or isinstance(case.stubs[-1], str):
+        return ()
+    own = stubs_at(case.document, case.stubs[-1], played.workflow)
+    return tuple((name, stub.span.line) for name, stub in own.of.items() if name not in played.used)
 
 
 def _stubs(case: Case, workflow: Workflow) -> Stubs:
@@ -72,9 +113,19 @@ def _stubs(case: Case, workflow: Workflow) -> Stubs:
     made = NO_STUBS
     for source in case.stubs:
         more = read_stubs(source, workflow) if isinstance(source, str) else stubs_at(case.document, source, workflow)
-        made = replace(more, of={**made.of, **more.of})
+        made = replace(made, of={**made.of, **more.of})
     return made
 
 
-def _replayed(case: Case, folder: Path, environment: Mapping[str, str]) -> CasePlayed:  # noqa: ARG001  TODO replay
-    raise UsageError(f"`{case.recording}`: recordings cannot be replayed in tests yet")
+def given_stubs(stubs: Mapping[str, Any] | str | None) -> ReadStubs:
+    """Stubs as a program gives them: a mapping, or the path of a file."""
+    if stubs is None:
+        return lambda _: NO_STUBS
+    if isinstance(stubs, str):
+        return lambda workflow: read_stubs(stubs, workflow)
+    document = parse_document(json.dumps(stubs), "stubs") if stubs else None
+    return lambda workflow: NO_STUBS if document is None else stubs_at(document, (), workflow)
+
+
+def _replayed(request: RunRequest, recording: str, environment: Mapping[str, str]) -> CasePlayed:  # noqa: ARG001
+    raise UsageError(f"`{recording}`: recordings cannot be replayed in tests yet")

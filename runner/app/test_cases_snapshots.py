@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from runner.app.test_cases_read import SNAPSHOTS, stem_of
+from runner.app.test_cases_read import ENDINGS, SNAPSHOTS, stem_of
 from runner.words.errors import UsageError
 from runner.words.noun import noun
 
@@ -47,20 +47,20 @@ class Snapshots:
             return Compared(head="it has no snapshot yet", lines=(hint,))
         return Compared(head="it differs from its snapshot", lines=(*lines, "", "`--update` keeps it as it is now"))
 
-    def unused(self, files: Sequence[str], wanted: Sequence[str]) -> Iterator[tuple[str, str]]:
-        """Pairs of a test file and a snapshot that bears its name, and that no case wants."""
-        known = {Path(path).resolve() for path in wanted}
-        stems = {(Path(file).parent, stem_of(file)): file for file in files}
-        for (folder, stem), file in stems.items():
-            for path in sorted((folder / SNAPSHOTS).glob("*.txt")):
-                own = path.name == f"{stem}.txt" or path.name.startswith(f"{stem}.")
-                longer = any(
-                    other != stem and other.startswith(f"{stem}.") and path.name.startswith(f"{other}.")
-                    for at, other in stems
-                    if at == folder
-                )
-                if own and not longer and path.resolve() not in known:
-                    yield file, str(path)
+
+def unused_beside(file: str, wanted: Sequence[str]) -> Iterator[str]:
+    """The snapshots that bear the name of a test file, and that are none of ``wanted``.
+
+    Where ``a.test.yaml`` stands beside ``a.b.test.yaml``, what is called ``a.b…`` belongs to the latter.
+    """
+    folder, stem = Path(file).parent, stem_of(file)
+    known = {Path(path).resolve() for path in wanted}
+    others = [stem_of(name) for ending in ENDINGS for name in map(str, folder.glob(f"*{ending}"))]
+    longer = tuple(f"{other}." for other in others if other.startswith(f"{stem}."))
+    for path in sorted((folder / SNAPSHOTS).glob("*.txt")):
+        own = path.name.startswith(f"{stem}.") and not path.name.startswith(longer)
+        if own and path.resolve() not in known:
+            yield str(path)
 
 
 def difference(before: str, after: str, name: str, other: str) -> tuple[str, ...]:

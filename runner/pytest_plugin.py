@@ -1,0 +1,193 @@
+"""The pytest plugin of bridge-run: ``*.test.yaml`` are collected, and tests in Python may run workflows.
+
+Only pytest itself is imported here; all else when there is a test file, or a test that asks for ``workflow_run``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from runner.app.test_cases_read import Case
+    from runner.app.workflow_run import WorkflowRun
+    from runner.show.test_view import CaseReport
+
+_ENDINGS = (".test.yaml", ".test.yml")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--workflow-snapshot-update``, and ``--workflow-repeat``."""
+    group = parser.getgroup("bridge-run")
+    group.addoption(
+        "--workflow-snapshot-update",
+        action="store_true",
+        help="Write the snapshots of *.test.yaml that differ or are missing (as syrupy's --snapshot-update does, too).",
+    )
+    group.addoption(
+        "--workflow-repeat", type=int, default=1, metavar="N", help="Run each case of *.test.yaml N times; compare."
+    )
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """The cases of a test file of workflows."""
+    if not file_path.name.endswith(_ENDINGS):
+        return None
+    collected: pytest.Collector = WorkflowTests.from_parent(parent, path=file_path)
+    return collected
+
+
+class WorkflowTests(pytest.File):
+    """One test file. What is wrong with it is told when it is collected."""
+
+    def collect(self) -> Iterable[pytest.Item]:
+        """Its cases, and one item more where it has snapshots that no case uses."""
+        from runner.app.test_cases import unused_snapshots
+        from runner.app.test_cases_read import read_cases
+        from runner.words.errors import WorkflowError
+
+        try:
+            cases = read_cases(_shown(self.path))
+        except WorkflowError as error:
+            raise self.CollectError(_words(error)) from None
+        for case in cases:
+            yield WorkflowCase.from_parent(self, name=case.name, case=case)
+        if unused_snapshots(_shown(self.path), cases, update=False):
+            yield UnusedSnapshots.from_parent(self, name="unused snapshots", cases=cases)
+
+
+class _Reported(pytest.Item):
+    """An item whose outcome is a report of ours."""
+
+    def report(self) -> CaseReport:
+        """Run it."""
+        raise NotImplementedError
+
+    def runtest(self) -> None:
+        """Fail with the words of the report."""
+        from runner.show.test_view import failures_text
+
+        report = self.report()
+        if report.failures:
+            raise _CaseFailedError(failures_text([report]))
+        for note in report.notes:
+            self.add_report_section("call", "snapshot", note)
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        """Our words instead of a traceback; a bug keeps its traceback."""
+        if isinstance(excinfo.value, _CaseFailedError):
+            return str(excinfo.value).rstrip("\n")
+        return super().repr_failure(excinfo, style)
+
+    @property
+    def updates(self) -> bool:
+        """Whether snapshots are to be written."""
+        config = self.config
+        return bool(config.getoption("workflow_snapshot_update") or config.getoption("update_snapshots", default=False))
+
+
+class _CaseFailedError(Exception):
+    """A case failed; the text says why."""
+
+
+class WorkflowCase(_Reported):
+    """One case."""
+
+    def __init__(self, *, case: Case, **more: Any) -> None:
+        super().__init__(**more)
+        self.case = case
+
+    def report(self) -> CaseReport:
+        """Run the case."""
+        from runner.app.test_cases import run_case
+        from runner.app.test_cases_snapshots import Snapshots
+
+        repeat = self.config.getoption("workflow_repeat")
+        return run_case(self.case, Snapshots(update=self.updates), os.environ, repeat=repeat)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """Where the case stands."""
+        return self.path, self.case.line(self.case.at) - 1, self.name
+
+
+class UnusedSnapshots(_Reported):
+    """Fails, or deletes them."""
+
+    def __init__(self, *, cases: tuple[Case, ...], **more: Any) -> None:
+        super().__init__(**more)
+        self.cases = cases
+
+    def report(self) -> CaseReport:
+        """Look again."""
+        from runner.app.test_cases import unused_report, unused_snapshots
+
+        file = _shown(self.path)
+        return unused_report(file, unused_snapshots(file, self.cases, update=self.updates), update=self.updates)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """The file as a whole."""
+        return self.path, None, self.name
+
+
+@pytest.fixture
+def workflow_run(request: pytest.FixtureRequest) -> Callable[..., WorkflowRun]:
+    """``workflow_run("workflows/refactor.yaml", path="src", stubs={…})``: the run, without models, tools or commands.
+
+    Inputs are given by name; those that are called as one of ours go into ``inputs``. The file and ``recording`` count
+    from the root of the tests (where pytest's configuration lies). ``stubs`` is a mapping or a file, ``answers`` maps
+    ids of questions to choices.
+    """
+    root = request.config.rootpath
+
+    def run(
+        file: str | os.PathLike[str],
+        *,
+        stubs: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+        recording: str | os.PathLike[str] | None = None,
+        answers: Mapping[str, str] | None = None,
+        inputs: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> WorkflowRun:
+        from runner.app.workflow_run import run_workflow_once
+        from runner.words.errors import BridgeError
+
+        def below(path: str | os.PathLike[str]) -> str:
+            return _shown(root / path)
+
+        try:
+            return run_workflow_once(
+                below(file),
+                {**(inputs or {}), **more},
+                stubs=stubs if stubs is None or isinstance(stubs, Mapping) else below(stubs),
+                recording=None if recording is None else below(recording),
+                answers=answers,
+            )
+        except BridgeError as error:
+            pytest.fail(_words(error), pytrace=False)
+
+    return run
+
+
+@pytest.fixture
+def workflow_snapshot(request: pytest.FixtureRequest) -> Any:
+    """Syrupy's ``snapshot`` with one readable text file a run: ``assert workflow_run(…) == workflow_snapshot``."""
+    from runner.pytest_snapshot import WorkflowSnapshotExtension
+
+    return request.getfixturevalue("snapshot").use_extension(WorkflowSnapshotExtension)
+
+
+def _shown(path: Path) -> str:
+    """The path as a person would type it from here."""
+    shown = os.path.relpath(path)
+    return str(path) if shown.startswith("..") else shown
+
+
+def _words(error: Any) -> str:
+    """An error of ours with its excerpts."""
+    from runner.app.problem import error_text
+
+    return error_text(error)

@@ -40,8 +40,12 @@ class Prepared:
     config: Configuration = NO_CONFIGURATION
 
 
-def prepare(request: RunRequest, environment: Mapping[str, str], *, unset_secret: Level) -> Prepared:
+def prepare(
+    request: RunRequest, environment: Mapping[str, str], *, unset_secret: Level, configures: bool = True
+) -> Prepared:
     """Load the file of a request, bind its inputs, look at this machine and its configuration.
+
+    Without ``configures`` the configuration is left alone: no model server will be asked.
 
     Raises:
         WorkflowError: the file, the file of inputs or that of the configuration is at fault.
@@ -52,7 +56,7 @@ def prepare(request: RunRequest, environment: Mapping[str, str], *, unset_secret
     refuse_unknown_aliases(overrides, loaded.workflow.family)
     given = _read_inputs(request.inputs_file) if request.inputs_file else request.bound
     inputs = bind_inputs(loaded.workflow, request.inputs, given, _read_text)
-    config = configured(request, environment) if needs_models(loaded.workflow) else NO_CONFIGURATION
+    config = configured(request, environment) if configures and needs_models(loaded.workflow) else NO_CONFIGURATION
     return Prepared(
         workflow=loaded.workflow,
         inputs=inputs,

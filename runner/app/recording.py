@@ -79,14 +79,17 @@ class Recorder:
 
 
 class RecordedBackend:
-    """``label`` is what the recording calls this server: its address is of this machine."""
+    """``label`` is what the recording calls this server: its address is of this machine.
+
+    ``keys`` are those of models by the ids of their instances, as far as they are known.
+    """
 
     def __init__(self, backend: Backend, label: str, recorder: Recorder) -> None:
         self._backend = backend
         self._label = label
         self._recorder = recorder
         self._listed = False
-        self._keys: dict[str, str] = {}
+        self.keys: dict[str, str] = {}
 
     @property
     def endpoint(self) -> str:
@@ -108,13 +111,13 @@ class RecordedBackend:
 
     def _learn(self, catalogue: EndpointCatalogue) -> EndpointCatalogue:
         for model in catalogue.models:
-            self._keys.update(dict.fromkeys((one.id for one in model.instances), model.key))
+            self.keys.update(dict.fromkeys((one.id for one in model.instances), model.key))
         return catalogue
 
     async def chat(self, request: ChatRequest, on_delta: OnDelta | None = None) -> ChatAnswer:
         """The answer; recorded with its pieces, and without the id of the instance that gave it."""
         recorder, stream = self._recorder, list[Delta]()
-        key = self._keys.get(request.model, request.model)
+        key = self.keys.get(request.model, request.model)
         slot = recorder.begin("chat", request_value(request, key))
 
         def heard(delta: Delta) -> None:
@@ -127,7 +130,7 @@ class RecordedBackend:
         except BridgeError as error:
             slot.answer = recorder.mask.hidden({"error": self._placeless(error_value(error))})
             raise
-        value = answer_value(answer, stream, self._keys.get(answer.model, answer.model), recorder.mask.pieces)
+        value = answer_value(answer, stream, self.keys.get(answer.model, answer.model), recorder.mask.pieces)
         slot.answer = recorder.mask.hidden({"answer": value})
         return answer
 
@@ -146,12 +149,12 @@ class RecordedBackend:
             lambda it: {"instance": plain(it)},
             Whereabouts(),
         )
-        self._keys[instance.id] = model
+        self.keys[instance.id] = model
         return instance
 
     async def unload(self, instance: str) -> None:
         """As the server."""
-        asked = {"endpoint": self._label, "model": self._keys.get(instance, instance)}
+        asked = {"endpoint": self._label, "model": self.keys.get(instance, instance)}
         await self._recorder.ask("unload", asked, lambda: self._backend.unload(instance), lambda _: {}, Whereabouts())
 
     async def close(self) -> None:
@@ -179,6 +182,10 @@ class RecordedBox:
     async def start(self) -> ServerFacts:
         """As the server."""
         return await self._recorder.ask("server", {"server": self.name}, self._box.start, self._facts)
+
+    async def start_unseen(self) -> None:
+        """Start it, and leave in the recording what is there."""
+        await self._box.start()
 
     def _facts(self, facts: ServerFacts) -> Mapping[str, Any]:
         return {"facts": facts_value(facts, self._box.tools)}

@@ -22,6 +22,8 @@ class RunRequest:
     servers. ``faults`` are names with commas between them, or ``all``; ``stubs`` is a file of answers for
     ``rehearse``. ``answers`` are ``ID=CHOICE``; ``yes`` answers every other question. ``output`` is about the result of
     a run, ``format`` about the plan of ``--dry-run`` and the reports of ``--faults`` and ``--rehearse``.
+    ``record`` writes a recording, of the units ``steps`` alone if there are any; ``replay`` says what comes from it;
+    ``recording`` is where it lies, None = beside the file; ``strict``: what nobody used of it fails the run.
     ``keep_loaded``: models that the run loads stay loaded. ``locked``: None, empty for the lock file of the project,
     ``warn``, or a lock file. ``colour`` False means never; True means where the terminal
     and the environment allow it.
@@ -39,6 +41,11 @@ class RunRequest:
     rehearse: bool = False
     stubs: str | None = None
     stubs_init: bool = False
+    record: bool = False
+    steps: tuple[str, ...] = ()
+    replay: Literal["all", "models", "tools"] | None = None
+    recording: str | None = None
+    strict: bool = False
     dry_run: bool = False
     offline: bool = False
     tools: bool = False

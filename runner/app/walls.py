@@ -131,7 +131,7 @@ def real_walls(
         setting=setting_of(endpoints, prepared.config),
         make_box=box,
         make_commands=lambda folder: CommandRunner(inherited, offspring, None if folder is None else str(folder)),
-        read_image=_read_image,
+        read_image=read_real_image,
         clock=clock,
         offspring=offspring,
         neighbours=_neighbours(endpoints, environment),
@@ -195,7 +195,8 @@ def _backends(endpoints: Sequence[Endpoint], named: Collection[str], offspring: 
     return {endpoint.url: make_backend(endpoint, named=named, offspring=offspring) for endpoint in endpoints}
 
 
-def _read_image(path: str, folder: Path) -> Image:
+def read_real_image(path: str, folder: Path) -> Image:
+    """The picture at a path, as it lies there."""
     from runner.edges.image import read_image  # few runs show pictures
 
     return read_image(path, folder)

@@ -39,6 +39,18 @@ from runner.cli.options import (
 @click.option("--stubs", metavar="FILE", type=click.Path(), help="With --rehearse: what steps answer.")
 @click.option("--stubs-init", is_flag=True, help="Write a file of stubs beside the workflow, and run nothing.")
 @run_locked_option
+@click.option("--record", is_flag=True, help="Write down all that passes, in `FILE`'s .recording.jsonl.")
+@click.option("--step", "steps", multiple=True, metavar="ID", help="With --record: only this step; replay the others.")
+@click.option("--re-record", "again", multiple=True, metavar="ID", help="The same as --record --step ID.")
+@click.option(
+    "--replay",
+    is_flag=False,
+    flag_value="all",
+    type=click.Choice(["all", "models", "tools"]),
+    help="Run from the recording: all of it, or only the models, or only the tools and commands.  [all]",
+)
+@click.option("--recording", metavar="PATH", type=click.Path(), help="Where the recording lies, if not beside FILE.")
+@click.option("--strict", is_flag=True, help="With --replay: fail if something recorded is not used.")
 @answer_option
 @yes_option
 @output_option
@@ -48,10 +60,11 @@ from runner.cli.options import (
 @run_dir_option
 @no_color_option
 @click.pass_context
-def command(context: click.Context, /, *, no_color: bool, **given: Any) -> int:
+def command(context: click.Context, /, *, no_color: bool, again: tuple[str, ...], **given: Any) -> int:
     """Run the workflow in FILE; its outputs go to stdout, all else to stderr."""
     if context.args:
         _refuse_more(context.args[0])
+    given |= {"steps": (*given["steps"], *again), "record": given["record"] or bool(again)}
     request = RunRequest(colour=not no_color, **given)  # every option has the name of its field
     _refuse_contradictions(request)
     return _carry_out(request)
@@ -71,10 +84,35 @@ def _refuse_contradictions(asked: RunRequest) -> None:
         _refuse_beside_rehearsal(asked)
     if asked.locked is not None:
         _refuse_beside_lock(asked)
+    _refuse_beside_recording(asked)
     reports = asked.faults is not None or asked.rehearse
     if not asked.dry_run and (asked.offline or asked.tools or (asked.format != "text" and not reports)):
         name = "--offline" if asked.offline else "--tools" if asked.tools else "--format"
         raise click.UsageError(f"`{name}` belongs to `--dry-run`")
+
+
+def _refuse_beside_recording(asked: RunRequest) -> None:
+    if asked.steps and not asked.record:
+        raise click.UsageError("`--step` belongs to `--record`")
+    if asked.strict and asked.replay is None:
+        raise click.UsageError("`--strict` belongs to `--replay`")
+    if not asked.record and asked.replay is None:
+        if asked.recording is not None:
+            raise click.UsageError("`--recording` belongs to `--record` or `--replay`")
+        return
+    name, painted = ("--record", False) if asked.record else ("--replay", asked.replay != "tools")
+    others = {
+        "--replay": asked.record and asked.replay is not None,
+        "--dry-run": asked.dry_run,
+        "--faults": asked.faults is not None,
+        "--rehearse": asked.rehearse,
+        "--stubs-init": asked.stubs_init,
+        "--simulate": painted and asked.simulate is not None,
+        "--endpoint": painted and bool(asked.endpoints),
+    }
+    other = next((option for option, given in others.items() if given), None)
+    if other is not None:
+        raise click.UsageError(f"`{name}` and `{other}` exclude each other")
 
 
 def _refuse_beside_rehearsal(asked: RunRequest) -> None:
@@ -133,6 +171,10 @@ def _rehearse(request: RunRequest) -> int:
 
 
 def _run(request: RunRequest) -> int:
+    if request.record or request.replay is not None:
+        from runner.app.recording_story import record_run, replay_run
+
+        return record_run(request) if request.record else replay_run(request)
     if request.locked is not None:
         from runner.app.lock_guard import run_locked
 

@@ -49,15 +49,15 @@ async def _given(tape: Tape, answer: Mapping[str, Any]) -> dict[str, Any]:
 class ReplayBackend:
     """One server of models, as it was when it was recorded; what it has loaded follows what this run does.
 
-    ``endpoint`` is the name under which it was recorded.
+    ``endpoint`` is the name under which it was recorded; ``keys`` are those of models by the ids of their instances.
     """
 
-    def __init__(self, tape: Tape, endpoint: str) -> None:
+    def __init__(self, tape: Tape, endpoint: str, keys: dict[str, str] | None = None) -> None:
         self._tape = tape
         self._endpoint = endpoint
         self._known: EndpointCatalogue | None = None
         self._loads: dict[str, list[Exchange]] = {}
-        self._keys: dict[str, str] = {}
+        self._keys = {} if keys is None else keys
 
     @property
     def endpoint(self) -> str:

@@ -27,7 +27,7 @@ from runner.plan.lock_rules import changed_models, changed_tools
 from runner.record.events import StepStarted
 from runner.record.journal import Entry
 from runner.words.diagnostics import Diagnostic, Level, has_errors, in_file_order
-from runner.words.errors import BridgeError, CannotServeError, ToolServerError
+from runner.words.errors import BridgeError, CannotServeError, ToolServerError, ToolsMissingError
 from runner.words.redact import Redactor
 from runner.words.templates import has_template
 from runner.workflow.model import Server, Workflow
@@ -37,7 +37,7 @@ def run_locked(request: RunRequest) -> int:
     """Run the file of a request, and refuse tools that are not as the lock says; the exit code.
 
     Raises:
-        BridgeError: as ``run_workflow``; CannotServeError too if a tool or its server is not as the lock says.
+        BridgeError: as ``run_workflow``; ToolsMissingError too if a tool or its server is not as the lock says.
         UsageError: there is no lock file.
     """
     environment = dict(os.environ)
@@ -55,7 +55,7 @@ def run_locked(request: RunRequest) -> int:
             return run_behind(guard.around(walls), request, prepared, environment)
         except CannotServeError as error:
             if guard.refused:  # one server refused it; the others have been looked at as well
-                raise CannotServeError(in_file_order(guard.refused)) from error
+                raise ToolsMissingError(in_file_order(guard.refused)) from error
             raise
 
 
@@ -97,7 +97,7 @@ class Guard:
         """Compare what a server offers with the lock; warnings are told at once.
 
         Raises:
-            CannotServeError: it is not as the lock says, and no step has begun.
+            ToolsMissingError: it is not as the lock says, and no step has begun.
             ToolServerError: the same in the midst of a run.
         """
         found = in_file_order(
@@ -111,7 +111,7 @@ class Guard:
             raise ToolServerError(server.name, wrong[0].message, hint=wrong[0].help)
         if wrong:
             self.refused += wrong
-            raise CannotServeError(wrong)
+            raise ToolsMissingError(wrong)
 
     def judge_models(self, catalogue: Catalogue, walls: Walls) -> None:
         """Warn of models that are not as the lock says."""

@@ -29,7 +29,7 @@ from runner.words.noun import noun
 from runner.workflow.model import Workflow
 
 TOLERANT: Final = "warn"
-"""``--locked=warn``: what is not as the lock says, or not in it, is a warning."""
+"""``--locked=warn``: a tool that is not as the lock says, or not in it, is a warning."""
 _COMMANDS: Final = frozenset(("BR401", "BR404"))
 
 
@@ -89,7 +89,7 @@ def _plan(prepared: Prepared, locked: Locked) -> tuple[Plan | None, tuple[Diagno
         inputs=prepared.inputs,
         default_model=locked.setting.default_model,
     )
-    unlocked = unlocked_models(names, locked.lock, locked.level)
+    unlocked = unlocked_models(names, locked.lock)
     try:
         plan = plan_of(prepared, locked.catalogue, locked.setting)
     except CannotServeError as error:

@@ -22,8 +22,8 @@ from runner.plan.wanted import Names, Wanted
 from runner.words.diagnostics import Diagnostic, Level, Note
 from runner.workflow.model import CallWork, Step, TaskWork, Workflow
 
-_INSTEAD = frozenset(("BR301", "BR303"))
-"""Findings about a name that no server has: of a name that the lock does not know, nobody has asked a server."""
+_INSTEAD = frozenset(("BR301", "BR302", "BR303"))
+"""Findings about a model that no server has: of one that the lock does not know, nobody has asked a server."""
 _BINDING = frozenset(("BR313", "BR314"))
 _SHOWN = 6
 """Changes of one item that are told beside a finding."""
@@ -40,21 +40,24 @@ def wishes_of(names: Names) -> Iterator[tuple[Names, Step, Wanted]]:
                 yield from wishes_of(for_callee(here, step.work))
 
 
-def unlocked_models(names: Names, lock: Lock, level: Level = "error") -> tuple[Diagnostic, ...]:
-    """BR511: names that the lock does not know, each where it stands; late ones of called files are not judged."""
+def unlocked_models(names: Names, lock: Lock) -> tuple[Diagnostic, ...]:
+    """BR511: models that the lock does not know, each where its name stands; what cannot be made is not judged."""
     found: dict[Diagnostic, None] = {}
     catalogue = lock.catalogue()
     for here, _, wish in wishes_of(names):
-        if wish.name is not None and wish.problem is None and not _knows(lock, catalogue, wish):
+        if wish.problem is None and not _knows(lock, catalogue, wish):
             where = f" on the server `{wish.endpoint}`" if wish.endpoint else ""
-            message = f"{lock.file} does not know the model `{wish.name}`{where}"
+            what = "the model of steps that name none" if wish.name is None else f"the model `{wish.name}`"
             ways = "write it anew where the model servers can be asked: `bridge-run lock`"
-            found[finding(here.workflow, "BR511", wish.path, message, level=level, help=ways)] = None
+            message = f"{lock.file} does not know {what}{where}"
+            found[finding(here.workflow, "BR511", wish.path, message, help=ways)] = None
     return tuple(found)
 
 
 def _knows(lock: Lock, catalogue: Catalogue, wish: Wanted) -> bool:
-    name = wish.name or ""
+    name = wish.name
+    if name is None:
+        return False  # else it would be named after the lock's `default_model`
     bound = tuple(one for one in catalogue.endpoints if wish.endpoint in (None, one.name))
     return name in lock.missing or look_up(name, Catalogue(bound)) is not None
 
@@ -128,6 +131,8 @@ class _Compared:
         self._locked = {tool.name: tool for tool in locked.tools or ()}
         self._lock = lock
         self._level = level
+        grants = (grant for step in workflow.steps for grant in grants_for(step, workflow.servers))
+        self._grants = tuple(dict.fromkeys(grant for grant in grants if grant.server == name))
 
     def findings(self, tools: Sequence[LockedTool]) -> Iterator[Diagnostic]:
         usable = [tool for tool in tools if self._is_usable(tool.name)]
@@ -147,9 +152,7 @@ class _Compared:
                 yield replace(self._finding(message), level="warning")
 
     def _is_usable(self, tool: str) -> bool:
-        servers = self._workflow.servers
-        grants = (grant for step in self._workflow.steps for grant in grants_for(step, servers))
-        return any(grant.server == self._name and is_granted(tool, grant, servers[self._name]) for grant in grants)
+        return any(is_granted(tool, grant, self._workflow.servers[self._name]) for grant in self._grants)
 
     def _finding(self, message: str, changes: Sequence[Change] = ()) -> Diagnostic:
         ways = "look at what changed, and if it is right write the lock anew: "

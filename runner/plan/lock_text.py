@@ -88,7 +88,8 @@ def _server(one: LockedServer) -> dict[str, Any]:
     if one.tools is None:
         return {**told, "open": True}
     tools = [_tool(tool) for tool in sorted(one.tools, key=lambda tool: tool.name)]
-    return {**told, "server": dict(one.said), "tools": tools}
+    said = {"server": dict(one.said)} if one.said else {}
+    return {**told, **said, "tools": tools}
 
 
 def _tool(one: LockedTool) -> dict[str, Any]:

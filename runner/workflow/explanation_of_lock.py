@@ -42,7 +42,8 @@ LOCK: Mapping[str, Explanation] = {
     "BR514": Explanation(
         title="a model is not as the lock says",
         text="A warning: a model has another quantisation, size, context or other abilities than when `bridge.lock` "
-        "was written, so its answers may differ. The lock keeps what servers say of a model; it is no hash of its weights.",
+        "was written, so its answers may differ. The lock keeps what servers say of a model; it is no hash of its "
+        "weights.",
         right="$ bridge-run lock --update qwen/qwen3-coder-30b",
     ),
 }

@@ -167,7 +167,7 @@ def workflow_run(request: pytest.FixtureRequest) -> Callable[..., WorkflowRun]:
                 answers=answers,
             )
         except BridgeError as error:
-            pytest.fail(_words(error), pytrace=False)
+            raise pytest.fail.Exception(_words(error), pytrace=False) from None
 
     return run
 

@@ -99,7 +99,7 @@ class _Walks:
     def report(self, file: str, goals: tuple[Goal, ...]) -> RehearsalReport:
         """Walk until every goal is seen or given up."""
         self._walk(Part())
-        for goal in goals:
+        for goal in sorted(goals, key=lambda goal: goal.way == "least"):  # when it is known who reads what is left out
             if goal not in self._seen:
                 self._look_for(goal)
         prompter = self._prompter
@@ -122,16 +122,30 @@ class _Walks:
 
     def _look_for(self, goal: Goal) -> None:
         """Walk where the goal may show; from the usual answers on, then from those that led to its step before."""
-        if self._prompter.stubs.name_for(goal.path) is not None and goal.way in ("choice", "least", "fails"):
-            return  # its stub says what it answers
+        if goal.way == "least":
+            self._walk_least(goal)
+            return
         led = self._seen.get(Goal(path=goal.path, way="runs"))
         bases = [Part(), *([led] if led is not None and (led.cues or led.inputs) else []), *self._above(goal.path)]
         most = min(self._walks + A_GOAL, MOST_WALKS)
         for part in islice(self._search.guesses(goal, bases), A_GOAL * 4):
             if goal in self._seen or self._walks >= most:
                 return
-            if self._walk(part) and goal.way == "least":
-                self._seen.setdefault(goal, part)
+            self._walk(part)
+
+    def _walk_least(self, goal: Goal) -> None:
+        """Walk with only what is required wherever a step that may read the answer came to work."""
+        step = self._prompter.steps[goal.path]
+        before = goal.path.removesuffix(step.id)
+        readers = [
+            path for path, one in self._prompter.steps.items() if step.id in one.needs and path == before + one.id
+        ]
+        led = (self._seen.get(Goal(path=path, way="runs")) for path in (goal.path, *readers))
+        bases = {repr(part): part for part in led if part is not None}
+        for base in bases.values():
+            for part in self._search.guesses(goal, [base]):
+                if self._walks < MOST_WALKS and self._walk(part):
+                    self._seen.setdefault(goal, part)
 
     def _above(self, path: str) -> Iterator[Part]:
         """What led to the steps that this one waits for."""

@@ -9,7 +9,6 @@ from runner.execute.step import UNWANTED
 from runner.record.events import ApprovalAnswered, StepFinished, StepRepeated, StepStarted
 from runner.record.parts import unit_of
 from runner.record.wire import Entry
-from runner.rehearse.rehearsal_prompter import INJECTED
 from runner.rehearse.rehearsal_value import least, made_up
 from runner.rehearse.scripted import steps_below, without_indices
 from runner.words.noun import noun
@@ -105,7 +104,7 @@ def goals_seen(entries: Iterable[Entry]) -> set[Goal]:
 def _ways_of_end(event: StepFinished, was_repeated: bool) -> Iterator[Way]:  # noqa: FBT001  a fact, not an option
     if event.status == "skipped" and event.reason == UNWANTED:
         yield "skipped"
-    if event.status in ("failed", "recovered") and INJECTED in (event.error or {}).get("message", ""):
+    if event.status in ("failed", "recovered"):
         yield "fails"
     if event.status == "succeeded":
         yield "after a round" if was_repeated else "at once"

@@ -22,7 +22,7 @@ Cues = Mapping[str, tuple[Reply, ...]]
 
 
 class Prompter:
-    """The lines of one workflow. What a stub says goes before the cues of a walk, and these before what is made up.
+    """The lines of one workflow. The cues of a walk go before the stubs, and these before what is made up.
 
     ``used`` collects the stubs that were asked for, ``missing`` the steps for which nothing could be made up.
     """
@@ -72,13 +72,13 @@ class Prompter:
     def reply(self, unit: str) -> Reply:
         """The next line of a unit."""
         count = self._asked[unit] = self._asked.get(unit, -1) + 1
+        path = without_indices(unit)
+        if path in self._cues:
+            return _nth(self._cues[path], _place(unit, path, count))
         name = self.stubs.name_for(unit)
         if name is not None:
             self.used.add(name)
             return _nth(self.stubs.of[name].replies, _place(unit, name, count))
-        path = without_indices(unit)
-        if path in self._cues:
-            return _nth(self._cues[path], _place(unit, path, count))
         options = self.options(path)
         if not options:
             self.missing[path] = None
@@ -88,7 +88,10 @@ class Prompter:
     def options(self, path: str) -> tuple[Any, ...]:
         """Every value that the step of that path might answer with, the most usual first; none for a call."""
         if path not in self._options:
-            self._options[path] = tuple(self._made_up(path))
+            stub = self.stubs.of.get(path)
+            written = [reply.value for reply in stub.replies if reply.fails is None] if stub is not None else []
+            made = [value for value in self._made_up(path) if value not in written]
+            self._options[path] = (*written, *made)
         return self._options[path]
 
     def _made_up(self, path: str) -> Iterator[Any]:

@@ -66,15 +66,18 @@ class Search:
                 kind = _FAILURES[self._prompter.steps[path].kind]
                 yield base.with_cue(path, Reply(fails=kind, message=INJECTED))
         elif goal.way == "least":
-            assert step.output_schema is not None, "else there is no such goal"
-            yield from (
-                base.with_value(goal.path, least(step.output_schema, value))
-                for value in self._prompter.options(goal.path)[:1]
-            )
+            yield from self._least(goal.path, step, base)
         elif goal.way == "after a round":
             yield from self._rounds(goal.path, base)
         else:
             yield from self._varied(self._sources(goal, step), base)
+
+    def _least(self, path: str, step: Step, base: Part) -> Iterator[Part]:
+        """The answer of the base, less all that its schema does not require."""
+        assert step.output_schema is not None, "else there is no such goal"
+        usual = (Reply(value=self._prompter.options(path)[0]),)
+        short = [least(step.output_schema, reply.value) for reply in base.cues.get(path, usual)]
+        yield base.with_cue(path, *(Reply(value=value) for value in short))
 
     def _rounds(self, path: str, base: Part) -> Iterator[Part]:
         """First an answer that is not good enough, then one that is, or may be."""

@@ -75,7 +75,7 @@ class ReplayBackend:
 
     async def chat(self, request: ChatRequest, on_delta: OnDelta | None = None) -> ChatAnswer:
         """The recorded answer, in the recorded pieces."""
-        asked = request_value(request, self._keys.get(request.model, request.model))
+        asked = request_value(request, self._keys.get(request.model, request.model), self._tape.bounds)
         answer = self._tape.take("chat", asked)
         for delta in read_stream(answer.get("answer") or answer):
             if on_delta is not None:

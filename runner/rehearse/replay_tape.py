@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from runner.record.cassette import Cassette, Exchange, Kind
@@ -33,11 +33,20 @@ class Tape:
     """Hands out what was recorded, each exchange once; within a unit equal requests get theirs in recorded order.
 
     ``command(unit)`` is the command line that records the unit anew, or the whole for an empty unit. ``changed``: the
-    workflow says something else than when it was recorded.
+    workflow says something else than when it was recorded. ``bounds`` as in ``cassette_values.request_value``.
     """
 
-    def __init__(self, cassette: Cassette, mask: Mask, command: Callable[[str], str], *, changed: bool = False) -> None:
+    def __init__(
+        self,
+        cassette: Cassette,
+        mask: Mask,
+        command: Callable[[str], str],
+        *,
+        changed: bool = False,
+        bounds: Collection[int] = (),
+    ) -> None:
         self.mask = mask
+        self.bounds = bounds
         self.mismatches: list[str] = []
         self._cassette = cassette
         self._command = command

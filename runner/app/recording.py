@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -40,10 +40,14 @@ class _Slot:
 
 
 class Recorder:
-    """Collects exchanges; secrets and what belongs to this machine are taken out at once."""
+    """Collects exchanges; secrets and what belongs to this machine are taken out at once.
 
-    def __init__(self, mask: Mask) -> None:
+    ``bounds`` as in ``cassette_values.request_value``.
+    """
+
+    def __init__(self, mask: Mask, bounds: Collection[int] = ()) -> None:
         self.mask = mask
+        self.bounds = bounds
         self._slots: list[_Slot] = []
 
     @property
@@ -118,7 +122,7 @@ class RecordedBackend:
         """The answer; recorded with its pieces, and without the id of the instance that gave it."""
         recorder, stream = self._recorder, list[Delta]()
         key = self.keys.get(request.model, request.model)
-        slot = recorder.begin("chat", request_value(request, key))
+        slot = recorder.begin("chat", request_value(request, key, recorder.bounds))
 
         def heard(delta: Delta) -> None:
             stream.append(delta)

@@ -53,7 +53,7 @@ from runner.words.exits import Exit
 from runner.words.noun import noun
 from runner.words.suggest import did_you_mean
 from runner.workflow.digest import digest_of
-from runner.workflow.model import Workflow
+from runner.workflow.model import TaskWork, Workflow
 
 Environment = Mapping[str, str]
 
@@ -86,7 +86,7 @@ def record_run(request: RunRequest, environment: Environment | None = None, repo
         )
         tokens = tokens_of(ours, prepared.config) if endpoints else {}
         mask = Mask(all_secrets(prepared.workflow, ours) | tokens, str(Path.cwd()), walls.run_id)
-        recorder = Recorder(mask)
+        recorder = Recorder(mask, _bounds(prepared.workflow))
         walls = recorded(walls, recorder)
         tape = None
         if old is not None:
@@ -211,7 +211,22 @@ def _working_in(mask: Mask, walls: Walls) -> Walls:
 
 def _tape(cassette: Cassette, mask: Mask, request: RunRequest, prepared: Prepared) -> Tape:
     changed = cassette.header.digest != digest_of(prepared.workflow)
-    return Tape(cassette, mask, lambda unit: record_command(request.file, request.recording, unit), changed=changed)
+    return Tape(
+        cassette,
+        mask,
+        lambda unit: record_command(request.file, request.recording, unit),
+        changed=changed,
+        bounds=_bounds(prepared.workflow),
+    )
+
+
+def _bounds(workflow: Workflow) -> frozenset[int]:
+    """Every ``max_tokens`` that the files name."""
+    samplings: list[Mapping[str, Any]] = []
+    for file in workflow.family:
+        samplings += [file.default_sampling, *(model.sampling for model in file.models.values())]
+        samplings += [step.work.sampling for step in file.steps if isinstance(step.work, TaskWork)]
+    return frozenset(most for sampling in samplings if isinstance(most := sampling.get("max_tokens"), int))
 
 
 def _refuse_foreign(cassette: Cassette, workflow: Workflow) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -31,11 +31,17 @@ def _default(one: Any) -> Any:
     return one.default_factory() if callable(one.default_factory) else one.default
 
 
-def request_value(request: ChatRequest, model: str) -> dict[str, Any]:
-    """What of a request decides the answer; ``model`` is the key of the model, whatever its instance is called."""
+def request_value(request: ChatRequest, model: str, bounds: Collection[int] = ()) -> dict[str, Any]:
+    """What of a request decides the answer; ``model`` is the key of the model, whatever its instance is called.
+
+    ``bounds`` are the values of ``max_tokens`` that the workflow names: any other one is what the run made of the room
+    in the context, which changes with every word.
+    """
     value: dict[str, Any] = {"model": model}
-    if request.sampling:
-        value["sampling"] = plain(request.sampling)
+    most = request.sampling.get("max_tokens")
+    sampling = {name: item for name, item in request.sampling.items() if name != "max_tokens" or most in bounds}
+    if sampling:
+        value["sampling"] = plain(sampling)
     for name, tools in (("tools", request.tools), ("written_tools", request.written_tools)):
         if tools:
             value[name] = [_spec(tool) for tool in tools]

@@ -67,7 +67,7 @@ def run_tests(request: TestRequest) -> int:
             unused = unused_snapshots(file, cases, update=request.update)
             reports += [unused_report(file, unused, update=request.update)] if unused else []
     told = failures_text(reports, colour=colour)
-    say("\n" + told if told else "")
+    say(f"\n{told}\n" if told else "")
     say(tally_text(reports, clock.monotonic() - began))
     if request.junit is not None:
         _write(request.junit, junit_xml(reports))

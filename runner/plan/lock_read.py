@@ -10,7 +10,6 @@ from typing import Any, Final
 from runner.chat.catalogue import Instance, ModelEntry
 from runner.plan.lock import VERSION, Lock, LockedEndpoint, LockedModel, LockedServer, LockedTool
 from runner.plan.lock_tool import fingerprint
-from runner.words.complaint import describe
 from runner.words.diagnostics import Diagnostic, in_file_order
 from runner.words.errors import WorkflowError
 from runner.words.schemas import complaints
@@ -74,9 +73,6 @@ def _refuse_foreign(document: Document) -> None:
         message = "this is no lock file of bridge-run"
         ways = "name another by `--locked=FILE`, or write one: `bridge-run lock --file FILE`"
         raise WorkflowError([Diagnostic(code=CODE, message=message, file=document.file, help=ways)])
-    if version != VERSION:
-        message = f"`version` is to be {VERSION}, and it is {describe(version)}"
-        raise WorkflowError([_finding(document, ("version",), message)])
 
 
 def _ours(found: Diagnostic) -> Diagnostic:

@@ -40,7 +40,7 @@ def lock_data(lock: Lock) -> dict[str, Any]:
     data["model_servers"] = [_endpoint(one) for one in lock.endpoints]
     if lock.missing:
         data["missing_models"] = sorted(lock.missing)
-    servers = sorted(lock.servers, key=lambda one: (one.names, one.key))
+    servers = sorted(lock.servers, key=lambda one: (sorted(one.names), one.key))
     data["mcp_servers"] = [_server(one) for one in servers]
     return data
 

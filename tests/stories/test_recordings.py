@@ -1,0 +1,407 @@
+"""A run that is written down, and the same run from nothing but that."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import urllib.parse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from kit.project import Ended, Project
+from kit.simulator import simulator
+
+from runner.app.recording_story import replay_run
+from runner.app.request import RunRequest
+
+MODEL = "qwen/qwen3-coder-30b"
+SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/recording.schema.json").read_text("utf-8"))
+FLOW = """\
+version: 1
+name: flow
+mcp_servers:
+  files: {builtin: files, root: src, write: true}
+  git: {command: mcp-server-git, args: [--repository, .]}
+steps:
+  - id: look
+    mcp_servers: [files, git]
+    task: |
+      Look through the folder.
+      Name what is there.
+  - id: each
+    for_each: [one, two, three]
+    task: "Say {{ item }} of {{ run.id }}"
+  - id: count
+    run: [sh, -c, "pwd; wc -c src/a.py"]
+  - id: status
+    tool: git.git_status
+    arguments: {repo_path: .}
+    needs: [look]
+  - id: sum
+    task: "All: {{ steps.each.output | tojson }} {{ steps.count.output }}"
+    expect:
+      - run: [test, -f, src/a.py]
+  - id: again
+    when: steps.count.exit_code == 0
+    workflow: ./inner.yaml
+    with: {word: deep}
+"""
+INNER = """\
+version: 1
+name: inner
+inputs: {word: {type: string}}
+steps:
+  - id: gate
+    approve: Shall I?
+    choices: ["yes", "no"]
+    default: "yes"
+  - id: say
+    task: "Say {{ inputs.word }} after {{ steps.gate.output }}"
+"""
+TURNS: list[dict[str, Any]] = [
+    {
+        "when": {"user": "Look through", "turn": 1},
+        "call": [
+            {"tool": "files__read", "arguments": {"path": "a.py"}},
+            {"tool": "files__list", "arguments": {}},
+        ],
+    },
+    {
+        "when": {"user": "Look through", "turn": 2},
+        "call": [{"tool": "git__git_status", "arguments": {"repo_path": "."}}],
+    },
+    {"when": {"user": "Look through"}, "say": "There is a.py,\nand nothing else."},
+    {"when": {"user": "All:"}, "say": "All of it."},
+    {"when": {"user": "two"}, "say": "two, and a long answer in many pieces of a stream, for it has many words"},
+    {"say": "fine"},
+]
+
+
+def script(turns: list[dict[str, Any]], **model: Any) -> Mapping[str, Any]:
+    told = {"loaded": True, "tool_use": True, "max_context_length": 32768, **model}
+    return {"models": {MODEL: {**told, "turns": turns}}}
+
+
+@pytest.fixture
+def flow(project: Project) -> Project:
+    """A project under git, with a workflow of every kind of step."""
+    project.write("src/a.py", "def f(): pass\n")
+    project.write("flow.yaml", FLOW)
+    project.write("inner.yaml", INNER)
+    project.write(".gitignore", "*.jsonl\n.bridge/\n.config/\n.cache/\n")
+    for words in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "x"]):
+        subprocess.run(
+            ["git", "-c", "user.email=a@example.org", "-c", "user.name=A", *words], cwd=project.folder, check=True
+        )
+    return project
+
+
+def record(project: Project, *more: str, turns: list[dict[str, Any]] = TURNS, **env: str) -> Ended:
+    with simulator(script(turns)) as url:
+        return project.run("flow.yaml", "--record", *more, env={"BRIDGE_RUN_ENDPOINT": url, **env})
+
+
+def recording(project: Project, name: str = "flow") -> list[dict[str, Any]]:
+    """The lines, each as it fits the schema."""
+    lines = [json.loads(line) for line in (project.folder / f"{name}.recording.jsonl").read_text("utf-8").splitlines()]
+    for line in lines:
+        jsonschema.validate(line, SCHEMA)
+    return lines
+
+
+def lasting(result: Any) -> Any:
+    """A result without ids, times and addresses: a recording knows a server by its name."""
+    if isinstance(result, dict):
+        return {
+            name: lasting(value) for name, value in result.items() if name not in ("run", "seconds", "at", "endpoint")
+        }
+    return [lasting(value) for value in result] if isinstance(result, list) else result
+
+
+def alone(project: Project, folder: Path) -> dict[str, str]:
+    """An environment in which nothing can be started: PATH has the interpreter's own folder, without any server."""
+    empty = folder / "nothing"
+    empty.mkdir(exist_ok=True)
+    return {"PATH": str(empty), "BRIDGE_RUN_ENDPOINT": "http://127.0.0.1:9"}
+
+
+def test_what_was_recorded_runs_again_with_nothing_outside(flow: Project) -> None:
+    first = record(flow)
+    assert first.code == 0, first
+    assert "recorded: flow.recording.jsonl" in first.err
+    before = flow.result()
+    kinds = {line.get("kind") for line in recording(flow)}
+    assert kinds >= {"catalogue", "server", "chat", "call", "command", "answer"}
+    shutil.rmtree(flow.folder / "src")  # nothing of it is read
+    again = flow.run("flow.yaml", "--replay", "--strict", env=alone(flow, flow.folder))
+    assert again.code == 0, again
+    assert again.out == first.out.replace(before["run"], "00000000-000000-flow-0000")
+    told = json.dumps(lasting(flow.result())).replace("00000000-000000-flow-0000", before["run"])
+    assert json.loads(told) == lasting(before)
+
+
+@pytest.mark.skipif(
+    subprocess.run(["unshare", "-rn", "true"], capture_output=True, check=False).returncode != 0,
+    reason="no namespace without a network can be made here",
+)
+def test_a_replay_needs_no_network_at_all(flow: Project) -> None:
+    assert record(flow).code == 0
+    command = ["unshare", "-rn", shutil.which("bridge-run", path=flow.environment["PATH"]), "flow.yaml", "--replay"]
+    done = subprocess.run(command, cwd=flow.folder, env=flow.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_same_answers_make_the_same_file(flow: Project) -> None:
+    assert record(flow).code == 0
+    first = (flow.folder / "flow.recording.jsonl").read_bytes()
+    assert record(flow, "--recording", "other.jsonl").code == 0
+    assert (flow.folder / "other.jsonl").read_bytes() == first
+
+
+def test_lines_stand_in_the_order_of_the_file(flow: Project) -> None:
+    record(flow)
+    units = [line["unit"] for line in recording(flow) if "unit" in line]
+    assert list(dict.fromkeys(units)) == [
+        "look", "each[0]", "each[1]", "each[2]", "count", "status", "sum", "again/gate", "again/say",
+    ]  # fmt: skip
+
+
+def test_one_changed_word_names_the_call_and_the_command(flow: Project) -> None:
+    record(flow)
+    flow.write("flow.yaml", FLOW.replace("Name what is there", "Name all that is there"))
+    ended = flow.run("flow.yaml", "--replay")
+    assert ended.code == 1
+    failed = {name: step for name, step in flow.result()["steps"].items() if step["status"] == "failed"}
+    assert list(failed) == ["look"]
+    error = failed["look"]["error"]
+    assert error["kind"] == "request"
+    line = next(n for n, line in enumerate(recording(flow), 1) if line.get("unit") == "look")
+    assert error["message"] == (
+        "the request to the model of `look` (attempt 1, round 1) is not in flow.recording.jsonl; "
+        f"line {line} is nearest:\n"
+        "  messages[0].content: Look through the folder. Name [-what-]{+all that+} is there."
+    )
+    assert error["hint"] == (
+        "the workflow has changed since it was recorded; "
+        "`bridge-run flow.yaml --record --step look` records just that anew"
+    )
+
+
+def test_a_step_recorded_anew_leaves_the_other_lines_as_they_are(flow: Project) -> None:
+    record(flow)
+    before = (flow.folder / "flow.recording.jsonl").read_bytes().splitlines()
+    flow.write("flow.yaml", FLOW.replace("Name what is there", "Name all that is there"))
+    other = [*TURNS[:2], {"when": {"user": "all that"}, "say": "Only a.py."}, {"say": "never said again"}]
+    ended = record(flow, "--step", "look", turns=other)
+    assert ended.code == 0, ended
+    after = (flow.folder / "flow.recording.jsonl").read_bytes().splitlines()
+    changed = [json.loads(line).get("unit") for line in after if line not in before]
+    assert set(changed) == {None, "look"}  # the first line tells the digest of the workflow
+    assert [line for line in before[1:] if b'"unit": "look"' not in line] == [
+        line for line in after[1:] if b'"unit": "look"' not in line
+    ]
+    ended = flow.run("flow.yaml", "--replay", "--strict")
+    assert ended.code == 0, ended
+    assert flow.result()["steps"]["look"]["output"] == "Only a.py."
+    assert flow.run("flow.yaml", "--replay", "--strict").code == 0
+
+
+def test_a_mismatch_fails_the_run_also_where_the_step_tolerates_it(flow: Project) -> None:
+    record(flow)
+    flow.write("flow.yaml", FLOW.replace("wc -c src/a.py", "wc -l src/a.py").replace(
+        "  - id: count\n", "  - id: count\n    on_error: {output: nothing}\n"
+    ))  # fmt: skip
+    assert flow.run("flow.yaml", "--replay").code == 1
+
+
+def test_what_was_recorded_and_not_used_is_told(flow: Project) -> None:
+    record(flow)
+    flow.write("flow.yaml", FLOW.replace("steps.count.exit_code == 0", "steps.count.exit_code == 1"))
+    ended = flow.run("flow.yaml", "--replay")
+    assert ended.code == 0
+    assert "warning: 2 recorded exchanges were not used:\n" in ended.err
+    assert "question of `again/gate` (attempt 1)" in ended.err
+    ended = flow.run("flow.yaml", "--replay", "--strict")
+    assert ended.code == 1
+    assert "error: 2 recorded exchanges were not used:\n" in ended.err
+
+
+def test_recorded_models_with_real_tools_touch_only_a_copy(flow: Project) -> None:
+    turns = [
+        {"when": {"turn": 1}, "call": [{"tool": "files__write", "arguments": {"path": "b.py", "content": "new"}}]},
+        {"say": "written"},
+    ]
+    flow.write("flow.yaml", (
+        "version: 1\nname: flow\nmcp_servers: {files: {builtin: files, root: src, write: true}}\n"
+        "steps:\n  - id: add\n    mcp_servers: [files]\n    task: Write b.py\n"
+        "  - id: see\n    needs: [add]\n    run: [cat, src/b.py]\n"
+    ))  # fmt: skip
+    assert record(flow, turns=turns).code == 0
+    (flow.folder / "src/b.py").unlink()
+    ended = flow.run("flow.yaml", "--replay", "models")
+    assert ended.code == 0, ended
+    assert ended.out == "new\n"
+    assert not (flow.folder / "src/b.py").exists()
+
+
+def test_recorded_tools_with_a_real_model_start_nothing(flow: Project) -> None:
+    record(flow)
+    shutil.rmtree(flow.folder / "src")
+    with simulator(script([*TURNS[:2], {"say": "another answer"}])) as url:
+        env = {**alone(flow, flow.folder), "BRIDGE_RUN_ENDPOINT": url}
+        ended = flow.run("flow.yaml", "--replay", "tools", env=env)
+    assert ended.code == 0, ended
+    assert flow.result()["steps"]["look"]["output"] == "another answer"
+
+
+def test_failures_and_waits_are_replayed_without_waiting(flow: Project) -> None:
+    flow.write("flow.yaml", (
+        "version: 1\nname: flow\nsteps:\n"
+        "  - id: late\n    timeout: 1s\n    on_error: {output: late}\n    run: [sleep, '60']\n"
+        "  - id: busy\n    retry: {attempts: 3, wait: 500ms}\n    task: Say busy\n"
+        "  - id: bad\n    on_error: continue\n    run: [sh, -c, 'echo no >&2; exit 3']\n"
+    ))  # fmt: skip
+    turns = [{"when": {"turn": 1}, "fault": "status-503", "times": 1}, {"say": "fine"}]
+    ended = record(flow, turns=turns)
+    before = flow.result()
+    assert ended.code == 0, ended
+    assert any("cancelled" in line.get("answer", {}) for line in recording(flow))
+    assert flow.run("flow.yaml", "--replay", "--strict").code == 0
+    assert lasting(flow.result()) == lasting(before)
+
+
+def test_a_hundred_replays_give_the_same_bytes(flow: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert record(flow).code == 0
+    monkeypatch.chdir(flow.folder)
+    monkeypatch.setenv("PATH", str(flow.folder / "nowhere"))
+    results: set[str] = set()
+
+    def keep(outcome: Mapping[str, Any], *_: Any, **__: Any) -> None:
+        results.add(json.dumps(lasting(outcome)))
+
+    for number in range(100):
+        flow.write("flow.yaml", FLOW.replace("steps:", f"limits: {{parallel: {number % 5 + 1}}}\nsteps:", 1))
+        request = RunRequest(file="flow.yaml", replay="all", quiet=True, run_dir=f".bridge/many/{number}")
+        assert replay_run(request, os.environ, keep) == 0
+    assert len(results) == 1
+
+
+# Secrets
+
+SECRET = "s3cr3t/t0ken+of=mine?"
+FORMS = (
+    SECRET,
+    json.dumps(SECRET)[1:-1],
+    urllib.parse.quote(SECRET, safe=""),
+    urllib.parse.quote_plus(SECRET),
+    base64.b64encode(SECRET.encode()).decode().rstrip("="),
+    base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("="),
+    base64.b64encode(b"user:" + SECRET.encode()).decode()[8:-4],
+    base64.b64encode(b"ab:c" + SECRET.encode()).decode()[8:-4],
+)
+
+
+def test_a_secret_is_nowhere_on_the_disk_whatever_its_form(flow: Project) -> None:
+    flow.write("tell.py", (
+        "import base64, os, urllib.parse\ns = os.environ['TOKEN']\n"
+        "print(s, urllib.parse.quote(s, safe=''), base64.b64encode(('user:' + s).encode()).decode())\n"
+        "print(base64.urlsafe_b64encode(s.encode()).decode(), base64.b64encode(('ab:c' + s).encode()).decode())\n"
+    ))  # fmt: skip
+    flow.write("flow.yaml", (
+        "version: 1\nname: flow\nsecrets: [MY_TOKEN]\n"
+        "mcp_servers: {files: {builtin: files, root: ., write: true}}\nsteps:\n"
+        "  - id: tell\n    run: [python, tell.py]\n    env: {TOKEN: '{{ secrets.MY_TOKEN }}'}\n"
+        "  - id: say\n    mcp_servers: [files]\n    task: 'Repeat {{ steps.tell.output }}'\n"
+    ))  # fmt: skip
+    flow.write("private.txt", f"the token: {SECRET}\n")
+    turns = [
+        {"when": {"turn": 1}, "call": [{"tool": "files__read", "arguments": {"path": "private.txt"}}]},
+        {"say": f"It is {SECRET}, I am sure, and in base64 {base64.b64encode(SECRET.encode()).decode()}!"},
+    ]
+    ended = record(flow, turns=turns, MY_TOKEN=SECRET)
+    assert ended.code == 0, ended
+    answer = recording(flow)[-1]["answer"]["answer"]
+    assert answer["content"] == "It is [secret MY_TOKEN], I am sure, and in base64 [secret MY_TOKEN]!"
+    assert sum(sum(lengths) for kind, lengths in answer["stream"] if kind == "content") == len(answer["content"])
+    left = [path for path in flow.folder.rglob("*") if path.is_file() and path.name not in ("private.txt", "tell.py")]
+    told = "\n".join(path.read_text("utf-8", errors="replace") for path in left) + ended.raw_out + ended.raw_err
+    assert [form for form in FORMS if form in told] == []
+    before = flow.result()
+    ended = flow.run("flow.yaml", "--replay", "--strict")  # the secret need not be set
+    assert ended.code == 0, ended
+    assert lasting(flow.result()) == lasting(before)
+
+
+# What cannot be replayed
+
+
+def wrong(project: Project, change: Callable[[str], str]) -> Ended:
+    record(project)
+    path = project.folder / "flow.recording.jsonl"
+    path.write_text(change(path.read_text("utf-8")), "utf-8")
+    return project.run("flow.yaml", "--replay")
+
+
+def test_there_is_no_recording(flow: Project) -> None:
+    ended = flow.run("flow.yaml", "--replay")
+    assert (ended.code, ended.err) == (
+        2,
+        "error: there is no recording `flow.recording.jsonl`\n  = help: `bridge-run flow.yaml --record` makes it\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda text: "", "flow.recording.jsonl:1: it is empty"),
+        (lambda text: text.replace('"version": 1', '"version": 9', 1),
+         "flow.recording.jsonl:1: it is of version 9 (written by bridge-run 0.1.0), and this bridge-run reads "),
+        (lambda text: "{}\n" + text, "flow.recording.jsonl:1: it is no recording of bridge-run"),
+        (lambda text: text.replace("\n", "\nnonsense\n", 1), "flow.recording.jsonl:2: it is not JSON: "),
+        (lambda text: text.replace("\n", "\n<<<<<<< ours\n", 1),
+         "flow.recording.jsonl:2: it holds marks of a merge conflict"),
+        (lambda text: text.replace('"workflow": "flow"', '"workflow": "other"', 1),
+         "flow.recording.jsonl:1: it was recorded from the workflow `other`, and `flow.yaml` is another one: `flow`"),
+    ],
+)  # fmt: skip
+def test_a_recording_that_cannot_be_used(flow: Project, change: Callable[[str], str], words: str) -> None:
+    flow.write("flow.yaml", "version: 1\nname: flow\nsteps:\n  - {id: one, run: [echo, hi]}\n")
+    ended = wrong(flow, change)
+    assert ended.code == 3, ended
+    assert ended.err.startswith(f"error: {words}"), ended.err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--step", "look"], "`--step` belongs to `--record`"),
+        (["--strict"], "`--strict` belongs to `--replay`"),
+        (["--recording", "x"], "`--recording` belongs to `--record` or `--replay`"),
+        (["--record", "--replay"], "`--record` and `--replay` exclude each other"),
+        (["--replay", "--simulate", "x.yaml"], "`--replay` and `--simulate` exclude each other"),
+    ],
+)
+def test_options_that_make_no_sense_together(flow: Project, options: list[str], words: str) -> None:
+    ended = flow.run("flow.yaml", *options)
+    assert ended.code == 2
+    assert f"Error: {words}" in ended.err
+
+
+def test_a_step_to_record_anew_that_is_not_there(flow: Project) -> None:
+    record(flow)
+    ended = record(flow, "--step", "lok")
+    assert ended.code == 2
+    assert ended.err.endswith("error: `--step lok`: `flow.yaml` has no step `lok`\n  = help: did you mean `look`?\n")
+
+
+def test_a_recording_that_cannot_be_written(flow: Project) -> None:
+    flow.write("flow.yaml", "version: 1\nname: flow\nsteps:\n  - {id: one, run: [echo, hi]}\n")
+    ended = flow.run("flow.yaml", "--record", "--recording", "no/such/place.jsonl")
+    assert ended.code == 6
+    assert "error: the recording `no/such/place.jsonl` cannot be written: No such file or directory" in ended.err

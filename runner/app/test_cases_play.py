@@ -13,13 +13,14 @@ from typing import Any
 from runner.app.rehearsal_run import RehearsalStage, prepare_rehearsal
 from runner.app.request import RunRequest
 from runner.app.test_cases_read import Case
-from runner.record.wire import Entry
+from runner.record.wire import Entry, read_journal
 from runner.rehearse.rehearsal_prompter import Prompter
 from runner.rehearse.scripted import NO_STUBS, Stubs, read_stubs, stubs_at
 from runner.show.snapshot import snapshot
-from runner.words.errors import UsageError
+from runner.words.errors import BridgeError, UsageError
 from runner.words.noun import noun
 from runner.workflow.document import parse_document
+from runner.workflow.load import load
 from runner.workflow.model import Workflow
 
 ReadStubs = Callable[[Workflow], Stubs]
@@ -127,5 +128,26 @@ def given_stubs(stubs: Mapping[str, Any] | str | None) -> ReadStubs:
     return lambda workflow: NO_STUBS if document is None else stubs_at(document, (), workflow)
 
 
-def _replayed(request: RunRequest, recording: str, environment: Mapping[str, str]) -> CasePlayed:  # noqa: ARG001
-    raise UsageError(f"`{recording}`: recordings cannot be replayed in tests yet")
+def _replayed(request: RunRequest, recording: str, environment: Mapping[str, str]) -> CasePlayed:
+    """The run as its recording has it; the inputs of the recording hold unless others are given."""
+    from runner.app.recording_story import replay_run  # most cases have stubs
+
+    reported: list[tuple[Mapping[str, Any], str]] = []
+
+    def report(outcome: Mapping[str, Any], place: str, *_: Any, **__: Any) -> None:
+        reported.append((json.loads(json.dumps(outcome)), place))
+
+    bound = request.bound or None
+    try:
+        replay_run(replace(request, replay="all", recording=recording, bound=bound), environment, report)
+    except BridgeError:
+        if not reported:
+            raise
+    result, place = reported[0]
+    entries = tuple(read_journal(Path(place).read_bytes().splitlines(keepends=True)))
+    return CasePlayed(
+        workflow=load(request.file).workflow,
+        result=result,
+        entries=entries,
+        picture=_picture(entries, request.run_dir),
+    )

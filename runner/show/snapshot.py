@@ -8,6 +8,7 @@ names its run), the caller says which text it is (``stand_ins``), and its name s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from runner.record.events import (
@@ -24,7 +25,10 @@ from runner.record.parts import unit_of
 from runner.record.state import fold, result
 from runner.record.wire import Entry
 from runner.show.snapshot_value import block, inline, replaced
+from runner.words.noun import noun
 
+_SHORT = 140
+"""Characters of arguments that stand on the line of their call."""
 _CUT = 4_000
 """Characters of one text; a longer one says how long it is and what it ends with."""
 
@@ -63,7 +67,7 @@ def _addresses(entries: Iterable[Entry]) -> dict[str, str]:
     return found
 
 
-def _step(unit: str, name: str, step: Mapping[str, Any], acts: Mapping[str, list[str]]) -> Iterator[str]:
+def _step(unit: str, name: str, step: Mapping[str, Any], acts: Mapping[str, list[_Act]]) -> Iterator[str]:
     """A step or an item; what lies below it is indented."""
     items = step.get("items")
     count = "" if items is None else f", {len(items)} item" + "s" * (len(items) != 1)
@@ -71,7 +75,7 @@ def _step(unit: str, name: str, step: Mapping[str, Any], acts: Mapping[str, list
     body = [f"reason: {inline(step['reason'])}"] if step["reason"] else []
     body += [f"model: {inline(step['model'])}"] if step["model"] else []
     body += _error(step)
-    body += _listed("did", acts.get(unit, ()), plain=True)
+    body += _did(acts.get(unit, ()))
     body += _listed("warnings", step["warnings"])
     body += _listed("artifacts", step.get("artifacts", ()))
     if items is None and step.get("steps") is None:
@@ -96,11 +100,24 @@ def _named(name: str, value: Any) -> list[str]:
     return block(name, _cut(value))
 
 
-def _listed(name: str, texts: Iterable[str], *, plain: bool = False) -> Iterator[str]:
+def _listed(name: str, texts: Iterable[str]) -> Iterator[str]:
     texts = list(texts)
     if texts:
         yield f"{name}:"
-        yield from (f"  - {text if plain else inline(text)}" for text in texts)
+        yield from (f"  - {inline(text)}" for text in texts)
+
+
+def _did(acts: Iterable[_Act]) -> Iterator[str]:
+    """What a unit did, one thing after the other; arguments that are long stand below their call."""
+    acts = list(acts)
+    if acts:
+        yield "did:"
+    for act in acts:
+        short = "" if act.arguments is None else f" {inline(act.arguments)}"
+        fits = len(short) <= _SHORT and "\\n" not in short
+        yield f"  - {act.said}{short if fits else ''}{act.end}"
+        if not fits:
+            yield from (f"      {line}" if line else "" for line in block("with", _cut(act.arguments)))
 
 
 def _cut(value: Any) -> Any:
@@ -115,38 +132,54 @@ def _cut(value: Any) -> Any:
 # --- what a unit did, from its events -----------------------------------------------------------------------------
 
 
-def _acts(entries: Iterable[Entry], known: Mapping[str, str]) -> dict[str, list[str]]:
+@noun
+class _Act:
+    """``said`` and ``end`` stand on one line, ``arguments`` between them or below."""
+
+    said: str
+    arguments: Any = None
+    end: str = ""
+
+
+def _acts(entries: Iterable[Entry], known: Mapping[str, str]) -> dict[str, list[_Act]]:
     """For each unit, in order: tool calls with their arguments, commands, answers of people, falls and repetitions."""
-    acts: dict[str, list[str]] = {}
+    acts: dict[str, list[_Act]] = {}
     places: dict[tuple[str, str], int] = {}
     for entry in entries:
         event: Any = entry.event
         unit, said = unit_of(event), _WORDS.get(type(event))
         if unit is None:
             continue
-        lines = acts.setdefault(unit, [])
+        own = acts.setdefault(unit, [])
         if isinstance(event, ToolReturned):
             place = places.pop((unit, event.call), None)
             if place is not None and event.is_error:
-                lines[place] += " → error"
+                own[place] = replace(own[place], end=" → error")
         elif said is not None:
-            if isinstance(event, ToolCalled):
-                places[unit, event.call] = len(lines)
-            lines.append(said(event, known))
+            places |= {(unit, event.call): len(own)} if isinstance(event, ToolCalled) else {}
+            own.append(said(event, known))
     return acts
 
 
-def _of_command(event: CommandRan, known: Mapping[str, str]) -> str:
-    checks = "checked by " if event.expectation else ""
-    return f"{checks}command {inline(replaced(list(event.argv), known))} → exit code {event.exit_code}"
+def _of_call(event: ToolCalled, known: Mapping[str, str]) -> _Act:
+    return _Act(said=f"{event.server}.{event.tool}", arguments=replaced(event.arguments, known))
 
 
-_WORDS: Mapping[type, Callable[[Any, Mapping[str, str]], str]] = {
-    ToolCalled: lambda event, known: f"{event.server}.{event.tool} {inline(replaced(event.arguments, known))}",
+def _of_command(event: CommandRan, known: Mapping[str, str]) -> _Act:
+    said = "checked by command" if event.expectation else "command"
+    return _Act(said=said, arguments=replaced(list(event.argv), known), end=f" → exit code {event.exit_code}")
+
+
+def _of_fall(event: ModelFellBack, _: Mapping[str, str]) -> _Act:
+    return _Act(said=f"fell back from {event.model} to {event.to_model} after {event.kind}")
+
+
+_WORDS: Mapping[type, Callable[[Any, Mapping[str, str]], _Act]] = {
+    ToolCalled: _of_call,
     CommandRan: _of_command,
-    ApprovalAnswered: lambda event, _: f"answered {inline(event.choice)}",
-    StepRetried: lambda event, _: f"tried again after {event.kind}",
-    StepRepeated: lambda event, _: f"round {event.number}",
-    ModelFellBack: lambda event, _: f"fell back from {event.model} to {event.to_model} after {event.kind}",
+    ApprovalAnswered: lambda event, _: _Act(said=f"answered {inline(event.choice)}"),
+    StepRetried: lambda event, _: _Act(said=f"tried again after {event.kind}"),
+    StepRepeated: lambda event, _: _Act(said=f"round {event.number}"),
+    ModelFellBack: _of_fall,
 }
 """What each fact reads like; all others say nothing that a run is known by."""

@@ -120,8 +120,9 @@ expect:
     listing, _, rest = ended.out.partition("\n\n")
     assert listing == "flows/wrong.test.yaml::wrong  FAILED"
     blocks = rest.split("\n\n")
+    assert blocks[-1].startswith("1 failed in")
     assert blocks[0] == ('wrong: status\n  --> flows/wrong.test.yaml:5\n  expected: "failed"\n  got:      "succeeded"')
-    assert [tuple(line.strip() for line in block.splitlines()[:4]) for block in blocks[1:]] == [
+    assert [tuple(line.strip() for line in block.splitlines()[:4]) for block in blocks[1:-1]] == [
         ("wrong: outputs.score", "--> flows/wrong.test.yaml:7", "expected: 9", "got:      3"),
         (
             "wrong: outputs.other",

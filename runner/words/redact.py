@@ -46,8 +46,8 @@ class Redactor:
         return self._pattern.sub(lambda match: self._forms[match[0]], text)
 
     def pieces(self, pieces: Sequence[str]) -> tuple[str, ...]:
-        """The pieces of one text without secrets, also those that lie across a boundary: such a boundary moves to the
-        end of the mask. Joined, they are what ``text`` makes of the whole; those that became empty are left out.
+        """The pieces of one text without secrets, also those that lie across a boundary: such a boundary is gone.
+        Joined, they are what ``text`` makes of the whole; those that became empty are left out.
         """
         whole = "".join(pieces)
         if self._pattern is None or not (found := list(self._pattern.finditer(whole))):

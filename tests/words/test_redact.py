@@ -59,3 +59,30 @@ def test_no_secret_survives(secret: str, before: str, after: str) -> None:
     masked = Redactor({"S": secret}).text(before + secret + after)
     assert "[secret S]" in masked
     assert secret not in masked.replace("[secret S]", "\0")
+
+
+# Pieces of one text
+
+
+@given(st.lists(st.sampled_from(["", "a", "ab", "s3c", "r3t", "s3cr3t", "r3ts", "3", " x "]), max_size=12))
+def test_no_boundary_between_pieces_hides_a_secret(pieces):
+    redactor = Redactor({"KEY": "s3cr3t"})
+    masked = redactor.pieces(pieces)
+    assert "".join(masked) == redactor.text("".join(pieces))
+
+
+def test_boundaries_outside_of_secrets_stay():
+    redactor = Redactor({"KEY": "s3cr3t"})
+    assert redactor.pieces(["a", "b s3", "cr", "3t c", "d"]) == ("a", "b [secret KEY] c", "d")
+    assert redactor.pieces(["s3cr3t", "s3cr3t"]) == ("[secret KEY]", "[secret KEY]")
+    assert redactor.pieces(["a", "", "b"]) == ("a", "", "b")
+    assert Redactor({}).pieces(["a"]) == ("a",)
+
+
+def test_other_texts_are_replaced_beside_secrets():
+    redactor = Redactor({"KEY": "s3cr3t"}, {"/home/me": "[folder]", "": "nothing"})
+    assert redactor.text("/home/me/s3cr3t") == "[folder]/[secret KEY]"
+
+
+def test_a_number_that_is_a_secret():
+    assert Redactor({"PIN": "48151623"}).value({"a": [48151623, 4, True, 2.5]}) == {"a": ["[secret PIN]", 4, True, 2.5]}

@@ -24,6 +24,12 @@ from measure import FLOOR, HERE, Medians, bridge_run, by_turns, script, zero_ser
 
 EVERYTHING = HERE.parent / "tests/servers/node_modules/@modelcontextprotocol/server-everything/dist/index.js"
 EMPTY_CLICK = "import click\n@click.group()\ndef main(): 'Nothing.'\nmain(prog_name='empty')"
+LOCK = """\
+version: 1
+model_servers:
+  - {flavour: lmstudio-v1, manages: true, loads_on_demand: true, models: [{key: zero-model, names: [zero-model]}]}
+mcp_servers: []
+"""
 BARE_YAML = "import sys, yaml\nfor name in sys.argv[1:]: yaml.load(open(name), yaml.CSafeLoader)"
 
 
@@ -120,12 +126,15 @@ def bench_check(folder: Path, repeat: int) -> list[Figure]:
         files.realistic(small, 10, f"small-{number}")
     commands["floor files"] = script(folder, "-c", BARE_YAML, *sorted(map(str, small.iterdir())))
     commands["ours files"] = bridge_run(folder, "check", "--offline", str(small))
+    (folder / "bridge.lock").write_text(LOCK, encoding="utf-8")
+    commands["locked files"] = bridge_run(folder, "check", "--locked", str(small))
     found = by_turns(commands, repeat)
     figures = [
         absolute(f"check one file of {length:,} steps", found[f"floor {length}"], found[f"ours {length}"], most)
         for length, most in marks.items()
     ]
     figures.append(absolute("check 200 files of 10 steps", found["floor files"], found["ours files"], 2.0))
+    figures.append(absolute("the same by the lock (`--locked`)", found["floor files"], found["locked files"], 2.0))
     return [*figures, _growth(found)]
 
 

@@ -68,6 +68,7 @@ def options_of(request: RunRequest) -> dict[str, Any]:
         "config": request.config,
         "simulate": request.simulate,
         "keep_loaded": request.keep_loaded,
+        **({"replay": request.replay} if request.replay is not None else {}),
         "locked": request.locked,
         "folder": os.getcwd(),  # noqa: PTH109 - a text is asked for
     }

@@ -112,6 +112,9 @@ def _begun(entries: Sequence[Entry], folder: RunFolder) -> RunStarted:
     first = entries[0].event if entries else None
     if not isinstance(first, RunStarted):
         raise UsageError(f"the run in `{folder.path}` ended before it began", hint="start a new run")
+    if "replay" in first.options:
+        again = f"`bridge-run {first.file} --replay` runs it from the beginning, at once"
+        raise UsageError("what was replayed from a recording is not resumed", hint=again)
     return first
 
 

@@ -146,6 +146,7 @@ class RecordingError(BridgeError):
 
     kind: FailureKind = "request"
     exit_code = Exit.FILE
+    facts = ("file", "line")
 
     def __init__(self, file: str, line: int, message: str, *, hint: str | None = None) -> None:
         super().__init__(f"{file}:{line}: {message}" if line else f"{file}: {message}", hint=hint)

@@ -271,7 +271,9 @@ def test_failures_and_waits_are_replayed_without_waiting(flow: Project) -> None:
     ended = record(flow, turns=turns)
     before = flow.result()
     assert ended.code == 0, ended
-    assert any("cancelled" in line.get("answer", {}) for line in recording(flow))
+    answers = [line["answer"] for line in recording(flow)[1:]]
+    assert any("cancelled" in answer for answer in answers)
+    assert [answer["error"]["class"] for answer in answers if "error" in answer] == ["LLMResponseError"]
     assert flow.run("flow.yaml", "--replay", "--strict").code == 0
     assert lasting(flow.result()) == lasting(before)
 
@@ -290,6 +292,86 @@ def test_a_hundred_replays_give_the_same_bytes(flow: Project, monkeypatch: pytes
         request = RunRequest(file="flow.yaml", replay="all", quiet=True, run_dir=f".bridge/many/{number}")
         assert replay_run(request, os.environ, keep) == 0
     assert len(results) == 1
+
+
+def test_one_item_recorded_anew(flow: Project) -> None:
+    record(flow)
+    before = (flow.folder / "flow.recording.jsonl").read_bytes().splitlines()
+    other = [{"when": {"user": "two"}, "say": "TWO"}, {"say": "never said"}]
+    ended = record(flow, "--re-record", "each[1]", turns=other)
+    assert ended.code == 1, ended  # what reads all items meets another one, and is named
+    assert flow.result()["steps"]["sum"]["error"]["hint"].endswith(
+        "`bridge-run flow.yaml --record --step sum` records just that anew"
+    )
+    after = (flow.folder / "flow.recording.jsonl").read_bytes().splitlines()
+    assert [json.loads(line).get("unit") for line in after if line not in before] == ["each[1]"]
+    assert len(after) == len(before)
+
+
+def test_the_command_line_answers_before_the_recording_does(flow: Project) -> None:
+    assert record(flow).code == 0
+    ended = flow.run("flow.yaml", "--replay", "--answer", "again/gate=no")
+    assert ended.code == 1  # the prompt behind it is another one
+    [change] = [line for line in ended.err.splitlines() if "Say deep" in line and line.startswith("    ")]
+    assert change.strip() == "again/say` (attempt 1, round 1)" or "[-yes-]{+no+}" in change
+
+
+def test_what_pauses_is_recorded_so_far_and_pauses_again(flow: Project) -> None:
+    flow.write("flow.yaml", (
+        "version: 1\nname: flow\nsteps:\n  - {id: one, run: [echo, hi]}\n"
+        "  - {id: gate, needs: [one], approve: Sure?, choices: ['yes', 'no']}\n"
+    ))  # fmt: skip
+    assert record(flow).code == 8
+    assert [line["kind"] for line in recording(flow)[1:]] == ["command"]
+    assert flow.run("flow.yaml", "--replay").code == 8
+    ended = flow.run("resume", flow.runs()[-1].name, "--answer", "gate=yes")
+    assert ended.code == 2
+    assert "error: what was replayed from a recording is not resumed" in ended.err
+
+
+def test_the_inputs_of_the_recording_hold_unless_others_are_given(flow: Project) -> None:
+    flow.write("flow.yaml", (
+        "version: 1\nname: flow\ninputs: {word: {type: string}}\nsteps:\n"
+        "  - {id: say, run: [echo, '{{ inputs.word }}']}\n"
+    ))  # fmt: skip
+    assert record(flow, "-i", "word=one").code == 0
+    ended = flow.run("flow.yaml", "--replay")
+    assert (ended.code, ended.out) == (0, "one\n")
+    ended = flow.run("flow.yaml", "--replay", "-i", "word=two")
+    assert ended.code == 1
+    assert "argv[1]: [-one-]{+two+}" in ended.err
+
+
+def test_models_that_the_run_loads_are_loaded_again_without_a_server(flow: Project) -> None:
+    first, second = "qwen/qwen3-8b", "mistralai/magistral-small-2509"
+    flow.write("flow.yaml", (
+        f"version: 1\nname: flow\nsteps:\n  - {{id: a, model: {first}, task: Say a}}\n"
+        f"  - {{id: b, model: {second}, task: Say b}}\n  - {{id: c, model: {first}, task: Say c}}\n"
+    ))  # fmt: skip
+    model = {"loaded": False, "max_context_length": 32768, "turns": [{"say": "fine"}]}
+    with simulator({"models": {first: model, second: model, "another/model": model}}) as url:
+        ended = flow.run("flow.yaml", "--record", env={"BRIDGE_RUN_ENDPOINT": url})
+    assert ended.code == 0, ended
+    before = flow.result()
+    [listed] = [line for line in recording(flow) if line.get("kind") == "catalogue"]
+    assert {one["key"] for one in listed["answer"]["catalogue"]["models"]} == {first, second}
+    assert flow.run("flow.yaml", "--replay", "--strict").code == 0
+    assert lasting(flow.result()) == lasting(before)
+
+
+EXAMPLES = Path(__file__).parents[2] / "workflows"
+
+
+@pytest.mark.parametrize("name", sorted(path.name.partition(".")[0] for path in EXAMPLES.glob("*.recording.jsonl")))
+def test_every_example_runs_from_its_recording(project: Project, name: str) -> None:
+    shutil.copytree(EXAMPLES, project.folder / "workflows")
+    ended = project.run(f"workflows/{name}.yaml", "--replay", "--strict", env=alone(project, project.folder))
+    assert ended.code == 0, ended
+
+
+def test_there_is_a_recording_for_every_example() -> None:
+    examples = {path.stem for path in EXAMPLES.glob("*.yaml") if "." not in path.stem}
+    assert {path.name.partition(".")[0] for path in EXAMPLES.glob("*.recording.jsonl")} == examples
 
 
 # Secrets

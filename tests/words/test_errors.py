@@ -42,7 +42,7 @@ EXAMPLES: dict[str, BridgeError] = {
         BridgeError("m", hint="h"), errors.UsageError("m", hint="h"), errors.OutsideError("m", hint="h"),
         errors.HistoryError("m", hint="h"), WorkflowError([], hint="h"), errors.CannotServeError([], hint="h"),
         errors.ToolsMissingError([], hint="h"), errors.ToolsUnreachableError([], hint="h"),
-        errors.WorkspaceError([], hint="h"),
+        errors.WorkspaceError([], hint="h"), errors.RecordingError("f", 1, "m", hint="h"),
         errors.StepError("limit", "m", hint="h"), errors.ToolServerError("s", "m", hint="h"),
         errors.TemplateError("m", hint="h"), errors.LLMError("m", hint="h"), errors.LLMTimeoutError("m", hint="h"),
         LLMRateLimitError("m", hint="h"), errors.LLMValidationError("m", hint="h"), errors.ContextError("m", hint="h"),
@@ -57,6 +57,7 @@ MORE = {
     "ModelNotFoundError": {"model_name", "available_models", "nearest"},
     "CircuitOpenError": {"retry_after"},
     "LLMRateLimitError": {"retry_after"},
+    "RecordingError": {"file", "line"},
     "ModelMemoryError": {"required_bytes", "available_bytes"},
 }
 """What a machine is told beside what every error says."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from runner.app.earlier import Earlier
 from runner.app.locked import TOLERANT
 from runner.app.prepare import Prepared, models_named, plan_of, prepare
 from runner.app.request import RunRequest
@@ -33,8 +34,10 @@ from runner.words.templates import has_template
 from runner.workflow.model import Server, Workflow
 
 
-def run_locked(request: RunRequest) -> int:
+def run_locked(request: RunRequest, earlier: Earlier | None = None) -> int:
     """Run the file of a request, and refuse tools that are not as the lock says; the exit code.
+
+    ``earlier`` as in ``run_workflow``.
 
     Raises:
         BridgeError: as ``run_workflow``; ToolsMissingError too if a tool or its server is not as the lock says.
@@ -49,10 +52,11 @@ def run_locked(request: RunRequest) -> int:
     with real_servers(request, prepared, environment) as endpoints:
         named = models_named(prepared, prepared.config)
         inner = environment_of(prepared.workflow, environment)
-        walls = real_walls(endpoints, prepared, inner, named=named, measures=request.simulate is None)
+        run_id = earlier.run if earlier is not None else None
+        walls = real_walls(endpoints, prepared, inner, named=named, run_id=run_id, measures=request.simulate is None)
         guard = Guard(lock, prepared, all_secrets(prepared.workflow, environment), request, tolerant=tolerant)
         try:
-            return run_behind(guard.around(walls), request, prepared, environment)
+            return run_behind(guard.around(walls), request, prepared, environment, earlier=earlier)
         except CannotServeError as error:
             if guard.refused:  # one server refused it; the others have been looked at as well
                 raise ToolsMissingError(in_file_order(guard.refused)) from error

@@ -14,7 +14,8 @@ from runner.plan.lookup import look_up
 from runner.plan.wanted import DEFAULT
 from runner.record.cassette import SUFFIX, Cassette, Exchange, read_cassette, write_cassette
 from runner.record.cassette_values import read_catalogue
-from runner.words.errors import HistoryError, RecordingError, UsageError
+from runner.words.errors import HistoryError, UsageError
+from runner.words.recording_error import RecordingError
 
 
 def recording_path(request: RunRequest) -> Path:

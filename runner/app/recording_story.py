@@ -48,9 +48,10 @@ from runner.record.whereabouts import follow
 from runner.rehearse.replay_tape import Tape, record_command
 from runner.rehearse.replay_time import JumpingClock, run_jumping
 from runner.words.diagnostics import has_errors
-from runner.words.errors import CannotServeError, RecordingError, UsageError
+from runner.words.errors import CannotServeError, UsageError
 from runner.words.exits import Exit
 from runner.words.noun import noun
+from runner.words.recording_error import RecordingError
 from runner.words.suggest import did_you_mean
 from runner.workflow.digest import digest_of
 from runner.workflow.model import TaskWork, Workflow

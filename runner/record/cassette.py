@@ -13,9 +13,9 @@ from typing import Any, Literal, get_args
 
 from runner.record.cassette_text import folded, unfolded
 from runner.record.whereabouts import Whereabouts
-from runner.words.errors import RecordingError
 from runner.words.json_text import read_json
 from runner.words.noun import noun
+from runner.words.recording_error import RecordingError
 
 FORMAT = "bridge-run recording"
 VERSION = 1

@@ -8,7 +8,7 @@ BridgeError
 │       ├── ToolsUnreachableError  tool servers did not start (5); carries diagnostics
 │       └── WorkspaceError         there can be no workspace here (4); carries diagnostics
 ├── OutsideError                   nothing outside answered before the run (5)
-├── RecordingError                 a recording cannot be read (3); carries file and line
+├── RecordingError                 a recording cannot be read (3); carries file, line; see words/recording_error.py
 ├── HistoryError                   the journal could not be written (6)
 ├── StepError                      a step failed, with a kind of format.md point 7
 │   ├── ToolServerError            an MCP server died, or never came up
@@ -139,19 +139,6 @@ class OutsideError(BridgeError):
 
     kind: FailureKind = "connection"
     exit_code = Exit.OUTSIDE
-
-
-class RecordingError(BridgeError):
-    """The file of a recording is at fault; ``line`` counts from 1, 0 = the file as a whole."""
-
-    kind: FailureKind = "request"
-    exit_code = Exit.FILE
-    facts = ("file", "line")
-
-    def __init__(self, file: str, line: int, message: str, *, hint: str | None = None) -> None:
-        super().__init__(f"{file}:{line}: {message}" if line else f"{file}: {message}", hint=hint)
-        self.file = file
-        self.line = line
 
 
 class HistoryError(BridgeError):

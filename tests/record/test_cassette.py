@@ -39,10 +39,10 @@ from runner.words.errors import (
     LLMRateLimitError,
     ModelMemoryError,
     ModelNotFoundError,
-    RecordingError,
     StepError,
     ToolServerError,
 )
+from runner.words.recording_error import RecordingError
 from runner.words.redact import Redactor
 from runner.workflow.load import load
 

@@ -20,6 +20,7 @@ from runner.words.errors import (
     root_cause,
 )
 from runner.words.exits import Exit
+from runner.words.recording_error import RecordingError
 
 
 def family(root: type[BridgeError] = BridgeError) -> Iterator[type[BridgeError]]:
@@ -42,7 +43,7 @@ EXAMPLES: dict[str, BridgeError] = {
         BridgeError("m", hint="h"), errors.UsageError("m", hint="h"), errors.OutsideError("m", hint="h"),
         errors.HistoryError("m", hint="h"), WorkflowError([], hint="h"), errors.CannotServeError([], hint="h"),
         errors.ToolsMissingError([], hint="h"), errors.ToolsUnreachableError([], hint="h"),
-        errors.WorkspaceError([], hint="h"), errors.RecordingError("f", 1, "m", hint="h"),
+        errors.WorkspaceError([], hint="h"), RecordingError("f", 1, "m", hint="h"),
         errors.StepError("limit", "m", hint="h"), errors.ToolServerError("s", "m", hint="h"),
         errors.TemplateError("m", hint="h"), errors.LLMError("m", hint="h"), errors.LLMTimeoutError("m", hint="h"),
         LLMRateLimitError("m", hint="h"), errors.LLMValidationError("m", hint="h"), errors.ContextError("m", hint="h"),

@@ -36,6 +36,8 @@ DOORS = {
     "rich": ("runner.show.",),
     "starlette": ("runner.rehearse.simulator.",),
     "uvicorn": ("runner.rehearse.simulator.",),
+    "pytest": ("runner.pytest_plugin",),
+    "syrupy": ("runner.pytest_snapshot",),
 }
 """Library → the modules that are its door. One ending in a dot is a room, one ending in an underscore a family.
 

@@ -1,0 +1,127 @@
+"""The pytest plugin, as a project of a user's has it: a process of pytest in a folder of its own."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+
+import pytest
+from kit.project import Project
+
+FLOW = """version: 1
+name: flow
+inputs: {base: {type: string, default: main}}
+steps:
+  - {id: diff, run: [git, diff, "{{ inputs.base }}"]}
+  - {id: sum, when: steps.diff.output | length > 0, task: "Sum up {{ steps.diff.output }}"}
+outputs: {sum: "{{ steps.sum.output }}"}
+"""
+CASES = """workflow: flow.yaml
+cases:
+  - {name: a change is summed up, stubs: {diff: x, sum: Good.}, expect: {outputs: {sum: Good.}}, snapshot: true}
+  - {name: nothing changed, stubs: {diff: ""}, expect: {outputs: {sum: null}}}
+"""
+
+
+@pytest.fixture
+def tested(project: Project) -> Project:
+    project.write("flows/flow.yaml", FLOW)
+    project.write("flows/flow.test.yaml", CASES)
+    project.write("pytest.ini", "[pytest]\naddopts = -p no:cacheprovider\n")
+    return project
+
+
+def run_pytest(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "runner.pytest_plugin", "-q", *arguments],
+        cwd=project.folder,
+        env={**project.environment, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_cases_are_items_with_the_words_of_the_command(tested: Project) -> None:
+    done = run_pytest(tested)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert (
+        "a change is summed up: it has no snapshot yet\n"
+        "  --> flows/flow.test.yaml:3\n"
+        "  `bridge-run test --update` writes `flows/__snapshots__/flow.a-change-is-summed-up.txt`\n"
+    ) in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "1 failed, 1 passed" in done.stdout
+    assert run_pytest(tested, "--workflow-snapshot-update").returncode == 0
+    assert run_pytest(tested, "--workflow-repeat", "3").returncode == 0
+    assert tested.run("test").code == 0, "both write and read the same snapshots"
+
+
+def test_junit_comes_from_pytest(tested: Project) -> None:
+    run_pytest(tested, "--junit-xml", "report.xml")
+    suite = ET.parse(tested.folder / "report.xml").getroot()[0]
+    assert {name: suite.get(name) for name in ("tests", "failures", "errors")} == {
+        "tests": "2",
+        "failures": "1",
+        "errors": "0",
+    }
+
+
+def test_an_unused_snapshot_and_a_broken_file_fail(tested: Project) -> None:
+    run_pytest(tested, "--workflow-snapshot-update")
+    old = tested.write("flows/__snapshots__/flow.of-old.txt", "old\n")
+    done = run_pytest(tested)
+    assert "unused snapshots: no case uses this snapshot\n  --> flows/__snapshots__/flow.of-old.txt\n" in done.stdout
+    assert (run_pytest(tested, "--snapshot-update").returncode, old.exists()) == (0, False)
+    tested.write("flows/bad.test.yaml", "workflow: flow.yaml\nexpct: {}\n")
+    done = run_pytest(tested)
+    assert done.returncode == 2
+    assert "error[BR217]: the test: unknown key `expct`" in done.stdout
+    assert " --> flows/bad.test.yaml:2:1" in done.stdout
+
+
+def test_a_test_in_python_runs_a_workflow_and_compares_it_with_its_snapshot(tested: Project) -> None:
+    tested.write(
+        "test_flow.py",
+        "def test_it(workflow_run, snapshot):\n"
+        "    run = workflow_run('flows/flow.yaml', base='dev', stubs={'sum': 'Good.'})\n"
+        "    assert (run.status, run.outputs, run.calls) == ('succeeded', {'sum': 'Good.'}, ())\n"
+        "    assert run.steps['diff']['status'] == 'succeeded'\n"
+        "    assert run == snapshot\n"
+        "\n"
+        "def test_in_a_file(workflow_run, workflow_snapshot):\n"
+        "    assert workflow_run('flows/flow.yaml', stubs={'diff': ''}) == workflow_snapshot\n",
+    )
+    done = run_pytest(tested, "test_flow.py", "--snapshot-update")
+    assert done.returncode == 0, done.stdout
+    assert '    - command ["git", "diff", "dev"] → exit code 0\n' in (
+        tested.folder / "__snapshots__/test_flow.ambr"
+    ).read_text("utf-8")
+    picture = (tested.folder / "__snapshots__/test_flow/test_in_a_file.run.txt").read_text("utf-8")
+    assert picture.startswith(
+        "workflow: flow\nstatus: succeeded, exit code 0\ninputs:\n  base: main\n\ndiff: succeeded\n"
+    )
+    assert run_pytest(tested, "test_flow.py").returncode == 0
+    tested.write("flows/flow.yaml", FLOW.replace("git, diff", "git, show"))
+    assert "2 failed" in run_pytest(tested, "test_flow.py").stdout
+
+
+def test_what_is_wrong_with_a_call_is_told_without_a_traceback(tested: Project) -> None:
+    tested.write("test_flow.py", "def test_it(workflow_run):\n    workflow_run('flows/flow.yaml', stubs={'smu': 1})\n")
+    done = run_pytest(tested, "test_flow.py")
+    assert done.returncode == 1
+    assert (
+        "error[BR217]: the workflow has no step `smu`\n --> stubs:1:2\n  = help: did you mean `sum`?\n" in done.stdout
+    )
+    assert "During handling" not in done.stdout
+
+
+def test_the_plugin_costs_nothing_where_no_test_file_is(tested: Project) -> None:
+    tested.write(
+        "test_flow.py",
+        "import sys\n\ndef test_it():\n"
+        "    assert [name for name in sys.modules if name.startswith('runner.')] == ['runner.pytest_plugin']\n",
+    )
+    done = run_pytest(tested, "test_flow.py")
+    assert done.returncode == 0, done.stdout

@@ -136,6 +136,8 @@ def _refuse_beside_lock(asked: RunRequest) -> None:
     others = {
         "--rehearse": asked.rehearse,
         "--stubs-init": asked.stubs_init,
+        "--record": asked.record,
+        "--replay": asked.replay is not None,
         "--faults": asked.faults is not None,
         "--offline": asked.offline,
         "--tools": asked.dry_run and asked.tools,

@@ -219,6 +219,8 @@ def test_another_file_is_named_behind_a_sign_of_equality(notes: Project) -> None
         (("check", "--locked", "--tools"), "`--locked` and `--tools` exclude each other"),
         (("workflows/notes.yaml", "--locked", "--rehearse"), "`--locked` and `--rehearse` exclude each other"),
         (("workflows/notes.yaml", "--locked", "--dry-run", "--tools"), "`--locked` and `--tools` exclude each other"),
+        (("workflows/notes.yaml", "--locked", "--record"), "`--locked` and `--record` exclude each other"),
+        (("workflows/notes.yaml", "--locked", "--replay"), "`--locked` and `--replay` exclude each other"),
         (("lock", "--check", "--update", "notes"), "`--check` and `--update` exclude each other"),
         (("lock", "--format", "json"), "`--format` belongs to `--check`"),
     ],

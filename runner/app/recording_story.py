@@ -218,6 +218,7 @@ def _tape(cassette: Cassette, mask: Mask, request: RunRequest, prepared: Prepare
         lambda unit: record_command(request.file, request.recording, unit),
         changed=changed,
         bounds=_bounds(prepared.workflow),
+        jumps=request.replay == "all",
     )
 
 

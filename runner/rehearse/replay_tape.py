@@ -34,6 +34,7 @@ class Tape:
 
     ``command(unit)`` is the command line that records the unit anew, or the whole for an empty unit. ``changed``: the
     workflow says something else than when it was recorded. ``bounds`` as in ``cassette_values.request_value``.
+    ``jumps``: time jumps, so that what was cancelled can be waited for until it is cancelled again.
     """
 
     def __init__(
@@ -44,9 +45,11 @@ class Tape:
         *,
         changed: bool = False,
         bounds: Collection[int] = (),
+        jumps: bool = False,
     ) -> None:
         self.mask = mask
         self.bounds = bounds
+        self.jumps = jumps
         self.mismatches: list[str] = []
         self._cassette = cassette
         self._command = command

@@ -35,7 +35,8 @@ from runner.rehearse.rehearsal_walls import (
     rehearsed_image,
     tools_named,
 )
-from runner.words.errors import CannotServeError
+from runner.words.errors import BridgeError, HistoryError
+from runner.words.exits import Exit
 from runner.words.noun import noun
 from runner.workflow.document import read_document
 from runner.workflow.inputs import bind_inputs
@@ -123,6 +124,8 @@ class RehearsalStage:
 
         Raises:
             CannotServeError: the file asks for what no machine can serve.
+            HistoryError: the scratch folder cannot be written.
+            KeyboardInterrupt: the run was interrupted, as are all that would follow.
         """
         part = part or Part()
         self._played += 1
@@ -141,10 +144,15 @@ class RehearsalStage:
         request = RunRequest(file=prepared.workflow.file, quiet=True, run_dir=str(self._folder), answers=self._answers)
         walls = replace(self._walls(), listener=listen)
         try:
-            run_behind(walls, request, prepared, self._environment, report=report)
-        except CannotServeError:
+            code = run_behind(walls, request, prepared, self._environment, report=report)
+        except HistoryError:
+            raise
+        except BridgeError as error:
             if not results:
                 raise
+            code = int(error.exit_code)
+        if code == Exit.INTERRUPTED:
+            raise KeyboardInterrupt
         return Played(entries=tuple(entries), result=results[0])
 
     def _walls(self) -> Walls:

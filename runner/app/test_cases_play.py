@@ -18,6 +18,7 @@ from runner.rehearse.rehearsal_prompter import Prompter
 from runner.rehearse.scripted import NO_STUBS, Stubs, read_stubs, stubs_at
 from runner.show.snapshot import snapshot
 from runner.words.errors import BridgeError, UsageError
+from runner.words.exits import Exit
 from runner.words.noun import noun
 from runner.workflow.document import parse_document
 from runner.workflow.load import load
@@ -138,11 +139,14 @@ def _replayed(request: RunRequest, recording: str, environment: Mapping[str, str
         reported.append((json.loads(json.dumps(outcome)), place))
 
     bound = request.bound or None
+    code = 0
     try:
-        replay_run(replace(request, replay="all", recording=recording, bound=bound), environment, report)
+        code = replay_run(replace(request, replay="all", recording=recording, bound=bound), environment, report)
     except BridgeError:
         if not reported:
             raise
+    if code == Exit.INTERRUPTED:
+        raise KeyboardInterrupt
     result, place = reported[0]
     entries = tuple(read_journal(Path(place).read_bytes().splitlines(keepends=True)))
     return CasePlayed(

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from runner.rehearse.rehearsal_value import Hints
 from runner.words.errors import BridgeError
-from runner.words.inspection import (
-    Choice,
-    Comparison,
-    Constant,
-    Expression,
-    Filtered,
-    ListOf,
-    MappingOf,
-    Reference,
-)
 from runner.words.templates import inspect_expression, truth
 from runner.workflow.fan_out import ForEach
 from runner.workflow.model import Step, Workflow
 
+_LITERAL = re.compile(r"""(?P<text>'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")|(?<![\w.])(?P<number>\d+(?:\.\d+)?)\b""")
+_ESCAPE = re.compile(r"\\(.)")
 _LONGEST = 2_000
 """Of longer texts that stand in an expression nobody makes an answer."""
 
@@ -44,7 +37,7 @@ def hints_of(workflow: Workflow, step: Step) -> Hints:
     ]
     values = [value for text in (*own, *reading) for value in _constants(text)]
     texts = [value for value in values if isinstance(value, str) and len(value) <= _LONGEST]
-    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    numbers = [value for value in values if not isinstance(value, str)]
     return Hints(texts=tuple(dict.fromkeys(texts)), numbers=tuple(dict.fromkeys(numbers)))
 
 
@@ -59,27 +52,14 @@ def steps_read(expression: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(path[1]) for path in paths if len(path) > 1 and path[0] == "steps"))
 
 
-def _constants(expression: str) -> Iterator[Any]:
-    found = inspect_expression(expression)
-    for part in (*found.comparisons, *found.holes, *found.maps):
-        yield from _values(part)
-
-
-def _values(part: Expression) -> Iterator[Any]:
-    if isinstance(part, Constant):
-        yield part.value
-    elif isinstance(part, Comparison):
-        yield from (*_values(part.left), *_values(part.right))
-    elif isinstance(part, Filtered):
-        yield from _values(part.inner)
-    elif isinstance(part, Choice):
-        yield from (value for option in part.options for value in _values(option))
-    elif isinstance(part, ListOf):
-        yield from (value for item in part.items for value in _values(item))
-    elif isinstance(part, MappingOf):
-        yield from (value for _, item in part.items for value in _values(item))
-    elif isinstance(part, Reference):
-        return
+def _constants(expression: str) -> Iterator[str | float]:
+    """The texts and numbers that are written out: ``x == 'a'``, ``x.startswith('a')``, ``x | length > 3``."""
+    for found in _LITERAL.finditer(expression):
+        if found["number"] is not None:
+            number = float(found["number"])
+            yield int(number) if number.is_integer() else number
+        else:
+            yield _ESCAPE.sub(r"\1", found["text"][1:-1])
 
 
 def satisfies(step: Step, value: Any) -> bool:

@@ -10,7 +10,7 @@ from runner.record.events import CommandRan, StepRepeated, StepRetried, StepStar
 from runner.record.parts import unit_of
 from runner.record.wire import Entry
 from runner.rehearse.rehearsal_hints import hints_of, satisfies
-from runner.rehearse.rehearsal_value import made_up
+from runner.rehearse.rehearsal_value import Hints, made_up
 from runner.rehearse.scripted import NO_STUBS, Reply, Stubs, steps_below, without_indices
 from runner.workflow.model import ApproveWork, CallWork, RunWork, Step, TaskWork, Workflow
 
@@ -74,7 +74,7 @@ class Prompter:
         count = self._asked[unit] = self._asked.get(unit, -1) + 1
         path = without_indices(unit)
         if path in self._cues:
-            return _nth(self._cues[path], _place(unit, path, count))
+            return _nth(self._cues[path], count)  # each item goes the same rounds
         name = self.stubs.name_for(unit)
         if name is not None:
             self.used.add(name)
@@ -109,8 +109,18 @@ class Prompter:
             values = made_up({"type": ["object", "array", "string"]}, step.id, hints)
         else:
             usual = f"[answer of {step.id}]" if isinstance(work, TaskWork) else f"[output of {step.id}]"
-            values = tuple(dict.fromkeys((usual, *hints.texts, *(["x" * n for n in _lengths(hints.numbers)]), "")))
+            values = tuple(dict.fromkeys(_texts(usual, hints)))
         yield from sorted(values, key=lambda value: not satisfies(step, value))
+
+
+def _texts(usual: str, hints: Hints) -> Iterator[str]:
+    """Texts that are one of what they are compared with, begin with it, end with it, are as long, or empty."""
+    yield usual
+    yield from hints.texts
+    yield from (f"{text} {usual}" for text in hints.texts)
+    yield from (f"{usual} {text}" for text in hints.texts)
+    yield from ("x" * length for length in _lengths(hints.numbers))
+    yield ""
 
 
 def _lengths(numbers: tuple[float, ...]) -> Iterator[int]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from runner.chat.catalogue import EndpointCatalogue, Instance
 from runner.chat.messages import ChatAnswer, ChatRequest, Delta, OnDelta
@@ -26,25 +26,30 @@ from runner.record.whereabouts import Whereabouts
 from runner.rehearse.replay_tape import Tape
 from runner.words.errors import LLMValidationError, StepError
 
+Result = TypeVar("Result")
 _NEVER = 10_000_000.0
 """Seconds; who waits so long was cancelled when it was recorded, and is now."""
 
 
-async def _given(tape: Tape, answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The answer as this run meets it.
+async def _given(tape: Tape, one: Exchange, read: Callable[[Any], Result]) -> Result:
+    """What ``read`` makes of the answer as this run meets it.
 
     Raises:
-        BridgeError: it was an error when it was recorded.
+        BridgeError: it was an error when it was recorded; or the answer is misshapen.
     """
     await asyncio.sleep(0)
-    if answer.get("cancelled"):
+    if one.answer.get("cancelled"):
         if tape.jumps:
             await asyncio.sleep(_NEVER)
         raise StepError("timeout", "nobody waited for this answer when it was recorded")
-    shown: dict[str, Any] = tape.mask.shown(answer)
-    if "error" in shown:
-        raise read_error(shown["error"])
-    return shown
+    shown = tape.mask.shown(one.answer)
+    try:
+        if "error" not in shown:
+            return read(shown)
+        error = read_error(shown["error"])
+    except (KeyError, TypeError, ValueError, AttributeError) as why:
+        raise tape.misshapen(one, why) from why
+    raise error
 
 
 class ReplayBackend:
@@ -68,8 +73,8 @@ class ReplayBackend:
     async def catalogue(self) -> EndpointCatalogue:
         """What was listed, with what this run has loaded since."""
         if self._known is None:
-            given = await _given(self._tape, self._tape.take("catalogue", {"endpoint": self._endpoint}, Whereabouts()))
-            self._known = read_catalogue(given["catalogue"])
+            one = self._tape.take("catalogue", {"endpoint": self._endpoint}, Whereabouts())
+            self._known = await _given(self._tape, one, lambda given: read_catalogue(given["catalogue"]))
             for model in self._known.models:
                 self._keys.update(dict.fromkeys((one.id for one in model.instances), model.key))
         return self._known
@@ -77,11 +82,15 @@ class ReplayBackend:
     async def chat(self, request: ChatRequest, on_delta: OnDelta | None = None) -> ChatAnswer:
         """The recorded answer, in the recorded pieces."""
         asked = request_value(request, self._keys.get(request.model, request.model), self._tape.bounds)
-        answer = self._tape.take("chat", asked)
-        for delta in read_stream(answer.get("answer") or answer):
-            if on_delta is not None:
-                on_delta(Delta(delta.kind, self._tape.mask.shown(delta.text)))
-        return read_answer((await _given(self._tape, answer))["answer"])
+        one = self._tape.take("chat", asked)
+        answer = await _given(self._tape, one, lambda given: read_answer(given["answer"]))
+        try:
+            pieces = tuple(read_stream(one.answer["answer"]))
+        except (TypeError, ValueError, KeyError) as why:
+            raise self._tape.misshapen(one, why) from why
+        for piece in pieces if on_delta is not None else ():
+            on_delta(Delta(piece.kind, self._tape.mask.shown(piece.text)))
+        return answer
 
     async def load(self, model: str, settings: Mapping[str, Any]) -> Instance:
         """What came of the load: recorded outcomes one after the other, and the last from then on.
@@ -101,7 +110,7 @@ class ReplayBackend:
                 raise LLMValidationError(error.message, hint=error.hint) from error
         one = outcomes.pop(0) if len(outcomes) > 1 else outcomes[0]
         self._tape.use(one)
-        instance = Instance(**(await _given(self._tape, one.answer))["instance"])
+        instance = await _given(self._tape, one, lambda given: Instance(**given["instance"]))
         self._keys[instance.id] = model
         self._change(model, instance.id, instance)
         return instance
@@ -156,15 +165,14 @@ class ReplayBox:
             ToolServerError: it did not start when it was recorded.
             StepError: it was not recorded.
         """
-        given = await _given(self._tape, self._tape.take("server", {"server": self._name}))
-        facts = given["facts"]
-        self._tools = tuple(read_tool(one) for one in facts["tools"])
-        return ServerFacts(name=facts["name"], version=facts["version"], protocol=facts["protocol"])
+        facts, self._tools = await _given(self._tape, self._tape.take("server", {"server": self._name}), _facts)
+        return facts
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
         """The recorded result."""
         asked = {"server": self._name, "tool": tool, "arguments": dict(arguments)}
-        return read_result((await _given(self._tape, self._tape.take("call", asked)))["result"])
+        one = self._tape.take("call", asked)
+        return await _given(self._tape, one, lambda given: read_result(given["result"]))
 
     async def restart(self) -> None:
         """As it went."""
@@ -185,7 +193,8 @@ class ReplayCommands:
     ) -> CommandResult:
         """How it ended when it was recorded."""
         asked = command_value(argv, stdin=stdin, cwd=cwd, env=env)
-        return CommandResult(**(await _given(self._tape, self._tape.take("command", asked)))["result"])
+        one = self._tape.take("command", asked)
+        return await _given(self._tape, one, lambda given: CommandResult(**given["result"]))
 
 
 def command_value(argv: Sequence[str], *, stdin: str | None, cwd: str | None, env: Mapping[str, str]) -> dict[str, Any]:
@@ -210,12 +219,12 @@ class ReplayFiles:
 
     async def changed(self, before: Any) -> tuple[str, ...]:  # noqa: ARG002 - the protocol
         """What had changed."""
-        return tuple((await _given(self._tape, self._tape.take("changed", {})))["paths"])
+        return await _given(self._tape, self._tape.take("changed", {}), lambda given: tuple(given["paths"]))
 
     async def keep(self, patterns: Sequence[str], unit: str) -> Kept:  # noqa: ARG002 - the tape knows where it is
         """What was kept; the copies are those of the recorded run."""
-        kept = (await _given(self._tape, self._tape.take("kept", {"patterns": list(patterns)})))["kept"]
-        return Kept(paths=tuple(kept["paths"]), empty=tuple(kept["empty"]))
+        one = self._tape.take("kept", {"patterns": list(patterns)})
+        return await _given(self._tape, one, _kept)
 
 
 class ReplayAnswers:
@@ -231,8 +240,18 @@ class ReplayAnswers:
         said = await self._given.answer(replace(question, default=None))
         if said is not None or not self._tape.knows("answer"):
             return said or await self._others.answer(question)
-        given = await _given(self._tape, self._tape.take("answer", question_value(question)))
-        return Answer(**given["answer"])
+        one = self._tape.take("answer", question_value(question))
+        return await _given(self._tape, one, lambda given: Answer(**given["answer"]))
+
+
+def _facts(given: Mapping[str, Any]) -> tuple[ServerFacts, tuple[Tool, ...]]:
+    facts = given["facts"]
+    about = ServerFacts(name=facts["name"], version=facts["version"], protocol=facts["protocol"])
+    return about, tuple(read_tool(one) for one in facts["tools"])
+
+
+def _kept(given: Mapping[str, Any]) -> Kept:
+    return Kept(paths=tuple(given["kept"]["paths"]), empty=tuple(given["kept"]["empty"]))
 
 
 def question_value(question: Question) -> dict[str, Any]:

@@ -69,8 +69,8 @@ class Tape:
         """Every exchange of a kind, used or not."""
         return tuple(one for one in self._cassette.exchanges if one.kind == kind)
 
-    def take(self, kind: Kind, request: Mapping[str, Any], place: Whereabouts | None = None) -> Mapping[str, Any]:
-        """The recorded answer, as it stands in the file; it is used up. ``place`` None = that of the task that asks.
+    def take(self, kind: Kind, request: Mapping[str, Any], place: Whereabouts | None = None) -> Exchange:
+        """The recorded exchange, as it stands in the file; it is used up. ``place`` None = that of the task that asks.
 
         Raises:
             StepError: kind ``request``: there is none; with what differs from the nearest.
@@ -82,7 +82,13 @@ class Tape:
             raise self._mismatch(kind, asked, at)
         one = left.pop(0)
         self._used.add(id(one))
-        return one.answer
+        return one
+
+    def misshapen(self, one: Exchange, why: Exception) -> StepError:
+        """The error for an answer that cannot be what it should be: somebody edited the file."""
+        said = f"`{why.args[0]}` is missing" if isinstance(why, KeyError) else str(why)
+        wrong = f"{self._cassette.file}:{one.line}: the answer is none of a {_WORDS[one.kind]}: {said}"
+        return StepError("request", wrong, hint=f"`{self._command(one.unit)}` records just that anew")
 
     def use(self, one: Exchange) -> None:
         """It was of use without being taken, as many times as wanted."""

@@ -8,6 +8,8 @@ from typing import Any
 from runner.show.cell import harmless, pad
 from runner.words.noun import noun
 
+_UNMET = ("limit", "expectation")
+"""Kinds that say that answers were not what the file asks for: a better one may be known to a person."""
 _MARKS = {True: "✓", False: "·"}
 
 
@@ -81,6 +83,8 @@ def _faults(report: RehearsalReport) -> Iterator[str]:
         yield from (f"  {line}".rstrip() for line in rest)
         if fault.part:
             yield f"  = note: {harmless(fault.part)}"
+        if fault.kind in _UNMET:
+            yield "  = help: no answer that was made up is good enough; write a stub for it"
 
 
 def _stubs(report: RehearsalReport) -> Iterator[str]:

@@ -15,6 +15,7 @@ BAD = RehearsalReport(
     faults=(
         Fault(path="gate", kind="request", message="no `x`\nsecond line", part="when `a` answers 1"),
         Fault(path="outputs", kind="request", message="none"),
+        Fault(path="gate", kind="limit", message="never"),
     ),
     missing=("gate",),
     unused=(("call/draft", 7),),
@@ -39,6 +40,8 @@ def test_everything_that_is_wrong_is_said_with_what_to_do() -> None:
         "  second line\n"
         "  = note: when `a` answers 1\n"
         "error: `outputs` failed (request): none\n"
+        "error: `gate` failed (limit): never\n"
+        "  = help: no answer that was made up is good enough; write a stub for it\n"
         "\n"
         "error: nothing that fits the `output` of `gate` could be made up\n"
         "  = help: write a stub for it: `bridge-run f.yaml --rehearse --stubs-init`, then `--stubs FILE`\n"
@@ -66,6 +69,7 @@ def test_machines_get_the_same() -> None:
         "faults": [
             {"step": "gate", "kind": "request", "message": "no `x`\nsecond line", "with": "when `a` answers 1"},
             {"step": "outputs", "kind": "request", "message": "none", "with": None},
+            {"step": "gate", "kind": "limit", "message": "never", "with": None},
         ],
         "missing_stubs": ["gate"],
         "unused_stubs": [{"step": "call/draft", "line": 7}],

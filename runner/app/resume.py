@@ -57,7 +57,12 @@ def _go_on(request: ResumeRequest, folder: RunFolder, entries: Sequence[Entry], 
     seeds = seeds_of(entries, workflow)
     _refuse_second_answers(parse_answers(request.answers, workflow), entries, workflow, seeds)
     earlier = Earlier(run=entries[0].run, folder=folder, entries=tuple(entries), seeds=seeds)
-    return run_workflow(_as_run(request, started), earlier)
+    asked = _as_run(request, started)
+    if asked.locked is not None:
+        from runner.app.lock_guard import run_locked
+
+        return run_locked(asked, earlier)
+    return run_workflow(asked, earlier)
 
 
 def _as_run(request: ResumeRequest, started: RunStarted) -> RunRequest:
@@ -71,6 +76,7 @@ def _as_run(request: ResumeRequest, started: RunStarted) -> RunRequest:
         config=options.get("config"),
         simulate=options.get("simulate"),
         keep_loaded=bool(options.get("keep_loaded", False)),
+        locked=options.get("locked"),
         answers=request.answers,
         yes=request.yes,
         output=request.output,

@@ -20,6 +20,7 @@ class Tool:
     input_schema: Mapping[str, Any] = field(default_factory=lambda: {"type": "object", "properties": {}})
     output_schema: Mapping[str, Any] | None = None
     effect: Effect = "unsafe"
+    annotations: Mapping[str, Any] = field(default_factory=dict)
 
 
 @noun

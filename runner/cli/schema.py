@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-SCHEMAS = ("workflow", "journal", "recording", "result", "simulator", "test")
+SCHEMAS = ("workflow", "journal", "recording", "result", "simulator", "test", "lock")
 
 
 @click.command(name="schema", short_help="Print a JSON Schema.")

@@ -18,6 +18,7 @@ VERBS = {
     "resume": Verb("runner.cli.resume", "Go on with a run that paused, failed or was ended."),
     "check": Verb("runner.cli.check", "Check workflow files, their models and tool servers; run nothing."),
     "test": Verb("runner.cli.test", "Run the test cases of workflows; needs no model and no tool."),
+    "lock": Verb("runner.cli.lock", "Write down which models and tools there are; say what has changed."),
     "graph": Verb("runner.cli.graph", "Draw a workflow's graph: which step waits for which, and why."),
     "models": Verb("runner.cli.models", "List, load, unload and download the models of the servers."),
     "doctor": Verb("runner.cli.doctor", "Look whether servers, models and tools are ready; say what to do if not."),

@@ -35,6 +35,7 @@ def _tool_of(tool: mcp_types.Tool) -> Tool:
         input_schema=tool.input_schema,
         output_schema=(tool.meta or {}).get(OUTPUT_SCHEMA),
         effect=_effect_of(tool.annotations),
+        annotations=tool.annotations.model_dump(by_alias=True, exclude_none=True) if tool.annotations else {},
     )
 
 

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
+from runner.chat.catalogue import EndpointCatalogue, Instance, ModelEntry
+from runner.chat.messages import ChatAnswer, ChatRequest, Message, ToolCall, ToolSpec, Usage
+from runner.chat.toolbox import Blob, ServerFacts, Tool, ToolResult
 from runner.words.redact import SHORTEST, Redactor
 
 FOLDER = "[folder]"
 RUN = "[run id]"
+_NOUNS = (
+    ChatAnswer, ChatRequest, Message, ToolCall, ToolSpec, Usage, EndpointCatalogue, ModelEntry, Instance, Tool,
+    ToolResult, Blob, ServerFacts,
+)  # fmt: skip
+_NAMES = frozenset(one.name for noun in _NOUNS for one in fields(noun)) | {
+    "answer", "argv", "arguments", "cancelled", "catalogue", "changed", "choice", "choices", "class", "cwd", "empty",
+    "env", "error", "exit_code", "facts", "hint", "instance", "kept", "kind", "message", "paths", "patterns", "question",
+    "request", "result", "role", "seed", "server", "settings", "stderr", "stdin", "stdout", "stream", "temperature",
+}  # fmt: skip
+"""Keys of the objects of a recording."""
 
 
 class Mask:
@@ -34,7 +48,11 @@ class Mask:
         self._redactor = Redactor(self._secrets, {**also, self._run: RUN})
 
     def hidden(self, value: Any) -> Any:
-        """A JSON value as it is recorded."""
+        """A JSON value as it is recorded; names that the format itself gives stay, whatever a secret is called."""
+        if isinstance(value, Mapping):
+            return {key if key in _NAMES else self._redactor.text(str(key)): self.hidden(v) for key, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.hidden(item) for item in value]
         return self._redactor.value(value)
 
     def text(self, text: str) -> str:

@@ -88,8 +88,9 @@ class ReplayBackend:
             pieces = tuple(read_stream(one.answer["answer"]))
         except (TypeError, ValueError, KeyError) as why:
             raise self._tape.misshapen(one, why) from why
-        for piece in pieces if on_delta is not None else ():
-            on_delta(Delta(piece.kind, self._tape.mask.shown(piece.text)))
+        if on_delta is not None:
+            for piece in pieces:
+                on_delta(Delta(piece.kind, self._tape.mask.shown(piece.text)))
         return answer
 
     async def load(self, model: str, settings: Mapping[str, Any]) -> Instance:

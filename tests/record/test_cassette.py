@@ -287,6 +287,14 @@ def test_the_folder_and_the_run_are_hidden_and_shown_again() -> None:
     assert Mask({}, "/", "2026-x").text("/") == "/"
 
 
+def test_the_names_of_the_format_stay_whatever_a_secret_is() -> None:
+    mask = Mask({"KEY": "token"}, "/home/me", "2026-x")
+    assert mask.hidden({"prompt_tokens": 3, "my token": ("token",)}) == {
+        "prompt_tokens": 3,
+        "my [secret KEY]": ["[secret KEY]"],
+    }
+
+
 # Differences
 
 

@@ -23,7 +23,9 @@ HEADER = Header(workflow="flow", digest="0" * 64, bridge_run="1.0")
 
 def tape(*exchanges: Exchange, **more: Any) -> Tape:
     cassette = Cassette(header=HEADER, exchanges=exchanges, file="flow.recording.jsonl")
-    return Tape(cassette, Mask({}, "/home/me", "2026-flow-1f"), lambda unit: record_command("flow.yaml", None, unit), **more)
+    return Tape(
+        cassette, Mask({}, "/home/me", "2026-flow-1f"), lambda unit: record_command("flow.yaml", None, unit), **more
+    )
 
 
 def call(path: str, answer: dict[str, Any], line: int = 2) -> Exchange:
@@ -170,3 +172,26 @@ def test_time_jumps_over_waits_and_stands_while_a_thread_works() -> None:
     assert done == "done"
     assert 86_400 <= passed < 2 * 86_400
     assert clock.monotonic() == 0.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ({}, "`result` is missing"),
+        ({"error": {"class": "Nobody"}}, "there is no error `Nobody`"),
+        ({"result": {"text": "", "blobs": 3}}, "'int' object is not iterable"),
+    ],
+)
+def test_an_answer_that_somebody_edited_is_said_with_its_line(answer: dict[str, Any], why: str) -> None:
+    with pytest.raises(StepError) as caught:
+        run_jumping(ReplayBox(tape(call("a", answer)), "files").call("read", {"path": "a"}))
+    assert caught.value.message == f"flow.recording.jsonl:2: the answer is none of a tool call: {why}"
+
+
+def test_a_stream_that_somebody_edited_is_said_too() -> None:
+    request = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    chat = Exchange(
+        kind="chat", request=request, answer={"answer": {"model": "m", "content": "x", "stream": [3]}}, line=9
+    )
+    with pytest.raises(StepError, match=r"flow\.recording\.jsonl:9: the answer is none of a request to the model"):
+        run_jumping(ReplayBackend(tape(chat), "s").chat(ChatRequest(model="m", messages=(Message("user", "hi"),))))

@@ -19,8 +19,8 @@ _NOUNS = (
 )  # fmt: skip
 _NAMES = frozenset(one.name for noun in _NOUNS for one in fields(noun)) | {
     "answer", "argv", "arguments", "cancelled", "catalogue", "changed", "choice", "choices", "class", "cwd", "empty",
-    "env", "error", "exit_code", "facts", "hint", "instance", "kept", "kind", "message", "paths", "patterns", "question",
-    "request", "result", "role", "seed", "server", "settings", "stderr", "stdin", "stdout", "stream", "temperature",
+    "env", "error", "exit_code", "facts", "hint", "instance", "kept", "kind", "message", "paths", "patterns",
+    "question", "request", "result", "role", "seed", "server", "settings", "stderr", "stdin", "stdout", "stream", "temperature",
 }  # fmt: skip
 """Keys of the objects of a recording."""
 

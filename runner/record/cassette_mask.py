@@ -20,7 +20,7 @@ _NOUNS = (
 _NAMES = frozenset(one.name for noun in _NOUNS for one in fields(noun)) | {
     "answer", "argv", "arguments", "cancelled", "catalogue", "changed", "choice", "choices", "class", "cwd", "empty",
     "env", "error", "exit_code", "facts", "hint", "instance", "kept", "kind", "message", "paths", "patterns",
-    "question", "request", "result", "role", "seed", "server", "settings", "stderr", "stdin", "stdout", "stream", "temperature",
+    "question", "request", "result", "role", "seed", "server", "settings", "stderr", "stdin", "stdout", "stream",
 }  # fmt: skip
 """Keys of the objects of a recording."""
 

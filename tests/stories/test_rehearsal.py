@@ -205,3 +205,51 @@ def test_options_that_make_no_sense_together(project: Project, options: tuple[st
     ended = project.run("run", "flow.yaml", *options)
     assert ended.code == 2
     assert ended.err.endswith(f"Error: {said}\n")
+
+
+def test_what_an_expression_asks_for_in_any_form_is_tried_in_every_item(project: Project) -> None:
+    steps = (
+        "  - {id: list, run: [ls], output: {type: array, items: {type: object, required: [ok],"
+        " properties: {ok: {type: boolean}}}}}\n"
+        "  - id: each\n"
+        "    for_each: steps.list.output\n"
+        "    when: item.ok\n"
+        "    task: Do it.\n"
+        "    expect: [{that: output | length > 3, message: more}]\n"
+        "    repeat: {until: \"output.startswith('OK')\", max: 4}\n"
+        "    on_error: {output: none}\n"
+    )
+    ended = project.run(one_step(project, steps), "--rehearse")
+    assert ended.code == 0, ended
+    ways = "✓ `when` false  ✓ some items  ✓ no items  ✓ `until` at once  ✓ `until` after a round  ✓ it fails"
+    assert f"  ✓ each  task  {ways}\n" in ended.out
+
+
+def test_an_until_that_no_made_up_answer_meets_asks_for_a_stub(project: Project) -> None:
+    steps = "  - {id: a, task: A, repeat: {until: output | length > 20000, max: 2}}\n"
+    ended = project.run(one_step(project, steps), "--rehearse")
+    assert ended.code == 1
+    assert (
+        "error: `a` failed (limit): `until` did not hold after 2 rounds: output | length > 20000\n"
+        "  = help: no answer that was made up is good enough; write a stub for it\n"
+    ) in ended.out
+
+
+def test_models_images_workspaces_and_client_files_are_not_needed(project: Project) -> None:
+    more = (
+        "workspace: worktree\n"
+        "inputs: {size: {type: string}}\n"
+        "models:\n"
+        "  big: {id: 'org/{{ inputs.size }}', endpoint: gpu, fallback: [org/other], load: {context_length: 8192},"
+        " sampling: {reasoning: high}}\n"
+        "mcp_servers: {own: {command: nope, isolate: true}, imported: {from: .mcp.json}}\n"
+    )
+    steps = (
+        "  - {id: see, model: big, task: Look., images: [a.png], mcp_servers: [own, imported], reads_only: true,"
+        " artifacts: [out.txt]}\n"
+        "  - {id: show, task: 'Show {{ steps.see.artifacts }}'}\n"
+    )
+    project.write(".mcp.json", {"mcpServers": {"imported": {"command": "${NOT_SET}"}}})
+    ended = project.run(one_step(project, steps, more), "--rehearse")
+    assert ended.err == ""
+    assert ended.code == 0

@@ -279,3 +279,28 @@ def test_without_a_test_file_there_is_nothing_to_run(project: Project) -> None:
     )
     ended = project.run("test", "flow.tset.yaml")
     assert (ended.code, ended.err) == (2, "error: there is no file `flow.tset.yaml`\n")
+
+
+def test_a_case_may_replay_a_recording_and_says_what_changed_since(tested: Project) -> None:
+    project = tested
+    project.write(
+        "ask.yaml", "version: 1\nname: ask\nsteps:\n  - {id: ask, model: tiny, task: Name a colour., timeout: 1m}\n"
+    )
+    project.write("ask.sim.yaml", {"models": {"tiny": {"loaded": True, "turns": [{"say": "Blue."}]}}})
+    assert project.run("ask.yaml", "--simulate", "ask.sim.yaml", "--record").code == 0
+    project.write(
+        "ask.test.yaml",
+        "workflow: ask.yaml\nrecording: ask.recording.jsonl\nexpect: {outputs: {ask: Blue.}}\nsnapshot: true\n",
+    )
+    assert project.run("test", "ask.test.yaml", "--update").code == 0
+    assert project.run("test", "ask.test.yaml", "--repeat", "2").code == 0
+    text = (project.folder / "ask.yaml").read_text("utf-8")
+    project.write("ask.yaml", text.replace("a colour", "one colour"))
+    ended = project.run("test", "ask.test.yaml")
+    assert ended.code == 1
+    assert "ask: outputs.ask\n  --> ask.test.yaml:3\n" in ended.out
+    assert "messages[0].content: Name [-a-]{+one+} colour." in ended.out
+    project.write("ask.test.yaml", "workflow: ask.yaml\nrecording: none.jsonl\n")
+    ended = project.run("test", "ask.test.yaml")
+    assert ended.code == 3
+    assert "none.jsonl" in ended.out

@@ -8,7 +8,7 @@ unset GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE
 
 rm -rf .demo
 mkdir -p .demo/workflows
-cp -R workflows/sample workflows/*.yaml .demo/workflows
+cp -R workflows/sample workflows/*.yaml workflows/*.recording.jsonl .demo/workflows
 rm -rf .demo/workflows/sample/__pycache__
 cd .demo
 printf '%s\n' __pycache__/ .bridge/ >.gitignore
@@ -17,14 +17,25 @@ git add .
 git -c user.name=demo -c user.email=demo@example.invalid -c commit.gpgsign=false commit --quiet --no-verify \
   -m 'The sample as it was'
 
-cat <<'END'
-The built-in simulator answers in place of a model server, over real HTTP, with the words written down in
-workflows/refactor.sim.yaml. All else is real: the MCP servers, the edits, the tests, the git repository in .demo.
+if bridge-run check workflows/refactor.yaml >/dev/null 2>&1; then
+  cat <<'END'
+A model server answers and has the models of workflows/refactor.yaml: they do the work.
 
-$ bridge-run workflows/refactor.yaml -i path=workflows/sample --simulate workflows/refactor.sim.yaml
+$ bridge-run workflows/refactor.yaml
 
 END
-bridge-run workflows/refactor.yaml -i path=workflows/sample --simulate workflows/refactor.sim.yaml
+  bridge-run workflows/refactor.yaml
+else
+  cat <<'END'
+No model server answers, or it lacks the models of the workflow: what they say is replayed from the recording
+workflows/refactor.recording.jsonl. All else is real: the MCP servers, the edits, the tests, the git repository in .demo.
+
+$ bridge-run workflows/refactor.yaml --replay models
+
+END
+  bridge-run workflows/refactor.yaml --replay models
+  git apply .bridge/runs/*/changes.patch
+fi
 
 cat <<'END'
 

@@ -63,6 +63,17 @@ def test_the_examples_pass_the_strict_check():
     run("bridge-run", "check", "--offline", "--strict", "workflows", cwd=ROOT)
 
 
+def test_the_tests_of_the_examples_pass():
+    out = run("bridge-run", "test", "workflows", cwd=ROOT)
+    assert re.search(r"^\d+ passed in", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_every_way_through_an_example_can_be_walked(example):
+    out = run("bridge-run", f"workflows/{example.name}", "--rehearse", cwd=ROOT)
+    assert "·" not in out
+
+
 def test_hello(place):
     result = simulated(place, "hello", "-i", "name=Ada")
     assert (result["status"], result["exit_code"]) == ("succeeded", 0)
@@ -127,6 +138,6 @@ def test_refactor_stops_before_any_edit_when_the_tests_fail_already(place):
 def test_make_demo_leaves_a_diff_and_the_command_for_your_own_models(tmp_path):
     shutil.copytree(WORKFLOWS, tmp_path / "workflows", ignore=shutil.ignore_patterns("__pycache__"))
     out = run("sh", "workflows/demo.sh", cwd=tmp_path)
-    assert "The built-in simulator answers in place of a model server" in out
+    assert "what they say is replayed from the recording" in out
     assert "\n+def clock_minutes(time: str, number: int) -> int:\n" in out
     assert "bridge-run workflows/refactor.yaml --model thinker=YOUR-MODEL --model coder=YOUR-MODEL\n" in out

@@ -1,6 +1,6 @@
 # What a person or CI asks of this repository. Every target first sets up what it needs; repeats are instant.
 #
-#   make demo       run workflows/refactor.yaml on a scratch copy, answered by the built-in simulator
+#   make demo       run workflows/refactor.yaml on a scratch copy, its models replayed unless a server has them
 #   make test       everything that CI judges: check, then pytest with coverage
 #   make check      lint, types, the floors of the house, our own workflows
 #   make fix        format, and repair what the linter can repair

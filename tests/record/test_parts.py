@@ -145,7 +145,7 @@ def test_a_fan_out_through_several_models_has_none_of_its_own(numbered):
         items = [done(step, item, model=model) for item, model in enumerate(models)]
         return [begun, *items, done(step, model=models[0])]
 
-    steps = outcome(numbered(start("one", "two"), *ended("one", "a", "a"), *ended("two", "a", "b"), end()))["steps"]
+    steps = outcome(numbered([start("one", "two"), *ended("one", "a", "a"), *ended("two", "a", "b"), end()]))["steps"]
     assert (steps["one"]["model"], steps["two"]["model"]) == ("a", None)
     assert [item["model"] for item in steps["two"]["items"]] == ["a", "b"]
 

@@ -1,4 +1,4 @@
-"""One file calls another: paths, models, servers, secrets and inputs of all of them, looked at before anything starts."""
+"""One file calls another: paths, models, servers, secrets and inputs of all of them, judged before anything starts."""
 
 from __future__ import annotations
 
@@ -254,10 +254,8 @@ def test_a_server_that_two_files_would_start_alike_is_one_process(project: Proje
     server = f"mcp_servers: {{git: {{command: {sys.executable}, args: [-m, mcp_server_git, --repository, .]}}}}\n"
     call = "tool: git.git_status, arguments: {repo_path: .}"
     project.write("inner.yaml", f"version: 1\nname: inner\n{server}steps: [{{id: look, {call}}}]\n")
-    project.write(
-        "outer.yaml",
-        f"version: 1\nname: outer\n{server}steps:\n  - {{id: look, {call}}}\n  - {{id: call, for_each: [1, 2], workflow: inner.yaml}}\n",
-    )
+    steps = f"  - {{id: look, {call}}}\n  - {{id: call, for_each: [1, 2], workflow: inner.yaml}}\n"
+    project.write("outer.yaml", f"version: 1\nname: outer\n{server}steps:\n{steps}")
     subprocess.run(["git", "init", "-q", "."], cwd=project.folder, check=True)
     ended = project.run("outer.yaml")
     assert ended.code == 0, ended

@@ -1,4 +1,4 @@
-"""Steps that run many times: over lists known late, over rows with a model each, some of them failing, hundreds of them."""
+"""Steps that run many times: over lists known late, over rows with a model each, hundreds of items, some failing."""
 
 from __future__ import annotations
 

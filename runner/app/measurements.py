@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from statistics import fmean
 
 from runner.plan.plan import Plan
 from runner.record.events import ModelAsked, ModelLoaded, StepFinished
@@ -45,7 +44,7 @@ class Measurements:
     @property
     def steps(self) -> Mapping[str, float]:
         """Mean seconds of a unit of each step, by ``workflow/step``."""
-        return {name: fmean(seconds) for name, seconds in self._units.items()}
+        return {name: sum(seconds) / len(seconds) for name, seconds in self._units.items()}
 
 
 def _names(plan: Plan, before: str) -> Iterator[tuple[tuple[str, bool], str]]:

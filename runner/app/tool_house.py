@@ -47,22 +47,17 @@ class ToolHouse:
 
     def households(self, names: Names) -> Sequence[Household]:
         """Every file of the run with the servers that are known before it begins; the file itself comes first."""
-        return tuple(self._households(names.workflow, names))
+        return tuple(map(self._household, every_file(names)))
 
-    def _households(self, workflow: Workflow, names: Names) -> Iterator[Household]:
+    def _household(self, names: Names) -> Household:
         boxes: dict[str, ToolBox] = {}
-        for name in servers_used(workflow):
+        for name in servers_used(names.workflow):
             try:
-                boxes[name] = self._box(self._rendered(workflow, name, names.inputs))
+                boxes[name] = self._box(self._rendered(names.workflow, name, names.inputs))
             except TemplateError:
-                if workflow is names.workflow and not names.late:
+                if not names.late:
                     raise
-        yield Household(workflow=workflow, boxes=boxes)
-        for step in workflow.steps:
-            if isinstance(step.work, CallWork):
-                for row in rows_of(step) or (None,):
-                    inner = for_callee(for_row(names, row), step.work)
-                    yield from self._households(inner.workflow, inner)
+        return Household(workflow=names.workflow, boxes=boxes)
 
     @asynccontextmanager
     async def of_callee(
@@ -70,7 +65,7 @@ class ToolHouse:
     ) -> AsyncIterator[ToolServers]:
         """As the protocol (``execute.tool_servers.ToolHouse``)."""
         rendered = {name: self._rendered(callee, name, inputs) for name in servers_used(callee)}
-        shared = {name: self._shared[_key(one)] for name, one in rendered.items() if _key(one) in self._shared}
+        shared = {name: self._shared[alike(one)] for name, one in rendered.items() if alike(one) in self._shared}
         fresh = {name: self._make_box(one) for name, one in rendered.items() if name not in shared}
         async with self._open(callee, fresh, journal):
             yield ToolServers({**shared, **fresh}, journal)
@@ -124,11 +119,20 @@ class ToolHouse:
         return rendered_server(server, {"inputs": inputs, "secrets": self._secrets, "run": {"id": self._run_id}})
 
     def _box(self, server: Server) -> ToolBox:
-        if _key(server) not in self._shared:
-            self._shared[_key(server)] = self._make_box(server)
-        return self._shared[_key(server)]
+        if alike(server) not in self._shared:
+            self._shared[alike(server)] = self._make_box(server)
+        return self._shared[alike(server)]
 
 
-def _key(server: Server) -> str:
+def every_file(names: Names) -> Iterator[Names]:
+    """The names of the file itself, then those of the files that it calls, each time that one is called."""
+    yield names
+    for step in names.workflow.steps:
+        if isinstance(step.work, CallWork):
+            for row in rows_of(step) or (None,):
+                yield from every_file(for_callee(for_row(names, row), step.work))
+
+
+def alike(server: Server) -> str:
     """Equal for servers that would be started alike, wherever they are declared."""
     return repr(replace(server, path=(), isolate=False))

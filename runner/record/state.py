@@ -65,15 +65,16 @@ class _Steps:
     def step(self, step: StepState) -> dict[str, Any]:
         """A step with everything that is known of it, and where the run stopped before it was over, how it stands."""
         stopped = "waiting" if self._paused else "cancelled"
+        items = self._items(step)
         return {
             "status": step.status if step.finished else stopped,
             "output": step.output,
             "error": None if step.error is None else dict(step.error),
             "reason": step.reason if step.finished else self._unfinished(step),
-            "model": step.model,
+            "model": _one_model(step, items),
             "fallbacks": [dict(fallback) for fallback in step.fallbacks],
             "attempts": step.attempts if step.finished else step.attempt,
-            "items": self._items(step),
+            "items": items,
             "usage": {
                 "prompt_tokens": step.usage.prompt_tokens,
                 "completion_tokens": step.usage.completion_tokens,
@@ -133,6 +134,12 @@ def _trimmed_warning(step: StepState) -> Iterator[str]:
     if step.trimmed_results:
         results = f"{step.trimmed_results:,} old tool result" + "s" * (step.trimmed_results != 1)
         yield f"{results} shortened by {step.trimmed_characters:,} characters to fit the model's context"
+
+
+def _one_model(step: StepState, items: list[dict[str, Any]] | None) -> str | None:
+    """The model of a step; None for a fan-out through several: its items say which."""
+    several = {item["model"] for item in items or () if item["model"]}
+    return None if len(several) > 1 else step.model
 
 
 def _model_result(model: ModelState) -> dict[str, Any]:

@@ -78,7 +78,7 @@ class LivePicture:
         self.remember(entry)
         told = self._crowds.said(event)
         if isinstance(event, RunStarted | RunResumed):
-            self._live.start()
+            self._live.start(refresh=True)
         elif isinstance(event, RunFinished):
             self.close()
         elif isinstance(event, _SCROLLED):
@@ -105,7 +105,7 @@ class LivePicture:
         finally:
             if self._aside and drawn:  # it was not closed meanwhile
                 self._live = self._stage()  # the old one would begin by wiping as many lines as it drew last
-                self._live.start()
+                self._live.start(refresh=True)
             self._catch_up()
 
     def close(self) -> None:

@@ -146,7 +146,7 @@ def _conditions(lines: Sequence[Line]) -> list[Sequence[str]]:
 
 def _calls(lines: Sequence[Line]) -> list[Sequence[str]]:
     return [
-        (line.group, one_line(line.step.work.file), one_line(line.step.work.callee.name))
+        (line.group, one_line(line.step.work.callee.file), one_line(line.step.work.callee.name))
         for line in lines
         if isinstance(line.step.work, CallWork)
     ]

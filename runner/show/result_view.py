@@ -146,7 +146,7 @@ def _facts(step: Mapping[str, Any]) -> str:
     facts = [
         f"{show_seconds(step['seconds']):>5}" if _worked(step) else "",
         show_tokens(tokens) if tokens else "",
-        one_line(step["model"] or "") + _instead_of(step["fallbacks"]),
+        one_line(_models(step)) + _instead_of(step["fallbacks"]),
         f"{step['attempts']} attempts" if step["attempts"] > 1 else "",
         f"{step['repeats']} rounds" if step["repeats"] else "",
         _items(step),
@@ -167,6 +167,12 @@ def _items(step: Mapping[str, Any]) -> str:
         return show_items(0)
     steps = step["steps"]
     return "" if not steps else f"{len(steps)} step{'s' * (len(steps) != 1)}, {_counts(steps.values())}"
+
+
+def _models(step: Mapping[str, Any]) -> str:
+    """The model of a step, or those that its items had."""
+    several = dict.fromkeys(item["model"] for item in step["items"] or () if item["model"])
+    return step["model"] or ", ".join(several)
 
 
 def _instead_of(fallbacks: Sequence[Mapping[str, str]]) -> str:

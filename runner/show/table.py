@@ -15,7 +15,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], room: int) -> list
     """The rows under their head, columns padded; the widest columns wrap until all fit into ``room`` cells."""
     every = [head, *rows]
     widths = [max(width(row[column]) for row in every) for column in range(len(head))]
-    words = [max(width(word) for row in every for word in row[column].split() or [""]) for column in range(len(head))]
+    words = [max(width(word) for row in every for word in _words(row[column])) for column in range(len(head))]
     room -= _GAP * (len(head) - 1)
     _shrink(widths, words, room)  # names of models and tools stay whole as long as there is any other way
     _shrink(widths, [_LEAST] * len(head), room)
@@ -26,6 +26,11 @@ def full_table(head: Sequence[str], rows: Sequence[Sequence[str]], room: int, fi
     """A table without the columns in which no row says anything but ``-``; the ``first`` ones always stay."""
     used = [column for column in range(len(head)) if column < first or any(row[column] != "-" for row in rows)]
     return table([head[column] for column in used], [[row[column] for column in used] for row in rows], room)
+
+
+def _words(text: str) -> list[str]:
+    """The words, the first with the spaces before it."""
+    return re.findall(r"^\s*\S+|\S+", text) or [""]
 
 
 def _shrink(widths: list[int], least: Sequence[int], room: int) -> None:

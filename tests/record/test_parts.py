@@ -139,6 +139,17 @@ def test_an_empty_fan_out_has_no_items_and_a_step_without_one_has_none(numbered)
     assert (steps["steps"]["a"]["items"], steps["steps"]["b"]["items"]) == ([], None)
 
 
+def test_a_fan_out_through_several_models_has_none_of_its_own(numbered):
+    def ended(step, *models):
+        begun = StepStarted(step=step, kind="task", items=len(models), model=models[0])
+        items = [done(step, item, model=model) for item, model in enumerate(models)]
+        return [begun, *items, done(step, model=models[0])]
+
+    steps = outcome(numbered([start("one", "two"), *ended("one", "a", "a"), *ended("two", "a", "b"), end()]))["steps"]
+    assert (steps["one"]["model"], steps["two"]["model"]) == ("a", None)
+    assert [item["model"] for item in steps["two"]["items"]] == ["a", "b"]
+
+
 def test_the_steps_of_a_call_stand_in_the_order_of_their_file(numbered):
     events = [
         start("call", "call/draft", "call/review", "call/note"),

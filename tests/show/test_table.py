@@ -23,6 +23,15 @@ def test_words_stay_whole_as_long_as_there_is_another_way():
     ]
 
 
+def test_the_spaces_before_a_word_need_their_room_too():
+    rows = [("      judge", "a few words that can wrap")]
+    assert table(("STEP", "WORDS"), rows, 28) == [
+        "STEP         WORDS",
+        "      judge  a few words",
+        "             that can wrap",
+    ]
+
+
 @pytest.mark.parametrize(
     ("text", "room", "lines"),
     [

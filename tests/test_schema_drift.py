@@ -76,7 +76,8 @@ def test_keys_are_fields(definition, noun, renamed):
     assert {renamed.get(key, key) for key in keys(definition)} == fields(noun) - renamed.get(None, set())
 
 
-WORKFLOWS = [file for file in sorted((ROOT / "workflows").glob("*.yaml")) if not file.name.endswith(".sim.yaml")]
+OTHERS = (".sim.yaml", ".test.yaml")
+WORKFLOWS = [file for file in sorted((ROOT / "workflows").glob("*.yaml")) if not file.name.endswith(OTHERS)]
 
 
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)

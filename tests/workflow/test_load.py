@@ -11,7 +11,9 @@ from runner.words.errors import WorkflowError
 from runner.workflow.load import load
 
 EXAMPLES = sorted(
-    path for path in (Path(__file__).parents[2] / "workflows").glob("*.yaml") if not path.name.endswith(".sim.yaml")
+    path
+    for path in (Path(__file__).parents[2] / "workflows").glob("*.yaml")
+    if not path.name.endswith((".sim.yaml", ".test.yaml"))
 )
 
 

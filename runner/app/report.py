@@ -2,36 +2,63 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 
-from runner.app.check import Report, counted, outside_findings
+from runner.app.check import Report, counted
 from runner.app.console import allows_colour, say, tell
 from runner.app.request import OFFLINE, CheckRequest
 
 
 def tell_report(report: Report, request: CheckRequest, environment: Mapping[str, str]) -> int:
-    """Show what a check found; returns its exit code. JSON goes to stdout, text findings go to stderr."""
+    """Show what a check found; returns its exit code. What machines read goes to stdout or into the file of the
+    request, text findings go to stderr.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    if report.findings:
+        from runner.app.fix import with_all_fixes
+
+        report = replace(report, findings=with_all_fixes(report))
     for note in report.notes:
         tell(note)
     good = not report.findings and report.outside is None
-    if request.offline and not (good and request.format == "text"):
+    as_text = request.format == "text" or request.output_file is not None
+    if request.offline and not (good and as_text):
         tell(f"offline: {OFFLINE}")
-    if request.format == "json":
-        from runner.show.findings import findings_json
+    if request.format != "text" or request.output_file is not None:
+        from runner.app.report_formats import formatted, write_report
 
-        findings = (*report.findings, *outside_findings(report))
-        say(json.dumps(findings_json(findings, report.files, report.exit_code), ensure_ascii=False, indent=2))
-        return report.exit_code
+        made = formatted(report, request, environment)
+        if request.output_file is None:
+            say(made)
+            return report.exit_code
+        write_report(request.output_file, made)
     if good:
-        found = f" ({', '.join(report.looked_for)})" if report.looked_for else ""
-        say(f"{counted(len(report.files), 'workflow')} checked, nothing to complain about{found}")
+        say(good_text(report))
         return report.exit_code
     from runner.app.problem import tell_error, tell_findings
 
     colour = allows_colour(sys.stderr, environment, wanted=request.colour)
     tell_findings(report.findings, colour=colour)
+    tell(_fixable(report))
     if report.outside is not None:
         tell_error(report.outside, colour=colour)
     return report.exit_code
+
+
+def good_text(report: Report) -> str:
+    """What is said of files that nothing is wrong with."""
+    found = f" ({', '.join(report.looked_for)})" if report.looked_for else ""
+    return f"{counted(len(report.files), 'workflow')} checked, nothing to complain about{found}"
+
+
+def _fixable(report: Report) -> str:
+    """How many findings have a fix; empty for none."""
+    fixes = [finding.fix for finding in dict.fromkeys(report.findings) if finding.fix is not None]
+    unsafe = sum(fix.unsafe for fix in fixes)
+    said = [f"{len(fixes) - unsafe} with `--fix`"] if len(fixes) > unsafe else []
+    said += [f"{unsafe} with `--fix --unsafe-fixes`"] if unsafe else []
+    return f"fixable: {', '.join(said)}" if said else ""

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from runner.words.noun import noun
 
 Format = Literal["text", "json"]
+CheckFormat = Literal["text", "json", "github", "sarif", "junit"]
 OFFLINE = "models were not looked for"
 
 
@@ -78,7 +79,9 @@ def options_of(request: RunRequest) -> dict[str, Any]:
 class CheckRequest:
     """``bridge-run check``: ``paths`` are files and folders; empty means the folder ``workflows``.
 
-    ``locked`` as in a run.
+    ``locked`` as in a run. ``output_file`` takes what ``format`` makes; stdout and stderr then have the text. ``fix``
+    writes what is certain into the files, ``diff`` shows it and writes nothing; ``unsafe_fixes``: what is not so
+    certain too.
     """
 
     paths: tuple[str, ...] = ()
@@ -90,7 +93,11 @@ class CheckRequest:
     tools: bool = False
     strict: bool = False
     locked: str | None = None
-    format: Format = "text"
+    format: CheckFormat = "text"
+    output_file: str | None = None
+    fix: bool = False
+    diff: bool = False
+    unsafe_fixes: bool = False
     colour: bool = True
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from runner.app.request import CheckRequest, Format
+from runner.app.request import CheckFormat, CheckRequest
 from runner.cli.locked_option import LockedCommand, locked_option
 from runner.cli.options import config_option, endpoint_option, model_option, no_color_option, simulate_option
 
@@ -25,7 +25,16 @@ if TYPE_CHECKING:
 @endpoint_option
 @config_option
 @simulate_option
-@click.option("--format", type=click.Choice(["text", "json"]), default="text", help="Findings for people or machines.")
+@click.option("--fix", is_flag=True, help="Repair what can be repaired for certain, then check.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and change nothing.")
+@click.option("--unsafe-fixes", is_flag=True, help="With --fix or --diff: take out what is not used, too.")
+@click.option(
+    "--format",
+    type=click.Choice(["text", "json", "github", "sarif", "junit"]),
+    default="text",
+    help="Findings for people, programs, annotations on GitHub, code scanning, or test reports.",
+)
+@click.option("--output-file", metavar="FILE", type=click.Path(), help="Write them there; the text is shown as well.")
 @no_color_option
 def command(
     *,
@@ -38,13 +47,21 @@ def command(
     endpoints: tuple[str, ...],
     config: str | None,
     simulate: str | None,
-    format: Format,
+    fix: bool,
+    diff: bool,
+    unsafe_fixes: bool,
+    format: CheckFormat,
+    output_file: str | None,
     no_color: bool,
 ) -> int:
     """Check workflow files, the models they name and the commands of their tool servers; run nothing.
 
     Folders are searched for *.yaml and *.yml; without a name it is the folder `workflows`.
     """
+    if fix and diff:
+        raise click.UsageError("`--fix` and `--diff` exclude each other: the second only shows what the first would do")
+    if unsafe_fixes and not (fix or diff):
+        raise click.UsageError("`--unsafe-fixes` belongs to `--fix` or `--diff`")
     from runner.app.report import tell_report
 
     request = CheckRequest(
@@ -58,9 +75,19 @@ def command(
         strict=strict,
         locked=locked,
         format=format,
+        output_file=output_file,
+        fix=fix,
+        diff=diff,
+        unsafe_fixes=unsafe_fixes,
         colour=not no_color,
     )
-    return tell_report(_report(request), request, os.environ)
+    report = _report(request)
+    if fix or diff:
+        from runner.app.fix import fix_files
+
+        if fix_files(report, request):
+            report = _report(request)
+    return tell_report(report, request, os.environ)
 
 
 def _report(request: CheckRequest) -> Report:

@@ -20,11 +20,31 @@ class Note:
 
 
 @noun
+class Edit:
+    """``text`` instead of what stands at ``span``; a span whose end is its start only inserts."""
+
+    span: Span
+    text: str
+
+
+@noun
+class Fix:
+    """What a program can do about a finding: all of the ``edits``, in file order, none over another.
+
+    ``title`` says it in a few words. ``unsafe``: it may take away what somebody still wanted.
+    """
+
+    title: str
+    edits: tuple[Edit, ...]
+    unsafe: bool = False
+
+
+@noun
 class Diagnostic:
     """One finding about one file.
 
     ``code`` is stable and explained by ``bridge-run explain CODE``; ``file`` is the path as the user gave it;
-    ``help`` is one sentence that says what to do (without the word "help").
+    ``help`` is one sentence that says what to do (without the word "help"); ``fix`` is there if that is certain.
     """
 
     code: str
@@ -34,6 +54,7 @@ class Diagnostic:
     level: Level = "error"
     help: str | None = None
     notes: tuple[Note, ...] = ()
+    fix: Fix | None = None
 
 
 def in_file_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:

@@ -77,8 +77,9 @@ class _Repair:
 
 @noun
 class _Judged:
-    """A text, how far the judging of it came (0 its grammar, 1 its version, 2 shape, 3 meaning, 4 nothing is wrong), and
-    what it found.
+    """A text, what was found in it, and how far the judging came.
+
+    ``stage``: 0 its grammar, 1 its version, 2 its shape, 3 its meaning, 4 nothing is wrong.
     """
 
     text: str

@@ -19,6 +19,8 @@ VERBS = {
     "check": Verb("runner.cli.check", "Check workflow files, their models and tool servers; run nothing."),
     "test": Verb("runner.cli.test", "Run the test cases of workflows; needs no model and no tool."),
     "lock": Verb("runner.cli.lock", "Write down which models and tools there are; say what has changed."),
+    "diff": Verb("runner.cli.diff", "Say how two runs differ: steps, outputs, tool calls, tokens, time."),
+    "init": Verb("runner.cli.init", "Write a first workflow with a test, settings and a CI file."),
     "graph": Verb("runner.cli.graph", "Draw a workflow's graph: which step waits for which, and why."),
     "models": Verb("runner.cli.models", "List, load, unload and download the models of the servers."),
     "doctor": Verb("runner.cli.doctor", "Look whether servers, models and tools are ready; say what to do if not."),

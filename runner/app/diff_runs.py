@@ -1,0 +1,89 @@
+"""``bridge-run diff RUN RUN``: what was otherwise in the second of two runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from runner.app.console import allows_colour, say
+from runner.app.find_run import LAST, find_run
+from runner.app.request import Format
+from runner.edges.run_folder import JOURNAL, RUNS
+from runner.record.wire import Entry, read_journal
+from runner.show.run_diff import Picture, picture, run_changes
+from runner.show.run_diff_view import run_diff_json, run_diff_text
+from runner.words.errors import HistoryError, UsageError
+from runner.words.exits import Exit
+from runner.words.noun import noun
+
+_BACK = re.compile(rf"{LAST}~(\d+)")
+_STAMP = len("20261122-230501")
+
+
+@noun
+class DiffRequest:
+    """Two runs: ids, beginnings of ids, folders, ``last``, or ``last~N``, which is N runs before the last."""
+
+    before: str
+    after: str
+    format: Format = "text"
+    run_dir: str = RUNS
+    colour: bool = True
+
+
+def diff_runs(request: DiffRequest, environment: Mapping[str, str]) -> int:
+    """Say what differs; the exit code: 1 if anything does.
+
+    Raises:
+        UsageError: there is no such run.
+        HistoryError: a journal cannot be read.
+    """
+    before, after = (_picture(run, request.run_dir) for run in (request.before, request.after))
+    changes = run_changes(before, after)
+    code = Exit.STEP_FAILED if changes else Exit.OK
+    if request.format == "json":
+        say(json.dumps(run_diff_json(before, after, changes, code), ensure_ascii=False, indent=2))
+    else:
+        colour = allows_colour(sys.stdout, environment, wanted=request.colour)
+        say(run_diff_text(before, after, changes, colour=colour))
+    return code
+
+
+def _picture(run: str, run_dir: str) -> Picture:
+    return picture(_entries(_find(run, run_dir)))
+
+
+def _find(run: str, run_dir: str) -> Path:
+    back = _BACK.fullmatch(run)
+    if back is None:
+        return find_run(run, run_dir)
+    find_run(LAST, run_dir)  # says what to do where there is none at all
+    runs = sorted(
+        (path for path in Path(run_dir).iterdir() if (path / JOURNAL).is_file()),
+        key=lambda path: (path.name[:_STAMP], (path / JOURNAL).stat().st_mtime_ns, path.name),
+    )
+    number = int(back[1])
+    if number >= len(runs):
+        there = "there is only one run" if len(runs) == 1 else f"there are only {len(runs)} runs"
+        raise UsageError(f"there is no run `{run}` in `{run_dir}`", hint=f"{there}; the first is `{runs[0].name}`")
+    return runs[-1 - number]
+
+
+def _entries(folder: Path) -> list[Entry]:
+    """The whole journal; a line that was torn off at the end counts as never written, as in a resumed run.
+
+    Raises:
+        HistoryError: it is damaged, or cannot be read.
+    """
+    path = folder / JOURNAL
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except OSError as error:
+        raise HistoryError(f"the journal `{path}` cannot be read: {error.strerror}") from error
+    entries = list(read_journal(line for line in lines if line.endswith(b"\n")))
+    if not entries:
+        raise UsageError(f"the run in `{folder}` ended before it began", hint="name another run")
+    return entries

@@ -96,7 +96,7 @@ def _ignore(folder: Path) -> str:
     path = folder / ".gitignore"
     line = templates.IGNORED
     try:
-        text = path.read_text("utf-8")
+        text = path.read_bytes().decode()  # its line ends stay
     except FileNotFoundError:
         return _write(folder, ".gitignore", line)
     except (OSError, ValueError) as error:

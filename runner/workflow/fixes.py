@@ -25,6 +25,7 @@ from runner.workflow.schema import workflow_schema
 from runner.workflow.schema_walk import keys_at, words_at
 
 _STEP_ATTRIBUTES = ("output", "status", "error", "artifacts", "exit_code", "stderr")
+_DECLARING = frozenset(("inputs", "models", "mcp_servers", "secrets"))
 _WORD = re.compile(r"""[\w./*-]+|"[^"\\]*"|'[^']*'""")
 _BRACES = re.compile(r"""(["'])\{\{\s*((?:(?!\{\{|\}\}).)*?)\s*\}\}\1""")
 _BARE = re.compile(r"write `([^`]+)`(?:, without quotes)?")
@@ -192,8 +193,10 @@ def _name(work: _Work, finding: Diagnostic, span: Span) -> Fix | None:
 
 def _unused(work: _Work, _: Diagnostic, span: Span) -> Fix | None:
     path = work.keys.get(span) or work.values.get(span)
-    edit = removal(work.document, path) if path else None
-    if edit is None or path is None:
+    if not path or path[0] not in _DECLARING:  # what stands here for another place by an alias is used here
+        return None
+    edit = removal(work.document, path)
+    if edit is None:
         return None
     name = path[-1] if isinstance(path[-1], str) else work.value(path)
     return Fix(title=f"take out `{name}`", edits=(edit,), unsafe=True)

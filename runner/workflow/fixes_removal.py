@@ -14,14 +14,13 @@ _REST = re.compile(r"[ \t]*(?:#.*)?")
 
 
 def removal(document: Document, path: Path) -> Edit | None:
-    """What takes the value at ``path`` out, with its key; its holder too if nothing else is in it.
+    """What takes the value at ``path``, which leads through no alias, out, with its key; its holder too if nothing else is in it.
 
     In a block whole lines go, with what is said behind them; on one line the comma goes too. None where it shares its
     lines with something else.
     """
     holder = descend(document.root, path[:-1])
-    if not isinstance(holder, MappingNode | SequenceNode):
-        return None
+    assert isinstance(holder, MappingNode | SequenceNode), "nobody goes through an alias"
     names: list[str | int] = [*(holder.values if isinstance(holder, MappingNode) else range(len(holder.items)))]
     if len(names) == 1:
         return removal(document, path[:-1]) if len(path) > 1 else None

@@ -183,6 +183,7 @@ def test_findings_for_machines():
                 "end_column": None,
                 "message": "the file is empty",
                 "help": "start with `version: 1`",
+                "fix": None,
             },
             {
                 "code": "BR204",
@@ -194,6 +195,7 @@ def test_findings_for_machines():
                 "end_column": 18,
                 "message": "step `fix` needs `survy`, but no step has this id",
                 "help": "did you mean `survey`?",
+                "fix": None,
             },
         ],
         "files": ["flow.yaml", "fine.yaml"],

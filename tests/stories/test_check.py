@@ -128,7 +128,7 @@ def test_findings_for_machines(command: Command) -> None:
         "error BR304 w/lacking.yaml:19",
     ]
     assert set(read["findings"][0]) == {
-        "code", "level", "file", "line", "column", "end_line", "end_column", "message", "help"
+        "code", "level", "file", "line", "column", "end_line", "end_column", "message", "help", "fix"
     }  # fmt: skip
 
 

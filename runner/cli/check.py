@@ -58,12 +58,6 @@ def command(
 
     Folders are searched for *.yaml and *.yml; without a name it is the folder `workflows`.
     """
-    if fix and diff:
-        raise click.UsageError("`--fix` and `--diff` exclude each other: the second only shows what the first would do")
-    if unsafe_fixes and not (fix or diff):
-        raise click.UsageError("`--unsafe-fixes` belongs to `--fix` or `--diff`")
-    from runner.app.report import tell_report
-
     request = CheckRequest(
         paths=paths,
         models=models,
@@ -81,8 +75,24 @@ def command(
         unsafe_fixes=unsafe_fixes,
         colour=not no_color,
     )
+    _refuse_what_excludes(request)
+    return _check(request)
+
+
+def _refuse_what_excludes(request: CheckRequest) -> None:
+    if request.fix and request.diff:
+        raise click.UsageError("`--fix` and `--diff` exclude each other: the second only shows what the first would do")
+    if request.unsafe_fixes and not (request.fix or request.diff):
+        raise click.UsageError("`--unsafe-fixes` belongs to `--fix` or `--diff`")
+    if request.diff and request.format != "text" and request.output_file is None:
+        raise click.UsageError(f"`--diff` and `--format {request.format}` both want stdout: add `--output-file FILE`")
+
+
+def _check(request: CheckRequest) -> int:
+    from runner.app.report import tell_report
+
     report = _report(request)
-    if fix or diff:
+    if request.fix or request.diff:
         from runner.app.fix import fix_files
 
         if fix_files(report, request):

@@ -14,9 +14,9 @@ _REST = re.compile(r"[ \t]*(?:#.*)?")
 
 
 def removal(document: Document, path: Path) -> Edit | None:
-    """What takes the value at ``path``, which leads through no alias, out, with its key; its holder too if nothing else is in it.
+    """What takes the value at ``path`` out, with its key; its holder too if nothing else is in it.
 
-    In a block whole lines go, with what is said behind them; on one line the comma goes too. None where it shares its
+    The path leads through no alias. In a block whole lines go, with what is said behind them; on one line the comma goes too. None where it shares its
     lines with something else.
     """
     holder = descend(document.root, path[:-1])

@@ -78,6 +78,26 @@ def test_files_and_folders_each_once(many: Project) -> None:
     ]
 
 
+PLACE = ("line", "column", "end_line", "end_column")
+FIX = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["title", "unsafe", "edits"],
+    "properties": {
+        "title": {"type": "string", "minLength": 1},
+        "unsafe": {"type": "boolean"},
+        "edits": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": [*PLACE, "text"],
+                "properties": {"text": {"type": "string"}} | {key: {"type": "integer", "minimum": 1} for key in PLACE},
+            },
+        },
+    },
+}
 FINDINGS = {
     "type": "object",
     "additionalProperties": False,
@@ -90,7 +110,7 @@ FINDINGS = {
             "items": {
                 "type": "object",
                 "additionalProperties": False,
-                "required": ["code", "level", "file", "line", "column", "end_line", "end_column", "message", "help"],
+                "required": ["code", "level", "file", *PLACE, "message", "help", "fix"],
                 "properties": {
                     "code": {"type": "string", "pattern": "^BR[0-9]{3}$"},
                     "level": {"enum": ["error", "warning"]},
@@ -101,6 +121,7 @@ FINDINGS = {
                     },
                     "message": {"type": "string", "minLength": 1},
                     "help": {"type": ["string", "null"]},
+                    "fix": {"anyOf": [{"type": "null"}, FIX]},
                 },
             },
         },
@@ -118,16 +139,21 @@ def test_findings_for_machines(many: Project) -> None:
         {
             "code": "BR200", "level": "error", "file": "workflows/empty.yaml", "line": None, "column": None,
             "end_line": None, "end_column": None, "message": "this file is empty",
-            "help": "begin with `version: 1`, `name:` and `steps:`",
+            "help": "begin with `version: 1`, `name:` and `steps:`", "fix": None,
         },
         {
             "code": "BR204", "level": "error", "file": "workflows/m.yaml", "line": 4, "column": 32, "end_line": 4,
             "end_column": 33, "message": "step `a` needs `b`, which does not exist", "help": "there is no other step",
+            "fix": None,
         },
         {
             "code": "BR230", "level": "warning", "file": "workflows/w.yaml", "line": 3, "column": 10, "end_line": 3,
             "end_column": 14, "message": "nothing uses the input `path`",
             "help": "write `{{ inputs.path }}` where it is meant, or take it out",
+            "fix": {
+                "title": "take out `path`", "unsafe": True,
+                "edits": [{"line": 3, "column": 1, "end_line": 4, "end_column": 1, "text": ""}],
+            },
         },
     ]  # fmt: skip
 

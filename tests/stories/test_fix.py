@@ -180,6 +180,9 @@ def test_options_that_exclude_each_other(project: Project) -> None:
     project.write("w.yaml", MISSPELT)
     assert fix(project, "--fix", "--diff", "w.yaml").code == 2
     assert fix(project, "--unsafe-fixes", "w.yaml").code == 2
+    assert fix(project, "--diff", "--format", "json", "w.yaml").code == 2
+    both = fix(project, "--diff", "--format", "json", "--output-file", "found.json", "w.yaml")
+    assert (both.code, both.out[:3]) == (3, "---")
 
 
 def test_the_examples_need_no_repair(project: Project) -> None:

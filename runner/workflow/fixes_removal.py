@@ -16,8 +16,8 @@ _REST = re.compile(r"[ \t]*(?:#.*)?")
 def removal(document: Document, path: Path) -> Edit | None:
     """What takes the value at ``path`` out, with its key; its holder too if nothing else is in it.
 
-    The path leads through no alias. In a block whole lines go, with what is said behind them; on one line the comma goes too. None where it shares its
-    lines with something else.
+    The path leads through no alias. In a block whole lines go, with what is said behind them; on one line the comma
+    goes too. None where it shares its lines with something else.
     """
     holder = descend(document.root, path[:-1])
     assert isinstance(holder, MappingNode | SequenceNode), "nobody goes through an alias"

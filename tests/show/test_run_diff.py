@@ -142,7 +142,7 @@ def test_statuses_outputs_models_and_errors_step_by_step() -> None:
         "\n"
         "~ note\n"
         "    status: succeeded → failed\n"
-        '    error: none → timeout (too slow)\n'
+        "    error: none → timeout (too slow)\n"
         "    output: [-same-]{+null+}\n"
         "\n"
         "3 of 3 steps differ; tokens 60 → 80 (+20), time 2.0s → 2.0s\n"

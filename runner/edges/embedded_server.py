@@ -13,8 +13,8 @@ import os
 import re
 import signal
 import sys
-import time
 import threading
+import time
 from typing import Any, Final, TypedDict
 
 MISSING: Final = "missing"

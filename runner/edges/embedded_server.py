@@ -14,6 +14,7 @@ import re
 import signal
 import sys
 import threading
+import time
 from typing import Any, Final, TypedDict
 
 MISSING: Final = "missing"
@@ -57,6 +58,10 @@ def main() -> None:
     os._exit(code if code >= 0 else 1)
 
 
+_LAST_WORDS = 0.5
+"""Seconds for llama.cpp's log, which a thread of its own writes, to reach stderr; nothing tells when it has."""
+
+
 def _first_line() -> bytes:
     """Without buffering: what follows belongs to the watchers."""
     line = b""
@@ -88,6 +93,7 @@ def _serve(setting: Setting) -> None:
     try:
         server = xllamacpp.Server(_params(xllamacpp, setting, available))
     except RuntimeError as error:  # the reason stands on stderr
+        time.sleep(_LAST_WORDS)
         _say({"problem": LOAD, "text": str(error), "available": available})
         os._exit(1)
     _say({"address": server.listening_address})

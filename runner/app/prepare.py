@@ -24,7 +24,7 @@ from runner.words.errors import CannotServeError, UsageError
 from runner.words.noun import noun
 from runner.workflow.document import read_document
 from runner.workflow.inputs import bind_inputs
-from runner.workflow.load import load
+from runner.workflow.load import Loaded, load
 from runner.workflow.model import Workflow
 
 
@@ -41,18 +41,24 @@ class Prepared:
 
 
 def prepare(
-    request: RunRequest, environment: Mapping[str, str], *, unset_secret: Level, configures: bool = True
+    request: RunRequest,
+    environment: Mapping[str, str],
+    *,
+    unset_secret: Level,
+    configures: bool = True,
+    loaded: Loaded | None = None,
 ) -> Prepared:
     """Load the file of a request, bind its inputs, look at this machine and its configuration.
 
-    Without ``configures`` the configuration is left alone: no model server will be asked.
+    ``loaded`` is a workflow that has no file. Without ``configures`` the configuration is left alone: no model server
+    will be asked.
 
     Raises:
         WorkflowError: the file, the file of inputs or that of the configuration is at fault.
         UsageError: an input, a model swap or the file's name on the command line is wrong.
     """
     overrides = parse_overrides(request.models)
-    loaded = load(one_file(request.file))
+    loaded = loaded or load(one_file(request.file))
     refuse_unknown_aliases(overrides, loaded.workflow.family)
     given = _read_inputs(request.inputs_file) if request.inputs_file else request.bound
     inputs = bind_inputs(loaded.workflow, request.inputs, given, _read_text)

@@ -1,0 +1,50 @@
+"""What all tools of the bridge share: where models and tools are, where runs are kept, and who keeps count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import field
+from pathlib import Path
+
+from runner.app.validator import ModelValidator
+from runner.record.journal import Listener
+from runner.words.noun import noun
+
+
+@noun
+class BridgeSettings:
+    """As ``bridge-run serve`` and ``Bridge(…)`` are told.
+
+    ``endpoints``, ``config``: as for a run. ``folder`` is the project whose workflow files are offered; ``run_dir`` is
+    where runs are kept. ``mcp_json`` is the one file of MCP servers to read; None looks where hosts keep theirs, and
+    ``merge_mcp_json`` takes those of all files that are found. ``own_urls`` are addresses at which we serve ourselves,
+    which are never taken for somebody else's.
+    """
+
+    endpoints: tuple[str, ...] = ()
+    config: str | None = None
+    folder: Path = field(default_factory=Path.cwd)
+    run_dir: str = ".bridge/runs"
+    mcp_json: str | None = None
+    merge_mcp_json: bool = False
+    own_urls: tuple[str, ...] = ()
+
+
+class BridgeHouse:
+    """``environment`` is ours. ``watchers`` hear every entry of the journal of every run."""
+
+    def __init__(
+        self,
+        settings: BridgeSettings,
+        environment: Mapping[str, str],
+        *,
+        watchers: Sequence[Listener] = (),
+    ) -> None:
+        self.settings = settings
+        self.environment = environment
+        self.watchers = tuple(watchers)
+        self.validator = ModelValidator(settings.endpoints or None, environment=environment)
+
+    async def close(self) -> None:
+        """End what goes on; may be called twice."""
+        await self.validator.close()

@@ -16,8 +16,8 @@ class Offer:
     """A tool of ours. ``input_schema`` is a JSON Schema of ``type: object``, ``output_schema`` that of the structured
     content of a success.
 
-    ``read_only``: it changes nothing anywhere; ``destructive``: what it changes may be lost; ``idempotent``: twice is as
-    once; ``open_world``: it reaches further than this machine.
+    ``read_only``: it changes nothing anywhere; ``destructive``: what it changes may be lost; ``idempotent``: twice is
+    as once; ``open_world``: it reaches further than this machine.
     """
 
     name: str
@@ -47,4 +47,4 @@ class Desk(Protocol):
         """All there are now, in the same order each time."""
 
     async def call(self, name: str, arguments: Mapping[str, Any], progress: Progress) -> Answered:
-        """Answer a call. Whatever goes wrong is an ``Answered`` with ``is_error``; nothing but cancellation is raised."""
+        """Answer a call. What goes wrong is an ``Answered`` with ``is_error``; nothing but cancellation is raised."""

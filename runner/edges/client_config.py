@@ -18,6 +18,7 @@ from typing import Any, Literal
 from runner.edges.jsonc import parse_jsonc
 from runner.words.diagnostics import Diagnostic
 from runner.words.errors import CannotServeError, WorkflowError
+from runner.words.noun import noun
 from runner.words.spans import point
 from runner.words.suggest import did_you_mean
 from runner.workflow.model import Server
@@ -26,7 +27,8 @@ CODE = "BR404"
 SIZE_LIMIT = 5 * 1024 * 1024  # bytes, as for a workflow file
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _NAME = re.compile(r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
-_TRANSPORTS: Mapping[str, Literal["stdio", "http", "sse"]] = {
+Transport = Literal["stdio", "http", "sse"]
+_TRANSPORTS: Mapping[str, Transport] = {
     "stdio": "stdio", "http": "http", "streamable-http": "http", "streamablehttp": "http", "streamable_http": "http",
     "sse": "sse",
 }  # fmt: skip
@@ -48,20 +50,56 @@ def read_client_server(file: str, name: str, environment: Mapping[str, str]) -> 
     """
     entry = _entry(file, name)
     reader = _Entry(file=file, name=name, entry=entry, environment=environment)
+    reader.refuse_disabled()
     server = reader.server()
     if reader.problems:
-        kind = CannotServeError if all(problem in reader.unset for problem in reader.problems) else WorkflowError
+        kind = CannotServeError if reader.lacks_variables else WorkflowError
         raise kind(reader.problems)
     return server
 
 
-def _entry(file: str, name: str) -> Mapping[str, Any]:
-    """What the file says of that server."""
-    data = _parsed(file, name)
+@noun
+class Judged:
+    """An entry that nobody has asked for yet. ``server`` is as far as it is right, and may hold secrets.
+
+    ``problems`` are what keeps it from being started here; ``lacks_variables``: another environment would do.
+    """
+
+    transport: Transport
+    server: Server
+    problems: tuple[Diagnostic, ...]
+    lacks_variables: bool
+
+
+def judge_entry(file: str, name: str, entry: Mapping[str, Any], environment: Mapping[str, str]) -> Judged:
+    """What ``read_client_server`` would make of an entry; whether it is disabled is not looked at."""
+    reader = _Entry(file=file, name=name, entry=entry, environment=environment)
+    server = reader.server()
+    return Judged(
+        transport="stdio" if server.url is None else server.transport,
+        server=server,
+        problems=tuple(reader.problems),
+        lacks_variables=reader.lacks_variables,
+    )
+
+
+def servers_in(data: Any) -> dict[str, Any]:
+    """The entries of a parsed file, in its order; ``mcpServers`` wins over VS Code's ``servers``."""
     servers: dict[str, Any] = {}
     for key in ("servers", "mcpServers"):
         found = data.get(key) if isinstance(data, dict) else None
         servers |= found if isinstance(found, dict) else {}
+    return servers
+
+
+def is_disabled(entry: Mapping[str, Any]) -> bool:
+    """Whether the entry is switched off: ``disabled: true``, or ``enabled: false``."""
+    return entry.get("disabled") is True or entry.get("enabled") is False
+
+
+def _entry(file: str, name: str) -> Mapping[str, Any]:
+    """What the file says of that server."""
+    servers = servers_in(_parsed(file, name))
     entry = servers.get(name)
     if entry is None:
         near = did_you_mean(name, servers)
@@ -88,7 +126,7 @@ def _parsed(file: str, name: str) -> Any:
         finding = _finding(file, f"not valid JSON: {error.msg}")
         place = point(error.lineno, error.colno)
         raise WorkflowError([_at(finding, place.line, place.column)]) from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not UTF-8, or a number beyond all measure
         raise _error(file, f"MCP server `{name}` comes from this file, and it is not valid JSON") from error
 
 
@@ -114,6 +152,11 @@ class _Entry:
     environment: Mapping[str, str]
     problems: list[Diagnostic] = field(default_factory=list)
     unset: list[Diagnostic] = field(default_factory=list)
+
+    @property
+    def lacks_variables(self) -> bool:
+        """Whether there are problems, and all of them are variables that are not set."""
+        return bool(self.problems) and all(problem in self.unset for problem in self.problems)
 
     def server(self) -> Server:
         """The server, as far as the entry is right."""
@@ -147,16 +190,20 @@ class _Entry:
     def _folder(self) -> Path:
         return Path(self.file).absolute().parent
 
-    def _refuse(self) -> None:
-        if self.entry.get("disabled") is True:
+    def refuse_disabled(self) -> None:
+        """Who is asked for must be switched on."""
+        if is_disabled(self.entry):
+            key = "disabled" if self.entry.get("disabled") is True else "enabled"
             self._problem(
-                f"MCP server `{self.name}` is disabled in this file", "remove `disabled`, or name another server"
+                f"MCP server `{self.name}` is disabled in this file", f"remove `{key}`, or name another server"
             )
+
+    def _refuse(self) -> None:
         for key, advice in _REFUSED.items():
             if self.entry.get(key):
                 self._problem(f"MCP server `{self.name}`: `{key}` is not supported", advice)
 
-    def _transport(self) -> Literal["stdio", "http", "sse"]:
+    def _transport(self) -> Transport:
         """What ``type`` says, else what the keys tell."""
         said = self.entry.get("type")
         has_command, has_url = "command" in self.entry, "url" in self.entry

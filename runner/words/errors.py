@@ -7,6 +7,7 @@ BridgeError
 │       ├── ToolsMissingError      tool servers lack tools that a step names (4); carries diagnostics
 │       ├── ToolsUnreachableError  tool servers did not start (5); carries diagnostics
 │       └── WorkspaceError         there can be no workspace here (4); carries diagnostics
+├── McpNotFoundError               no MCP server of that name can be used (4); carries mcp_name, available_mcps, nearest
 ├── OutsideError                   nothing outside answered before the run (5)
 ├── RecordingError                 a recording cannot be read (3); carries file, line; see words/recording_error.py
 ├── HistoryError                   the journal could not be written (6)
@@ -132,6 +133,26 @@ class WorkspaceError(CannotServeError):
     """There can be no workspace here."""
 
     kind: FailureKind = "request"
+
+
+class McpNotFoundError(BridgeError):
+    """No file of a host has the MCP server, or it is disabled there, or it is ourselves.
+
+    ``nearest`` are the most similar of ``available_mcps``, the names of those that can be used. ``message`` stands for
+    the usual words where there is more to say.
+    """
+
+    kind: FailureKind = "request"
+    exit_code = Exit.CANNOT_SERVE
+    facts = ("mcp_name", "available_mcps", "nearest")
+
+    def __init__(
+        self, mcp_name: str, available_mcps: Sequence[str], *, message: str | None = None, hint: str | None = None
+    ) -> None:
+        self.mcp_name = mcp_name
+        self.available_mcps = tuple(available_mcps)
+        self.nearest = nearest(mcp_name, self.available_mcps)
+        super().__init__(message or f"there is no MCP server named `{mcp_name}`", hint=hint)
 
 
 class OutsideError(BridgeError):

@@ -50,12 +50,14 @@ EXAMPLES: dict[str, BridgeError] = {
         ModelNotFoundError("m", [], message="m", hint="h"), errors.LLMConnectionError("m", hint="h"),
         errors.CircuitOpenError("m", retry_after=1.0, hint="h"), errors.LLMResponseError("m", hint="h"),
         errors.ModelMemoryError("m", hint="h"), errors.LLMAuthenticationError("m", hint="h"),
+        errors.McpNotFoundError("m", [], message="m", hint="h"),
     )
 }  # fmt: skip
 """One of every class."""
 MORE = {
     "ContextError": {"pool", "n_prompt_tokens", "n_ctx"},
     "ModelNotFoundError": {"model_name", "available_models", "nearest"},
+    "McpNotFoundError": {"mcp_name", "available_mcps", "nearest"},
     "CircuitOpenError": {"retry_after"},
     "LLMRateLimitError": {"retry_after"},
     "RecordingError": {"file", "line"},

@@ -152,7 +152,7 @@ async def resolved_model(house: BridgeHouse, name: str | None) -> str:
         return await house.validator.validate(wanted)
     except ModelNotFoundError:
         house.validator.clear_cache()
-        return await house.validator.validate(wanted)
+    return await house.validator.validate(wanted)
 
 
 class _Attempt:

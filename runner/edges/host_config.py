@@ -207,7 +207,8 @@ class HostConfiguration:
         broken = [file.path for file in self._files if file.error is not None]
         if not used:
             message += "no file of MCP servers was found"
-            hint = f"name one in {VARIABLE}, or write {self._files[-1].path if self._files else NAME}"
+            places = " or ".join(file.path for file in self._files[:2])
+            hint = f"write {places}, or name a file in {VARIABLE}"
             return McpNotFoundError(name, known, message=message, hint=hint)
         message += f"{', '.join(used)} {'has' if len(used) == 1 else 'have'} {names or 'none that is enabled'}"
         error = McpNotFoundError(name, known, message=message)

@@ -44,7 +44,8 @@ def seen(project: Project, *arguments: str, code: int = 0, progress: bool = Fals
     assert ended.code == code, ended
     lines = [line for line in ended.err.splitlines() if progress or not _PROGRESS.match(line)]
     typed = " ".join(("bridge-run", *arguments))
-    return "\n".join((f"$ {project.stable(typed)}", *lines, *ended.out.splitlines())).replace("127.0.0.1:PORT", "127.0.0.1:1234")
+    text = "\n".join((f"$ {project.stable(typed)}", *lines, *ended.out.splitlines()))
+    return text.replace("127.0.0.1:PORT", "127.0.0.1:1234")
 
 
 def simulated(name: str) -> tuple[str, ...]:

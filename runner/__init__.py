@@ -1,17 +1,39 @@
 """bridge-run: checked-in workflows of AI agents on models you own.
 
-From Python: ``ModelValidator`` tells whether a model exists, and every error that it or a run raises can be imported
-from here. Each is loaded when it is first named, for ``import runner`` itself is part of every start.
+From Python: ``run_sync`` and ``run`` run a workflow file, ``start`` runs one whose events are watched, ``check`` and
+``load`` look at files. ``Bridge`` hands tasks to models that work on them with MCP servers, ``ModelValidator`` tells
+whether a model exists. Every error that one of them raises can be imported from here. Each name is loaded when it is
+first used, for ``import runner`` itself is part of every start.
 """
 
 from __future__ import annotations
 
 __version__ = "0.1.0"
 __all__ = [
-    "BridgeError", "CircuitOpenError", "ContextError", "LLMAuthenticationError", "LLMConnectionError", "LLMError",
-    "LLMRateLimitError", "LLMResponseError", "LLMTimeoutError", "LLMValidationError", "ModelMemoryError",
-    "ModelNotFoundError", "ModelValidator", "ToolServerError", "__version__",
+    "Bridge", "BridgeError", "CannotServeError", "CheckReport", "CircuitOpenError", "ContextError", "Entry",
+    "HistoryError", "LLMAuthenticationError", "LLMConnectionError", "LLMError", "LLMRateLimitError",
+    "LLMResponseError", "LLMTimeoutError", "LLMValidationError", "LiveRun", "McpNotFoundError", "ModelMemoryError",
+    "ModelNotFoundError", "ModelValidator", "OutsideError", "Run", "StepError", "TaskEnd", "ToolServerError",
+    "ToolsUnreachableError", "UsageError", "Workflow", "WorkflowError", "__version__", "check", "load", "run",
+    "run_sync", "start",
 ]  # fmt: skip
+
+_HOMES = {
+    "Bridge": "runner.app.bridge.bridge",
+    "CheckReport": "runner.app.api",
+    "Entry": "runner.record.wire",
+    "LiveRun": "runner.app.api_live",
+    "ModelValidator": "runner.app.validator",
+    "Run": "runner.app.api_run",
+    "TaskEnd": "runner.app.bridge.autonomous",
+    "Workflow": "runner.workflow.model",
+    "check": "runner.app.api",
+    "load": "runner.app.api",
+    "run": "runner.app.api",
+    "run_sync": "runner.app.api",
+    "start": "runner.app.api",
+}
+"""Where the names live that are no errors."""
 
 
 def __getattr__(name: str) -> object:
@@ -24,5 +46,8 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    home = "runner.app.validator" if name == "ModelValidator" else "runner.words.errors"
-    return getattr(import_module(home), name)
+    return getattr(import_module(_HOMES.get(name, "runner.words.errors")), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from runner.app.bridge.autonomous import run_autonomous
+from runner.app.bridge.autonomous import resolved_model, run_autonomous
 from runner.app.bridge.autonomous_servers import DISCOVERED, enabled_servers, label_of, named_servers
 from runner.app.bridge.autonomous_task import MAX_ROUNDS, TIMEOUT, AutonomousTask
 from runner.app.bridge.house import BridgeHouse
@@ -102,18 +102,21 @@ def task_of(arguments: Mapping[str, Any], **more: Any) -> AutonomousTask:
 
 
 async def _with_one(house: BridgeHouse, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
+    await resolved_model(house, arguments.get("model"))
     name = arguments["mcp_name"]
     task = task_of(arguments, servers=named_servers(house, [name]))
     return (await run_autonomous(house, task, mcp_label=name, progress=progress)).to_dict()
 
 
 async def _with_several(house: BridgeHouse, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
+    await resolved_model(house, arguments.get("model"))
     names = arguments["mcp_names"]
     task = task_of(arguments, servers=named_servers(house, names))
     return (await run_autonomous(house, task, mcp_label=label_of(names), progress=progress)).to_dict()
 
 
 async def _with_all(house: BridgeHouse, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
+    await resolved_model(house, arguments.get("model"))
     task = task_of(arguments, servers=enabled_servers(house), tolerant=True)
     return (await run_autonomous(house, task, mcp_label=DISCOVERED, progress=progress)).to_dict()
 

@@ -16,6 +16,7 @@ _OURS = re.compile(r"bridge[-_]run(?:\.(?:exe|cmd|py))?(?:\[[\w,.-]*\])?(?:(?:@|
 """Our command, as an installer may be told it too: ``bridge-run@latest``, ``bridge-run[otel]==1.0``."""
 _MODULE = re.compile(r"-?m?(?:runner|bridge_run)(?:\.cli)?(?:\.main|\.__main__)?")
 _SHELLS = {"sh", "bash", "zsh", "dash", "ksh", "fish", "cmd", "cmd.exe", "powershell", "pwsh"}
+_URL = re.compile(r"https?://[^\s'\"]+", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
 _LOOPBACK = re.compile(r"localhost|.*\.localhost|127(?:\.\d+){3}|::1|::|0\.0\.0\.0|::ffff:127\..*")
 
@@ -40,7 +41,7 @@ def is_ourselves(server: Server, own: OwnUrls) -> bool:
         return server.url in own
     words = (_resolved(server.command or ""), *server.args)
     # Not only the entry's own address: `npx mcp-remote URL` is a way to us as well.
-    return _starts_us(words) or any("://" in word and word in own for word in server.args)
+    return _starts_us(words) or any(url in own for word in server.args for url in _URL.findall(word))
 
 
 def _resolved(command: str) -> str:
@@ -60,7 +61,8 @@ def _commands(words: Sequence[str]) -> Iterator[Sequence[str]]:
     """The words as they are, and those of every text that a shell among them is told to run."""
     yield words
     for place, word in enumerate(words):
-        if any(blank in word for blank in " \t\n") and (_has_shell(words[:place]) or words[place - 1] in ("-c", "-S")):
+        told = place == 0 or words[place - 1] in ("-c", "-S") or _has_shell(words[:place])
+        if told and any(blank in word for blank in " \t\n"):
             # The marks between commands become words of their own, so that `cd x&&bridge-run serve;` is read too.
             lexer = shlex.shlex(word, posix=True, punctuation_chars="();<>|&\n")
             lexer.whitespace_split = True

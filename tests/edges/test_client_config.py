@@ -121,6 +121,10 @@ def test_unset_variables_name_server_field_and_variable(read):
             {"command": "x", "disabled": True},
             "MCP server `it` is disabled in this file (remove `disabled`, or name another server)",
         ),
+        (
+            {"command": "x", "enabled": False},
+            "MCP server `it` is disabled in this file (remove `enabled`, or name another server)",
+        ),
         ({}, "MCP server `it` has neither `command` nor `url` (write exactly one of them)"),
         ({"command": "x", "url": "y"}, "MCP server `it` has both `command` and `url` (write exactly one of them)"),
         ({"url": "y", "type": "stdio"}, "MCP server `it`: `type` 'stdio' does not go with `url`"),
@@ -171,4 +175,6 @@ def test_broken_json_points_at_the_place(read):
 
 
 def test_what_no_json_reader_survives_is_an_error_all_the_same(read):
+    too_long = '{"mcpServers": {"it": ' + "1" * 5000 + "}}"
+    assert complaints(read, too_long) == ["MCP server `it` comes from this file, and it is not valid JSON"]
     assert complaints(read, "[" * 200_000) == ["MCP server `it` comes from this file, and it is not valid JSON"]

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -184,6 +185,16 @@ def test_the_files_of_all_hosts_are_understood(machine, host):
     server = machine.hosts().find("it")
     assert (server.transport, server.command, server.url, server.problem) == ("stdio", "npx -y @x/srv", None, None)
     assert machine.hosts().ready("it").args == ("-y", "@x/srv")
+
+
+def test_the_file_of_the_page_is_right(machine):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "mcp-json.md").read_text(encoding="utf-8")
+    machine.environment["ISSUES_TOKEN"] = "x"
+    machine.write(PROJECT, page.split("```json\n")[1].split("```")[0])
+    found = machine.hosts().servers()
+    assert [(one.name, one.transport, one.disabled, one.problem) for one in found.values()] == [
+        ("git", "stdio", False, None), ("issues", "http", False, None), ("old", "stdio", True, None),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -401,6 +412,22 @@ def test_a_change_counts_at_the_next_question(machine):
     assert list(hosts.servers()) == ["d"]
 
 
+def test_a_clock_of_files_that_stands_still_hides_no_change(machine, monkeypatch):
+    real, now = Path.stat, time.time_ns()
+
+    def coarse(path: Path, **more) -> os.stat_result:
+        """What a file system says whose clock ticks every two seconds, and that gives a number of a file again."""
+        found = real(path, **more)
+        return os.stat_result((*tuple(found)[:1], 1, *tuple(found)[2:]), {"st_mtime_ns": now, "st_ctime_ns": now})
+
+    machine.write(PROJECT, servers(a="x"))
+    hosts = machine.hosts()
+    monkeypatch.setattr(Path, "stat", coarse)
+    assert list(hosts.servers()) == ["a"]
+    machine.write(PROJECT, servers(b="x"))
+    assert list(hosts.servers()) == ["b"]
+
+
 def test_an_unchanged_file_gives_the_same_objects_without_being_read(machine, monkeypatch):
     machine.write(PROJECT, servers(a="x"))
     hosts = machine.hosts()
@@ -454,7 +481,9 @@ OURSELVES = {
     "docker": ["docker", "run", "-i", "--rm", "image", "bridge-run", "serve"],
     "variable": ["${HOME}/bin/bridge-run", "serve"],
     "variable itself": ["${BRIDGE}", "serve"],
+    "one text": ["bridge-run serve"],
     "proxy to our address": ["npx", "mcp-remote", "http://localhost:8765/mcp"],
+    "proxy with an option": ["proxy", "--url=http://localhost:8765/mcp"],
 }
 OTHERS = {
     "another verb": ["bridge-run", "check"],

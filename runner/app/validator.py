@@ -6,10 +6,10 @@ import asyncio
 import math
 import os
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 from runner.app.servers import Asked, Failure
 from runner.chat.backend import Backend
@@ -21,6 +21,7 @@ from runner.execute.clock import Clock
 from runner.execute.retry import Attempts
 from runner.plan.lookup import all_names, look_up, similar_names, the_loaded
 from runner.plan.wanted import DEFAULT
+from runner.record.measures import Verification
 from runner.words.errors import LLMAuthenticationError, LLMConnectionError, LLMError, ModelNotFoundError
 from runner.workflow.model import Retry
 
@@ -77,6 +78,7 @@ class ModelValidator:
         self._clock: Clock = RealClock() if clock is None else clock
         self._known: _Known | None = None
         self._question: asyncio.Task[_Known] | None = None
+        self._watchers: list[Callable[[Verification], None]] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -93,12 +95,28 @@ class ModelValidator:
             ModelNotFoundError: no server has it; with every name there is, and the nearest of them.
             LLMError: no server could be asked, by class: ``LLMConnectionError``, ``LLMAuthenticationError``…
         """
-        known = await self._list()
         wanted = name or DEFAULT
-        found = known.ids.get(wanted)
-        if found is None:
-            found = known.ids[wanted] = self._look_up(wanted, known.asked)
+        if not self._watchers:
+            return await self._find(wanted)
+        began, cached = self._clock.monotonic(), self._fresh() is not None
+
+        def tell(model: str, result: Literal["found", "not_found", "error"]) -> None:
+            seconds = self._clock.monotonic() - began
+            asked = Verification(model=model, result=result, seconds=seconds, cached=cached)
+            for watcher in self._watchers:
+                watcher(asked)
+
+        try:
+            found = await self._find(wanted)
+        except LLMError as error:
+            tell(wanted, "not_found" if isinstance(error, ModelNotFoundError) else "error")
+            raise
+        tell(found, "found")
         return found
+
+    def watch(self, watcher: Callable[[Verification], None]) -> None:
+        """Tell ``watcher`` of every question to ``validate`` from now on, once it is answered."""
+        self._watchers.append(watcher)
 
     async def available_models(self) -> tuple[str, ...]:
         """Every name that ``validate`` would find: keys, variants and ids of loaded instances, each once.
@@ -120,14 +138,26 @@ class ModelValidator:
             question.cancel()
             await asyncio.wait((question,))
 
+    async def _find(self, wanted: str) -> str:
+        known = await self._list()
+        found = known.ids.get(wanted)
+        if found is None:
+            found = known.ids[wanted] = self._look_up(wanted, known.asked)
+        return found
+
+    def _fresh(self) -> _Known | None:
+        """The kept list, as long as it holds."""
+        known = self._known
+        return known if known is not None and self._clock.monotonic() < known.until else None
+
     def _look_up(self, wanted: str, asked: Asked) -> str:
         if wanted == DEFAULT and self._default is None:
             return _the_one_loaded(asked)
         return _found(self._default or wanted if wanted == DEFAULT else wanted, asked)
 
     async def _list(self) -> _Known:
-        known = self._known
-        if known is not None and self._clock.monotonic() < known.until:
+        known = self._fresh()
+        if known is not None:
             return known
         question = self._question
         if question is None or question.get_loop() is not asyncio.get_running_loop():

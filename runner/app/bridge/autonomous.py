@@ -21,11 +21,11 @@ from runner.chat.offer import Progress
 from runner.plan.wanted import DEFAULT
 from runner.record.journal import Entry, Listener
 from runner.words.diagnostics import Diagnostic
-from runner.words.errors import CannotServeError, ModelNotFoundError, UsageError
+from runner.words.errors import CannotServeError, ContextError, ModelNotFoundError, UsageError
 from runner.words.noun import noun
 
 Finish = Literal["stop", "length", "limit"]
-_NO_SUCH_MODEL = "BR301"
+_NO_SUCH_MODEL, _NO_ROOM = "BR301", "BR307"
 
 
 @noun
@@ -102,6 +102,7 @@ async def run_autonomous(
 
     Raises:
         ModelNotFoundError: no server has the model; nothing was started. It has ``available_models``.
+        ContextError: the model can never hold the task; nothing was started.
         UsageError: the task makes no sense.
         WorkflowError: an entry of an MCP server, or the schema of the output, is at fault.
         CannotServeError: an MCP server lacks something, or did not start (``ToolsUnreachableError``).
@@ -123,7 +124,7 @@ async def run_autonomous(
         raise
     finally:
         ended = TaskEnded(mcp_name=mcp_label, result=result, seconds=clock.seconds(), rounds=count.rounds)
-        for watcher in getattr(house, "task_watchers", ()):
+        for watcher in getattr(house, "task_watchers", ()):  # ``watch.Watch.tasks``
             watcher(ended)
 
 
@@ -176,10 +177,11 @@ class _Attempt:
             try:
                 end = await self._run_once(task, names, model)
             except CannotServeError as error:
-                if _lacks_model(error):  # it is gone since the list was kept
+                if _finding(error, _NO_SUCH_MODEL):  # it is gone since the list was kept
                     self._house.validator.clear_cache()
                     await self._house.validator.validate(model)
-                    raise
+                if full := _finding(error, _NO_ROOM):
+                    raise ContextError(full.message, hint=full.help) from error
                 gone = left_out(error.diagnostics, task, names) if task.tolerant else ()
                 if not gone or len(gone) == len(task.servers):
                     raise
@@ -239,8 +241,8 @@ class _Attempt:
         )
 
 
-def _lacks_model(error: CannotServeError) -> bool:
-    return any(finding.code == _NO_SUCH_MODEL for finding in error.diagnostics)
+def _finding(error: CannotServeError, code: str) -> Diagnostic | None:
+    return next((found for found in error.diagnostics if found.code == code and found.level == "error"), None)
 
 
 def _words(finding: Diagnostic) -> str:

@@ -86,9 +86,12 @@ def record_run(request: RunRequest, environment: Environment | None = None, repo
             measures=asked.simulate is None and old is None,
         )
         tokens = tokens_of(ours, prepared.config) if endpoints else {}
-        mask = Mask(all_secrets(prepared.workflow, ours) | tokens, str(Path.cwd()), walls.run_id)
+        # The steps that are replayed beside those that are recorded know the run by the name that it had then.
+        told = walls.run_id if old is None or old.header.run is None else old.header.run
+        began = walls.clock.now() if old is None or old.header.began is None else old.header.began
+        mask = Mask(all_secrets(prepared.workflow, ours) | tokens, str(Path.cwd()), told)
         recorder = Recorder(mask, _bounds(prepared.workflow))
-        walls = recorded(walls, recorder)
+        walls = recorded(replace(walls, told_id=told), recorder)
         tape = None
         if old is not None:
             tape = _tape(old, mask, asked, prepared)
@@ -102,6 +105,8 @@ def record_run(request: RunRequest, environment: Environment | None = None, repo
             chosen=chosen,
             tape=tape,
             simulated=walls.setting.simulated,
+            run=told,
+            began=began,
         )
         return run_behind(replace(walls, after=after), asked, prepared, ours, report=report)
 
@@ -119,7 +124,7 @@ def replay_run(request: RunRequest, environment: Environment | None = None, repo
     cassette = read_recording(path, request)
     asked = as_recorded(request, cassette.header)
     with _prepared(asked, ours, cassette) as (prepared, real):
-        told = f"00000000-000000-{prepared.workflow.name}-0000" if asked.replay == "all" else real.run_id
+        told = cassette.header.run or f"00000000-000000-{prepared.workflow.name}-0000"
         with_values = with_stand_ins(ours, prepared.workflow)
         mask = Mask(all_secrets(prepared.workflow, with_values), str(Path.cwd()), told)
         tape = _tape(cassette, mask, asked, prepared)
@@ -150,7 +155,7 @@ def _prepared(asked: RunRequest, environment: Environment, cassette: Cassette) -
     if has_errors(prepared.surroundings.findings):
         raise CannotServeError((*prepared.warnings, *prepared.surroundings.findings))
     if asked.replay == "all":
-        yield prepared, _painted(prepared.workflow)
+        yield prepared, _painted(prepared.workflow, cassette.header.began)
         return
     servers = real_servers(asked, prepared, environment) if models_are_real else _nothing()
     with servers as endpoints:
@@ -170,9 +175,9 @@ def _nothing() -> Any:
     yield ()
 
 
-def _painted(workflow: Workflow) -> Walls:
-    """Walls of which the recording replaces all; time jumps behind them, and there is nobody to ask."""
-    clock = JumpingClock()
+def _painted(workflow: Workflow, began: float | None) -> Walls:
+    """Walls of which the recording replaces all; time jumps behind them from ``began`` on, and nobody is asked."""
+    clock = JumpingClock(began)
 
     def none(*_: Any) -> Any:
         raise AssertionError("unreachable: the recording replaces it")
@@ -271,7 +276,10 @@ def _judge(tape: Tape, request: RunRequest) -> Callable[[Mapping[str, Any]], int
 
 @noun
 class _Writes:
-    """Writes the recording when the run has ended; ``old`` and ``tape`` where a part of one is recorded anew."""
+    """Writes the recording when the run has ended; ``old`` and ``tape`` where a part of one is recorded anew.
+
+    ``run`` and ``began`` as in ``Header``.
+    """
 
     path: Path
     request: RunRequest
@@ -281,6 +289,8 @@ class _Writes:
     chosen: Chosen
     tape: Tape | None
     simulated: bool
+    run: str
+    began: float
 
     def __call__(self, outcome: Mapping[str, Any]) -> int:
         """Raises: HistoryError: it cannot be written."""
@@ -301,6 +311,8 @@ class _Writes:
             models=self.request.models,
             default_model=config.default_model,
             simulated=self.simulated,
+            run=self.run,
+            began=self.began,
         )
         cassette = Cassette(header=header, exchanges=in_order(exchanges, workflow), file=str(self.path))
         save_recording(self.path, cassette)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import field
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 from runner.record.cassette_text import folded, unfolded
@@ -34,7 +35,8 @@ class Header:
     """The first line. ``workflow`` is the name of the file that was run, ``digest`` what it meant then, ``inputs`` and
     ``models`` (``--model``) what it was run with, ``bridge_run`` the version that wrote this.
 
-    ``default_model`` and ``simulated`` are what the plan was told of the configuration.
+    ``run`` is what ``run.id`` was in templates, ``began`` the Unix seconds at which the run began; None where a
+    recording does not tell. ``default_model`` and ``simulated`` are what the plan was told of the configuration.
     """
 
     workflow: str
@@ -44,6 +46,8 @@ class Header:
     models: tuple[str, ...] = ()
     default_model: str | None = None
     simulated: bool = False
+    run: str | None = None
+    began: float | None = None
 
 
 @noun
@@ -84,8 +88,13 @@ def write_cassette(cassette: Cassette) -> bytes:
         "workflow": header.workflow,
         "digest": header.digest,
         "bridge_run": header.bridge_run,
-        "inputs": folded(header.inputs),
     }
+    if header.run is not None:
+        first["run"] = header.run
+    if header.began is not None:
+        began = datetime.fromtimestamp(header.began, UTC).isoformat(timespec="milliseconds")
+        first["began"] = began.replace("+00:00", "Z")
+    first["inputs"] = folded(header.inputs)
     if header.models:
         first["models"] = list(header.models)
     if header.default_model is not None:
@@ -192,11 +201,25 @@ def _header(line: Mapping[str, Any], file: str) -> Header:
             models=tuple(line.get("models", ())),
             default_model=line.get("default_model"),
             simulated=bool(line.get("simulated", False)),
+            run=None if "run" not in line else str(line["run"]),
+            began=None if "began" not in line else _seconds(line["began"]),
         )
     except KeyError as error:
         raise RecordingError(file, 1, f"`{error.args[0]}` is missing", hint=_WAYS) from error
     except (TypeError, ValueError) as error:
         raise RecordingError(file, 1, f"it is no first line of a recording: {error}", hint=_WAYS) from error
+
+
+def _seconds(text: str) -> float:
+    """Unix seconds of an ISO time.
+
+    Raises:
+        ValueError: it is none, or does not say of which zone.
+    """
+    when = datetime.fromisoformat(text)
+    if when.tzinfo is None:
+        raise ValueError(f"`began` names no time zone: {text}")
+    return when.timestamp()
 
 
 def _exchange(line: Mapping[str, Any], number: int, talk: dict[str, Mapping[str, Any]]) -> Exchange:

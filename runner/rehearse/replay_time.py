@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 _BEGAN = 946_684_800.0
-"""Unix seconds of 2000-01-01: every replay begins then."""
+"""Unix seconds of 2000-01-01: so a replay begins of which nobody knows when it was recorded."""
 _GLANCE = 0.5
 """Seconds between two looks at threads that work."""
 
@@ -65,11 +65,14 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 
 
 class JumpingClock:
-    """The clock of the loop that runs."""
+    """The clock of the loop that runs; ``began`` is what it shows at first, in Unix seconds."""
+
+    def __init__(self, began: float | None = None) -> None:
+        self._began = _BEGAN if began is None else began
 
     def now(self) -> float:
-        """Unix seconds, from 2000 on."""
-        return _BEGAN + self.monotonic()
+        """Unix seconds."""
+        return self._began + self.monotonic()
 
     def monotonic(self) -> float:
         """The loop's seconds; 0 outside of it."""

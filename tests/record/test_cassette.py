@@ -72,7 +72,7 @@ def test_a_file_there_and_back() -> None:
     first = chat("a", tools=[{"name": "t"}])
     second = chat("a", "b\nc", sampling={"seed": 1})  # its tools are gone
     third = chat("x", unit="other")
-    header = replace(HEADER, models=("m",), default_model="d", simulated=True)
+    header = replace(HEADER, models=("m",), default_model="d", simulated=True, run="r", began=1_700_000_000.125)
     cassette = Cassette(header=header, exchanges=(first, second, third))
     data = write_cassette(cassette)
     back = read(data)
@@ -116,6 +116,11 @@ HEAD = write_cassette(Cassette(header=HEADER, exchanges=())).decode()
         ),
         (HEAD.replace('"digest"', '"other"'), "1: `digest` is missing"),
         (HEAD.replace('"inputs": {', '"inputs": 1, "x": {'), "1: it is no first line of a recording: "),
+        (HEAD.replace('"inputs"', '"began": 7, "inputs"'), "1: it is no first line of a recording: "),
+        (
+            HEAD.replace('"inputs"', '"began": "2026-11-28T08:00:00", "inputs"'),
+            "1: it is no first line of a recording: `began` names no time zone: 2026-11-28T08:00:00",
+        ),
         (HEAD + "{\n", "2: it is not JSON: "),
         (HEAD + "=======\n", "2: it holds marks of a merge conflict"),
         (HEAD + '{"kind": "chat"}\n', "2: it is no exchange of a recording: `request` is missing"),

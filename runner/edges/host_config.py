@@ -22,6 +22,7 @@ from runner.words.diagnostics import Diagnostic
 from runner.words.errors import CannotServeError, McpNotFoundError, WorkflowError
 from runner.words.noun import noun
 from runner.words.spans import point
+from runner.words.suggest import did_you_mean
 from runner.workflow.model import Server
 
 VARIABLE = "MCP_JSON_PATH"
@@ -198,10 +199,10 @@ class HostConfiguration:
         others = f"name one of {names}" if known else "no other one is enabled"
         if server is not None and server.is_self:
             message = f"MCP server `{name}` is this bridge itself, and it does not use itself"
-            return McpNotFoundError(name, known, message=message, hint=others)
+            return McpNotFoundError(name, known, message, hint=others)
         if server is not None:
             message = f"MCP server `{name}` is disabled in {server.file}"
-            return McpNotFoundError(name, known, message=message, hint=f"enable it there, or {others}")
+            return McpNotFoundError(name, known, message, hint=f"enable it there, or {others}")
         message = f"there is no MCP server named `{name}`; "
         used = [file.path for file in self._files if file.used]
         broken = [file.path for file in self._files if file.error is not None]
@@ -209,12 +210,11 @@ class HostConfiguration:
             message += "no file of MCP servers was found"
             places = " or ".join(file.path for file in self._files[:2])
             hint = f"write {places}, or name a file in {VARIABLE}"
-            return McpNotFoundError(name, known, message=message, hint=hint)
+            return McpNotFoundError(name, known, message, hint=hint)
         message += f"{', '.join(used)} {'has' if len(used) == 1 else 'have'} {names or 'none that is enabled'}"
-        error = McpNotFoundError(name, known, message=message)
-        hint = f"did you mean `{error.nearest[0]}`?" if error.nearest else "`list_available_mcps` lists them"
+        hint = did_you_mean(name, known) or "`list_available_mcps` lists them"
         hint += f" {', '.join(broken)} could not be read and may have it." if broken else ""
-        return McpNotFoundError(name, known, message=message, hint=hint)
+        return McpNotFoundError(name, known, message, hint=hint)
 
 
 def _differ(one: Content | None, other: Content | None) -> bool:

@@ -63,7 +63,8 @@ class WatchedFile:
         try:
             found = self.path.stat()
         except (FileNotFoundError, NotADirectoryError):
-            return self._gone()
+            self._forget()
+            return None
         except OSError as error:
             return self._faulty(_unreadable(error))
         signature = (found.st_mtime_ns, found.st_size, found.st_ino, found.st_ctime_ns, found.st_dev)
@@ -84,7 +85,8 @@ class WatchedFile:
             with self.path.open("rb") as file:
                 raw = file.read(SIZE_LIMIT + 1)
         except FileNotFoundError:
-            return self._gone()
+            self._forget()
+            return None
         except OSError as error:
             return self._faulty(_unreadable(error))
         if len(raw) > SIZE_LIMIT:
@@ -94,7 +96,7 @@ class WatchedFile:
             self._content = _parse(str(self.path), raw)
         return self._content
 
-    def _gone(self) -> None:
+    def _forget(self) -> None:
         self._signature = self._content = None
 
     def _faulty(self, message: str, *, skipped: bool = False) -> Content:

@@ -35,21 +35,14 @@ them is an exit code: there the step fails, and the run gives 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Literal, get_args
+from typing import ClassVar
 
 from runner.words.diagnostics import Diagnostic
 from runner.words.exits import Exit
+from runner.words.failure_kind import FAILURE_KINDS as FAILURE_KINDS
+from runner.words.failure_kind import RETRIED_BY_DEFAULT as RETRIED_BY_DEFAULT
+from runner.words.failure_kind import FailureKind as FailureKind
 from runner.words.suggest import nearest
-
-FailureKind = Literal[
-    "connection", "timeout", "rate_limit", "server", "crash", "overloaded", "context", "auth", "model_not_found",
-    "wrong_model", "request", "empty", "invalid_output", "expectation", "tool_server", "tool", "command", "limit",
-    "cancelled", "bug",
-]  # fmt: skip
-FAILURE_KINDS: tuple[FailureKind, ...] = get_args(FailureKind)
-RETRIED_BY_DEFAULT: frozenset[FailureKind] = frozenset(
-    ("connection", "timeout", "rate_limit", "server", "crash", "overloaded", "empty", "tool_server")
-)
 
 
 class BridgeError(Exception):
@@ -136,23 +129,16 @@ class WorkspaceError(CannotServeError):
 
 
 class McpNotFoundError(BridgeError):
-    """No file of a host has the MCP server, or it is disabled there, or it is ourselves.
-
-    ``nearest`` are the most similar of ``available_mcps``, the names of those that can be used. ``message`` stands for
-    the usual words where there is more to say.
-    """
+    """No MCP server of that name can be used; ``nearest`` are the most similar of ``available_mcps``, which can be."""
 
     kind: FailureKind = "request"
     exit_code = Exit.CANNOT_SERVE
     facts = ("mcp_name", "available_mcps", "nearest")
 
-    def __init__(
-        self, mcp_name: str, available_mcps: Sequence[str], *, message: str | None = None, hint: str | None = None
-    ) -> None:
-        self.mcp_name = mcp_name
-        self.available_mcps = tuple(available_mcps)
+    def __init__(self, mcp_name: str, available_mcps: Sequence[str], message: str, *, hint: str | None = None) -> None:
+        self.mcp_name, self.available_mcps = mcp_name, tuple(available_mcps)
         self.nearest = nearest(mcp_name, self.available_mcps)
-        super().__init__(message or f"there is no MCP server named `{mcp_name}`", hint=hint)
+        super().__init__(message, hint=hint)
 
 
 class OutsideError(BridgeError):

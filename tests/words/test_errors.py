@@ -50,7 +50,7 @@ EXAMPLES: dict[str, BridgeError] = {
         ModelNotFoundError("m", [], message="m", hint="h"), errors.LLMConnectionError("m", hint="h"),
         errors.CircuitOpenError("m", retry_after=1.0, hint="h"), errors.LLMResponseError("m", hint="h"),
         errors.ModelMemoryError("m", hint="h"), errors.LLMAuthenticationError("m", hint="h"),
-        errors.McpNotFoundError("m", [], message="m", hint="h"),
+        errors.McpNotFoundError("m", [], "m", hint="h"),
     )
 }  # fmt: skip
 """One of every class."""

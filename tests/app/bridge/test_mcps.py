@@ -35,10 +35,6 @@ class Host:
     async def ask(self, **arguments):
         settings = BridgeSettings(endpoints=("http://127.0.0.1:9",), folder=self.folder, merge_mcp_json=True)
         house = BridgeHouse(settings, self.environment)
-        if not hasattr(house, "hosts"):  # TEMPORARY
-            from runner.app.bridge.autonomous_servers import hosts_of
-
-            house.hosts = hosts_of(house)
 
         async def progress(done: float, total: float | None, words: str) -> None:
             self.told.append((done, total, words))

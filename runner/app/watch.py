@@ -44,8 +44,12 @@ class Watch:
 
 
 @contextmanager
-def watching(options: WatchOptions, environment: Mapping[str, str]) -> Iterator[Watch]:
+def watching(
+    options: WatchOptions, environment: Mapping[str, str], *, complain: Callable[[str], None]
+) -> Iterator[Watch]:
     """Watch while the context lives; at its end all that was heard is told, flushed and written.
+
+    ``complain`` is told what goes wrong with traces, in words; that stops nothing.
 
     Logs and traces need no listener here: every run looks itself for a logger that is heard and for a tracer
     (``app.ambient``); this makes them.
@@ -62,7 +66,7 @@ def watching(options: WatchOptions, environment: Mapping[str, str]) -> Iterator[
         if wants_traces(environment):
             from runner.edges.telemetry import exporting
 
-            stack.enter_context(exporting(environment))
+            stack.enter_context(exporting(environment, complain))
         yield _metrics(options, stack)
 
 

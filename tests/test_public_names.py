@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,18 @@ import pytest
 import runner
 from runner.words.errors import LLMError
 
-MODELS_PAGE = Path(__file__).resolve().parent.parent / "docs" / "models.md"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGES = ("models.md", "python.md")
+
+
+def test_the_names_are_few_and_what_type_checkers_are_told() -> None:
+    """The stub beside the module names the same, each from where it lives."""
+    stub = (Path(runner.__file__).with_suffix(".pyi")).read_text("utf-8")
+    told = {name: home for home, name in re.findall(r"^from (\S+) import \w+ as (\w+)$", stub, re.MULTILINE)}
+    assert {*told, "__version__"} == set(runner.__all__) == set(dir(runner))
+    assert len(runner.__all__) == len(set(runner.__all__)) < 40
+    for name, home in told.items():
+        assert getattr(importlib.import_module(home), name) is getattr(runner, name)
 
 
 @pytest.mark.parametrize("name", runner.__all__)
@@ -21,9 +34,9 @@ def test_every_public_name_is_there(name: str) -> None:
 
 
 def test_every_error_of_a_model_server_is_public_and_on_the_page() -> None:
-    page = MODELS_PAGE.read_text("utf-8")
+    text = "".join((DOCS / page).read_text("utf-8") for page in PAGES)
     for name in runner.__all__:
-        assert name == "__version__" or name in page, name
+        assert name == "__version__" or name in text, name
     known = {LLMError, *LLMError.__subclasses__()}
     known |= {grandchild for child in known for grandchild in child.__subclasses__()}
     assert {one.__name__ for one in known} <= set(runner.__all__)

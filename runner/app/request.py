@@ -6,11 +6,25 @@ import os
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from runner.record.journal import Listener
 from runner.words.noun import noun
 
 Format = Literal["text", "json"]
+LogLevel = Literal["debug", "info", "warning"]
 CheckFormat = Literal["text", "json", "github", "sarif", "junit"]
 OFFLINE = "models were not looked for"
+
+
+@noun
+class WatchOptions:
+    """Who watches the work. ``metrics_port`` 0 is any free one; ``log_format`` ``json`` is one object a line on stderr,
+    from ``log_level`` upwards, in place of all that people read there.
+    """
+
+    metrics_port: int | None = None
+    metrics_file: str | None = None
+    log_format: Format = "text"
+    log_level: LogLevel = "info"
 
 
 @noun
@@ -27,7 +41,8 @@ class RunRequest:
     ``recording`` is where it lies, None = beside the file; ``strict``: what nobody used of it fails the run.
     ``keep_loaded``: models that the run loads stay loaded. ``locked``: None, empty for the lock file of the project,
     ``warn``, or a lock file. ``colour`` False means never; True means where the terminal
-    and the environment allow it.
+    and the environment allow it. ``watch`` says what a command line wants to be told beside; ``watchers`` are those who
+    hear every entry of the journal because of it.
     """
 
     file: str
@@ -59,6 +74,8 @@ class RunRequest:
     locked: str | None = None
     run_dir: str = ".bridge/runs"
     colour: bool = True
+    watch: WatchOptions = WatchOptions()
+    watchers: tuple[Listener, ...] = ()
 
 
 def options_of(request: RunRequest) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from runner.app.answers import Ask
 from runner.app.console import allows_colour, tell
@@ -15,7 +15,7 @@ from runner.app.prepare import Prepared, models_named, prepare
 from runner.app.request import RunRequest
 from runner.app.run_report import Report, report_run
 from runner.app.run_workspace import environment_of
-from runner.app.story import RunEnd, Story
+from runner.app.story import Audience, RunEnd, Story
 from runner.app.terminal_question import person
 from runner.app.walls import Walls, real_servers, real_walls
 from runner.edges.run_folder import JOURNAL
@@ -66,9 +66,10 @@ def run_behind(
     Raises:
         BridgeError: as ``run_workflow``; the outcome of a run that could not begin was reported before.
     """
-    audience = Console(request, environment_of(prepared.workflow, environment), report)
+    console = Console(request, environment_of(prepared.workflow, environment), report)
+    audience: Audience = console if request.watch.log_format == "text" else _log_of(console)
     story = Story(walls, request, prepared, environment, audience, earlier=earlier)
-    return walls.start(_until_interrupted(story, walls))
+    return walls.start(_until_interrupted(story, walls, audience.tell))
 
 
 class Console:
@@ -116,7 +117,13 @@ class Console:
         return allows_colour(sys.stderr, self._environment, wanted=self._request.colour)
 
 
-async def _until_interrupted(story: Story, walls: Walls) -> int:
+def _log_of(console: Console) -> Audience:
+    from runner.app.watch_run import Log
+
+    return Log(console)
+
+
+async def _until_interrupted(story: Story, walls: Walls, tell: Callable[[str], None]) -> int:
     """The exit code of the run, or that of an interruption."""
     running = asyncio.ensure_future(story.run())
 

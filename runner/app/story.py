@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from runner.app.ambient import ambient
 from runner.app.answers import Ask, GivenAnswers, parse_answers
 from runner.app.earlier import Earlier
 from runner.app.history import History
@@ -104,7 +105,7 @@ class Story:
         self._environment = environment_of(prepared.workflow, environment)
         self._earlier = earlier
         self._audience = audience
-        self._watchers = watchers
+        self._watchers = (*watchers, *request.watchers, *ambient(prepared.workflow.name, environment))
         self._answers = parse_answers(request.answers, prepared.workflow)
         self._secrets = all_secrets(self._workflow, environment)
         tokens = tokens_of(environment, prepared.config) if walls.endpoints else {}

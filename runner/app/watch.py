@@ -5,26 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Literal
 
+from runner.app.request import WatchOptions
 from runner.record.journal import Entry, Listener
 from runner.record.measures import Measures, TaskFacts, Verification, of_load, of_task
 from runner.words.noun import noun
-
-LogFormat = Literal["text", "json"]
-LogLevel = Literal["debug", "info", "warning"]
-
-
-@noun
-class WatchOptions:
-    """As the command line says. ``metrics_port`` 0 is any free one; ``log_format`` ``json`` is one object a line on
-    stderr, from ``log_level`` upwards, in place of all that people read there.
-    """
-
-    metrics_port: int | None = None
-    metrics_file: str | None = None
-    log_format: LogFormat = "text"
-    log_level: LogLevel = "info"
 
 
 @noun

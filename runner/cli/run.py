@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from runner.app.request import RunRequest
+from runner.app.request import RunRequest, WatchOptions
 from runner.cli.locked_option import LockedCommand, run_locked_option
 from runner.cli.options import (
     answer_option,
@@ -21,6 +21,7 @@ from runner.cli.options import (
     simulate_option,
     yes_option,
 )
+from runner.cli.watch_options import taken, watch_options
 
 
 @click.command(name="run", cls=LockedCommand, short_help="Run a workflow.", context_settings={"allow_extra_args": True})
@@ -58,6 +59,7 @@ from runner.cli.options import (
 @click.option("--keep-loaded", is_flag=True, help="Leave the models loaded that the run loads.")
 @quiet_option
 @run_dir_option
+@watch_options
 @no_color_option
 @click.pass_context
 def command(context: click.Context, /, *, no_color: bool, again: tuple[str, ...], **given: Any) -> int:
@@ -65,7 +67,7 @@ def command(context: click.Context, /, *, no_color: bool, again: tuple[str, ...]
     if context.args:
         _refuse_more(context.args[0])
     given |= {"steps": (*given["steps"], *again), "record": given["record"] or bool(again)}
-    request = RunRequest(colour=not no_color, **given)  # every option has the name of its field
+    request = RunRequest(watch=taken(given), colour=not no_color, **given)  # every option has the name of its field
     _refuse_contradictions(request)
     return _carry_out(request)
 
@@ -85,6 +87,7 @@ def _refuse_contradictions(asked: RunRequest) -> None:
     if asked.locked is not None:
         _refuse_beside_lock(asked)
     _refuse_beside_recording(asked)
+    _refuse_beside_watching(asked)
     reports = asked.faults is not None or asked.rehearse
     if not asked.dry_run and (asked.offline or asked.tools or (asked.format != "text" and not reports)):
         name = "--offline" if asked.offline else "--tools" if asked.tools else "--format"
@@ -148,6 +151,24 @@ def _refuse_beside_lock(asked: RunRequest) -> None:
         raise click.UsageError(f"`--locked` and `{other}` exclude each other")
 
 
+def _refuse_beside_watching(asked: RunRequest) -> None:
+    """Who watches wants a run to watch."""
+    if asked.watch == WatchOptions():
+        return
+    watch = asked.watch
+    chosen = (("--metrics-port", watch.metrics_port), ("--metrics-file", watch.metrics_file))
+    name = next((option for option, given in chosen if given is not None), "--log-format")
+    others = {
+        "--dry-run": asked.dry_run,
+        "--faults": asked.faults is not None,
+        "--rehearse": asked.rehearse,
+        "--stubs-init": asked.stubs_init,
+    }
+    other = next((option for option, given in others.items() if given), None)
+    if other is not None:
+        raise click.UsageError(f"`{name}` and `{other}` exclude each other")
+
+
 def _carry_out(request: RunRequest) -> int:
     if request.stubs_init:
         from runner.app.rehearse import init_stubs
@@ -159,7 +180,7 @@ def _carry_out(request: RunRequest) -> int:
         return rehearse(request)
     if request.faults is not None:
         return _rehearse(request)
-    return _show_plan(request) if request.dry_run else _run(request)
+    return _show_plan(request) if request.dry_run else _watched(request)
 
 
 def _rehearse(request: RunRequest) -> int:
@@ -170,6 +191,15 @@ def _rehearse(request: RunRequest) -> int:
         click.echo(fault_list())
         return 0
     return rehearse_faults(request, os.environ)
+
+
+def _watched(request: RunRequest) -> int:
+    """The run, and around it who watches; mostly nobody, and then nothing is paid for them."""
+    if request.watch == WatchOptions() and not any(name.startswith("OTEL_") for name in os.environ):
+        return _run(request)
+    from runner.app.watch_run import is_watched, run_watched
+
+    return run_watched(request, _run) if is_watched(request.watch, os.environ) else _run(request)
 
 
 def _run(request: RunRequest) -> int:

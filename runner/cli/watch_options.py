@@ -7,9 +7,11 @@ from typing import Any, TypeVar
 
 import click
 
+from runner.app.request import WatchOptions
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 NAMES = ("metrics_port", "metrics_file", "log_format", "log_level")
-"""The parameters that ``watch_options`` adds: the fields of ``app.watch.WatchOptions``."""
+"""The parameters that ``watch_options`` adds: the fields of ``WatchOptions``."""
 
 _OPTIONS = (
     click.option(
@@ -45,7 +47,15 @@ def watch_options(command: Command) -> Command:
     return command
 
 
-def refuse_contradictions(*, log_format: str, log_level: str | None) -> None:
-    """Raises: click.UsageError: options make no sense together."""
-    if log_level is not None and log_format != "json":
+def taken(given: dict[str, Any]) -> WatchOptions:
+    """Takes ``NAMES`` out of the keywords.
+
+    Raises:
+        click.UsageError: options make no sense together.
+    """
+    values = {name: given.pop(name) for name in NAMES}
+    if values["log_level"] is None:
+        del values["log_level"]
+    elif values["log_format"] != "json":
         raise click.UsageError("`--log-level` belongs to `--log-format json`")
+    return WatchOptions(**values)

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from runner.edges.telemetry_attributes import message, usage_attributes
 from runner.record.events import (
     AnswerRefused,
     CommandRan,
@@ -30,7 +31,6 @@ from runner.record.events import (
     ToolCalled,
     ToolReturned,
 )
-from runner.edges.telemetry_attributes import message, usage_attributes
 from runner.record.journal import Entry
 from runner.record.parts import parent_of, unit_of
 from runner.record.wire import TYPE_NAMES, encode_json

@@ -16,20 +16,24 @@ from runner.app.recording import (
     RecordedFiles,
     Recorder,
 )
-from runner.app.walls import Walls
+from runner.app.walls import Walls, fresh_run_id, read_real_image
 from runner.chat.backend import Backend
 from runner.chat.catalogue import EndpointCatalogue, Instance
 from runner.chat.endpoint import Endpoint
 from runner.chat.messages import ChatAnswer, ChatRequest, OnDelta
 from runner.chat.toolbox import ServerFacts, Tool, ToolBox, ToolResult
+from runner.edges.clock import Clock
+from runner.edges.process_group import Offspring
 from runner.execute.questions import Answer, Answers, Question
 from runner.execute.world import CommandResult, Commands, WorkFiles
-from runner.plan.setting import Setting
+from runner.plan.setting import NO_SETTING, Setting
 from runner.record.cassette import Cassette
+from runner.record.cassette_mask import Mask
 from runner.record.whereabouts import follow, whereabouts
 from runner.rehearse.replay import ReplayAnswers, ReplayBackend, ReplayBox, ReplayCommands, ReplayFiles
 from runner.rehearse.replay_tape import Tape
-from runner.workflow.model import Server
+from runner.rehearse.replay_time import JumpingClock, run_jumping
+from runner.workflow.model import Server, Workflow
 
 Chosen = Callable[[str], bool]
 """Whether a unit is recorded anew."""
@@ -102,6 +106,44 @@ def with_replayed_tools(walls: Walls, tape: Tape) -> Walls:
 def with_replayed_answers(walls: Walls, tape: Tape, given: Mapping[str, str]) -> Walls:
     """These walls; what was answered is answered again, unless the command line says otherwise (``given``)."""
     return replace(walls, answers=lambda others: ReplayAnswers(tape, GivenAnswers(given), walls.answers(others)))
+
+
+def painted(workflow: Workflow, began: float | None) -> Walls:
+    """Walls of which the recording replaces all; time jumps behind them from ``began`` on, and nobody is asked."""
+    clock = JumpingClock(began)
+
+    def none(*_: Any) -> Any:
+        raise AssertionError("unreachable: the recording replaces it")
+
+    return Walls(
+        run_id=fresh_run_id(Clock().now(), workflow),
+        setting=NO_SETTING,
+        make_box=none,
+        make_commands=none,
+        read_image=read_real_image,
+        clock=clock,
+        offspring=Offspring(),
+        chance=lambda: 0.5,
+        asks_people=False,
+        listener=follow,
+        measures=False,
+        start=run_jumping,
+    )
+
+
+def working_in(mask: Mask, walls: Walls) -> Walls:
+    """Real tools, whose workspace is what the recording calls the folder."""
+
+    def box(server: Any, folder: Path) -> Any:
+        mask.works_in(str(folder))
+        return walls.make_box(server, folder)
+
+    def commands(folder: Path | None) -> Any:
+        if folder is not None:
+            mask.works_in(str(folder))
+        return walls.make_commands(folder)
+
+    return replace(walls, make_box=box, make_commands=commands)
 
 
 def switched(real: Walls, tape: Tape, chosen: Chosen) -> Walls:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,13 @@ from runner.app.console import tell
 from runner.app.prepare import Prepared, models_named, prepare
 from runner.app.recorded_walls import (
     Chosen,
+    painted,
     recorded,
     switched,
     with_replayed_answers,
     with_replayed_models,
     with_replayed_tools,
+    working_in,
 )
 from runner.app.recording import Recorder
 from runner.app.recording_file import kept_models, merged, read_recording, recording_path, save_recording
@@ -29,24 +32,12 @@ from runner.app.run_report import Report, report_run
 from runner.app.run_workspace import environment_of
 from runner.app.run_world import all_secrets
 from runner.app.surroundings import FATAL, TOLERATED
-from runner.app.walls import (
-    Walls,
-    fresh_run_id,
-    read_real_image,
-    real_servers,
-    real_walls,
-    with_stand_ins,
-    without_needs,
-)
+from runner.app.walls import real_servers, real_walls, with_stand_ins, without_needs
 from runner.edges.endpoints import tokens_of
-from runner.edges.process_group import Offspring
-from runner.plan.setting import NO_SETTING
-from runner.record.cassette import Cassette, Header
+from runner.record.cassette import Cassette, Exchange, Header
 from runner.record.cassette_mask import Mask
 from runner.record.cassette_order import in_order
-from runner.record.whereabouts import follow
 from runner.rehearse.replay_tape import Tape, record_command
-from runner.rehearse.replay_time import JumpingClock, run_jumping
 from runner.words.diagnostics import has_errors
 from runner.words.errors import CannotServeError, UsageError
 from runner.words.exits import Exit
@@ -57,6 +48,8 @@ from runner.workflow.digest import digest_of
 from runner.workflow.model import TaskWork, Workflow
 
 Environment = Mapping[str, str]
+Judge = Callable[[Tape, Mapping[str, Any]], int]
+"""Looks at the tape of a replay that has ended, and its outcome; gives an exit code as ``Walls.after``."""
 
 
 def record_run(request: RunRequest, environment: Environment | None = None, report: Report = report_run) -> int:
@@ -111,8 +104,15 @@ def record_run(request: RunRequest, environment: Environment | None = None, repo
         return run_behind(replace(walls, after=after), asked, prepared, ours, report=report)
 
 
-def replay_run(request: RunRequest, environment: Environment | None = None, report: Report = report_run) -> int:
+def replay_run(
+    request: RunRequest,
+    environment: Environment | None = None,
+    report: Report = report_run,
+    judge: Judge | None = None,
+) -> int:
     """Run the file of a request from its recording, or a part of it (``request.replay``); the exit code.
+
+    ``judge`` None tells what is wrong, and fails the run for it as ``request.strict`` wants.
 
     Raises:
         RecordingError: the recording cannot be read, or is of another workflow.
@@ -131,9 +131,9 @@ def replay_run(request: RunRequest, environment: Environment | None = None, repo
         walls = replace(real, told_id=told)
         if asked.replay != "tools":
             walls = with_replayed_models(walls, tape, cassette)
-        walls = with_replayed_tools(walls, tape) if asked.replay != "models" else _working_in(mask, walls)
+        walls = with_replayed_tools(walls, tape) if asked.replay != "models" else working_in(mask, walls)
         walls = with_replayed_answers(walls, tape, parse_answers(asked.answers, prepared.workflow))
-        walls = replace(walls, after=_judge(tape, asked))
+        walls = replace(walls, after=partial(judge or _judge(asked), tape))
         return run_behind(walls, asked, prepared, with_values, report=report)
 
 
@@ -155,7 +155,7 @@ def _prepared(asked: RunRequest, environment: Environment, cassette: Cassette) -
     if has_errors(prepared.surroundings.findings):
         raise CannotServeError((*prepared.warnings, *prepared.surroundings.findings))
     if asked.replay == "all":
-        yield prepared, _painted(prepared.workflow, cassette.header.began)
+        yield prepared, painted(prepared.workflow, cassette.header.began)
         return
     servers = real_servers(asked, prepared, environment) if models_are_real else _nothing()
     with servers as endpoints:
@@ -173,46 +173,6 @@ def _prepared(asked: RunRequest, environment: Environment, cassette: Cassette) -
 @contextmanager
 def _nothing() -> Any:
     yield ()
-
-
-def _painted(workflow: Workflow, began: float | None) -> Walls:
-    """Walls of which the recording replaces all; time jumps behind them from ``began`` on, and nobody is asked."""
-    clock = JumpingClock(began)
-
-    def none(*_: Any) -> Any:
-        raise AssertionError("unreachable: the recording replaces it")
-
-    from runner.edges.clock import Clock
-
-    return Walls(
-        run_id=fresh_run_id(Clock().now(), workflow),
-        setting=NO_SETTING,
-        make_box=none,
-        make_commands=none,
-        read_image=read_real_image,
-        clock=clock,
-        offspring=Offspring(),
-        chance=lambda: 0.5,
-        asks_people=False,
-        listener=follow,
-        measures=False,
-        start=run_jumping,
-    )
-
-
-def _working_in(mask: Mask, walls: Walls) -> Walls:
-    """Real tools, whose workspace is what the recording calls the folder."""
-
-    def box(server: Any, folder: Path) -> Any:
-        mask.works_in(str(folder))
-        return walls.make_box(server, folder)
-
-    def commands(folder: Path | None) -> Any:
-        if folder is not None:
-            mask.works_in(str(folder))
-        return walls.make_commands(folder)
-
-    return replace(walls, make_box=box, make_commands=commands)
 
 
 def _tape(cassette: Cassette, mask: Mask, request: RunRequest, prepared: Prepared) -> Tape:
@@ -258,13 +218,18 @@ def _chosen(steps: Sequence[str], workflow: Workflow) -> Chosen:
     return lambda unit: any(unit == name or unit.startswith((f"{name}/", f"{name}[")) for name in steps)
 
 
-def _judge(tape: Tape, request: RunRequest) -> Callable[[Mapping[str, Any]], int]:
+def left_over(tape: Tape, outcome: Mapping[str, Any]) -> tuple[Exchange, ...]:
+    """What a replay of everything did not use, where that is a fault: it came to its end, and asked nothing else."""
+    return tape.unused() if outcome["status"] in ("succeeded", "failed") and not tape.mismatches else ()
+
+
+def _judge(request: RunRequest) -> Judge:
     """Says at the end what of the recording was not used."""
 
-    def after(outcome: Mapping[str, Any]) -> int:
+    def after(tape: Tape, outcome: Mapping[str, Any]) -> int:
         if tape.mismatches:
             return int(Exit.STEP_FAILED)  # also where a step tolerates its failure
-        unused = tape.unused() if request.replay == "all" and outcome["status"] in ("succeeded", "failed") else ()
+        unused = left_over(tape, outcome) if request.replay == "all" else ()
         if not unused:
             return 0
         if not request.quiet or request.strict:

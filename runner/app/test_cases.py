@@ -136,11 +136,27 @@ def _judged(case: Case, played: CasePlayed) -> Iterator[Failure]:
         yield Failure(place=_place(case, case.at), head=ended, lines=tuple(_errors(played)))
     for name, line in unused_stubs(case, played):
         yield Failure(place=f"{case.file}:{line}", head=f"the stub of `{name}` was never used")
+    yield from _replayed(case, played)
     for path in played.missing:
         hint = "write a stub for it"
         yield Failure(
             place=_place(case, case.at), head=f"nothing that fits the `output` of `{path}` was found", lines=(hint,)
         )
+
+
+def _replayed(case: Case, played: CasePlayed) -> Iterator[Failure]:
+    """Where a replay is not as it was recorded; a step whose error is expected may be otherwise."""
+    at = (*case.at, "recording")
+    place = _place(case, at if case.document.has(at) else ("recording",))
+    for unit, error in dict(played.mismatches).items():
+        if case.expect.get("steps", {}).get(unit, {}).get("error") is None:
+            helps = () if error.hint is None else (f"help: {error.hint}",)
+            head = f"`{unit}` is not as it was recorded" if unit else "it is not as it was recorded"
+            yield Failure(place=place, head=head, lines=(*error.message.split("\n"), *helps))
+    if played.unused and case.strict:
+        head, *lines = played.unused.split("\n")
+        hint = f"record it anew with `bridge-run {case.workflow} --record`; `strict: false` lets lines be unused"
+        yield Failure(place=place, head=head.removesuffix(":"), lines=(*lines, f"help: {hint}"))
 
 
 def _errors(played: CasePlayed) -> Iterator[str]:

@@ -15,9 +15,10 @@ from runner.app.request import RunRequest
 from runner.app.test_cases_read import Case
 from runner.record.wire import Entry, read_journal
 from runner.rehearse.rehearsal_prompter import Prompter
+from runner.rehearse.replay_tape import Tape
 from runner.rehearse.scripted import NO_STUBS, Stubs, read_stubs, stubs_at
 from runner.show.snapshot import snapshot
-from runner.words.errors import BridgeError, UsageError
+from runner.words.errors import BridgeError, StepError, UsageError
 from runner.words.exits import Exit
 from runner.words.noun import noun
 from runner.workflow.document import parse_document
@@ -33,6 +34,8 @@ class CasePlayed:
     """What came of a run: its result (``result.json``), its journal, its snapshot.
 
     ``used`` are the names of the stubs that were asked for; ``missing`` the steps for which nothing could be made up.
+    Of a replay ``mismatches`` are the units that asked something else than was recorded, with what differs; ``unused``
+    says what of the recording nobody asked for, empty for nothing.
     """
 
     workflow: Workflow
@@ -41,6 +44,8 @@ class CasePlayed:
     picture: str
     used: frozenset[str] = frozenset()
     missing: tuple[str, ...] = ()
+    mismatches: tuple[tuple[str, StepError], ...] = ()
+    unused: str = ""
 
 
 def play(case: Case, environment: Mapping[str, str]) -> CasePlayed:
@@ -131,17 +136,25 @@ def given_stubs(stubs: Mapping[str, Any] | str | None) -> ReadStubs:
 
 def _replayed(request: RunRequest, recording: str, environment: Mapping[str, str]) -> CasePlayed:
     """The run as its recording has it; the inputs of the recording hold unless others are given."""
-    from runner.app.recording_story import replay_run  # most cases have stubs
+    from runner.app.recording_story import left_over, replay_run  # most cases have stubs
 
     reported: list[tuple[Mapping[str, Any], str]] = []
+    mismatches: list[tuple[str, StepError]] = []
+    unused: list[str] = []
 
     def report(outcome: Mapping[str, Any], place: str, *_: Any, **__: Any) -> None:
         reported.append((json.loads(json.dumps(outcome)), place))
 
-    bound = request.bound or None
+    def judge(tape: Tape, outcome: Mapping[str, Any]) -> int:
+        mismatches.extend(tape.mismatches)
+        left = left_over(tape, outcome)
+        unused.extend([tape.shown_unused(left)] if left else [])
+        return 0
+
+    asked = replace(request, replay="all", recording=recording, bound=request.bound or None)
     code = 0
     try:
-        code = replay_run(replace(request, replay="all", recording=recording, bound=bound), environment, report)
+        code = replay_run(asked, environment, report, judge)
     except BridgeError:
         if not reported:
             raise
@@ -154,4 +167,6 @@ def _replayed(request: RunRequest, recording: str, environment: Mapping[str, str
         result=result,
         entries=entries,
         picture=_picture(entries, request.run_dir),
+        mismatches=tuple(mismatches),
+        unused="".join(unused),
     )

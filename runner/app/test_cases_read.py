@@ -32,7 +32,7 @@ class Case:
 
     ``stubs`` are the paths of files, and the ways to mappings in ``document``, of which later ones win; ``own_stubs``
     says that the last is the case's own. ``expect_at`` is the way to ``expect``. ``snapshot`` is the path of the
-    picture to compare with, None = none.
+    picture to compare with, None = none. ``strict``: every line of the recording has to be used.
     """
 
     file: str
@@ -42,6 +42,7 @@ class Case:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
     recording: str | None = None
+    strict: bool = True
     stubs: tuple[str | Way, ...] = ()
     own_stubs: bool = False
     expect: Mapping[str, Any] = field(default_factory=dict)
@@ -143,6 +144,7 @@ def _case(document: Document, given: Mapping[str, Any], at: Way, name: str, *, a
         answers=given.get("answers", {}),
         expect=given.get("expect", {}),
         expect_at=_way(document, at, "expect"),
+        strict=given.get("strict", True),
         at=at,
     )
     if "recording" in given:

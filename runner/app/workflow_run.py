@@ -15,7 +15,7 @@ class WorkflowRun:
 
     ``status`` is that of the run, ``outputs`` are the workflow's, ``steps`` map ids to what ``result.json`` holds of
     them, ``calls`` are ``{tool: "server.tool", arguments: {…}}`` in the order of the file, ``error`` is None or
-    ``{kind, message}``.
+    ``{kind, message}``. ``unused`` says what of its recording nobody asked for, empty for nothing.
     """
 
     def __init__(self, played: CasePlayed) -> None:
@@ -30,6 +30,7 @@ class WorkflowRun:
             {"tool": f"{call.server}.{call.tool}", "arguments": call.arguments}
             for call in calls_made(played.result, played.entries)
         )
+        self.unused: str = played.unused
         self.snapshot: str = played.picture
 
     def __repr__(self) -> str:

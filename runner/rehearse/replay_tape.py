@@ -50,7 +50,8 @@ class Tape:
         self.mask = mask
         self.bounds = bounds
         self.jumps = jumps
-        self.mismatches: list[str] = []
+        self.mismatches: list[tuple[str, StepError]] = []
+        """What was asked and is not recorded, by unit."""
         self._cassette = cassette
         self._command = command
         self._changed = changed
@@ -125,9 +126,10 @@ class Tape:
         else:
             lines = "\n".join(f"  {line}" for line in differences(nearest.request, asked))
             said = f"{what}; line {nearest.line} is nearest:\n{lines}"
-        self.mismatches.append(at.unit)
         why = "the workflow has changed since it was recorded; " if self._changed else ""
-        return StepError("request", said, hint=f"{why}`{command}` records just that anew")
+        error = StepError("request", said, hint=f"{why}`{command}` records just that anew")
+        self.mismatches.append((at.unit, error))
+        return error
 
     def _nearest(self, kind: Kind, asked: Mapping[str, Any], at: Whereabouts) -> Exchange | None:
         """Of the same unit, of the same turn first, one that is left before one that is used, the most similar."""

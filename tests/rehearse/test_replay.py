@@ -56,7 +56,7 @@ def test_what_is_asked_once_more_than_it_was_recorded() -> None:
         "the tool call of the run is not in flow.recording.jsonl once more: line 2 has it, and it was asked for already"
     )
     assert caught.value.hint == "`bridge-run flow.yaml --record` records just that anew"
-    assert played.mismatches == [""]
+    assert [unit for unit, _ in played.mismatches] == [""]
 
 
 def test_what_was_never_recorded() -> None:

@@ -304,3 +304,60 @@ def test_a_case_may_replay_a_recording_and_says_what_changed_since(tested: Proje
     ended = project.run("test", "ask.test.yaml")
     assert ended.code == 3
     assert "none.jsonl" in ended.out
+
+
+ASK = """version: 1
+name: ask
+steps:
+  - {id: gate, approve: "Shall I?", default: "yes"}
+  - {id: ask, when: steps.gate.output == 'yes', model: tiny, task: Name a colour., on_error: {output: none}}
+"""
+
+
+@pytest.fixture
+def recorded(project: Project) -> Project:
+    project.write("ask.yaml", ASK)
+    project.write("ask.sim.yaml", {"models": {"tiny": {"loaded": True, "turns": [{"say": "Blue."}]}}})
+    assert project.run("ask.yaml", "--simulate", "ask.sim.yaml", "--record").code == 0
+    return project
+
+
+def test_a_case_fails_for_lines_of_its_recording_that_nobody_used(recorded: Project) -> None:
+    recorded.write(
+        "ask.test.yaml",
+        "workflow: ask.yaml\nrecording: ask.recording.jsonl\ncases:\n"
+        "  - {name: as it was}\n"
+        "  - {name: another answer, answers: {gate: 'no'}}\n"
+        "  - {name: that is meant so, answers: {gate: 'no'}, strict: false, expect: {outputs: {ask: null}}}\n",
+    )
+    ended = recorded.run("test")
+    assert ended.code == 1
+    assert [line.split()[-1] for line in ended.out.splitlines()[:3]] == ["passed", "FAILED", "passed"]
+    assert (
+        "another answer: 2 recorded exchanges were not used\n"
+        "  --> ask.test.yaml:2\n"
+        "    ask.recording.jsonl:3: question of `gate` (attempt 1)\n"
+        "    ask.recording.jsonl:4: request to the model of `ask` (attempt 1, round 1)\n"
+        "  help: record it anew with `bridge-run ask.yaml --record`; `strict: false` lets lines be unused\n"
+    ) in ended.out
+
+
+def test_a_request_that_is_not_recorded_fails_a_case_also_where_the_step_tolerates_it(recorded: Project) -> None:
+    recorded.write("ask.yaml", ASK.replace("a colour", "one colour"))
+    recorded.write(
+        "ask.test.yaml",
+        "workflow: ask.yaml\nrecording: ask.recording.jsonl\ncases:\n"
+        "  - {name: as it was, expect: {status: succeeded}}\n"
+        "  - {name: known to be old, expect: {steps: {ask: {error: request}}}}\n",
+    )
+    ended = recorded.run("test")
+    assert ended.code == 1
+    assert [line.split()[-1] for line in ended.out.splitlines()[:2]] == ["FAILED", "passed"]
+    assert (
+        "as it was: `ask` is not as it was recorded\n"
+        "  --> ask.test.yaml:2\n"
+        "  the request to the model of `ask` (attempt 1, round 1) is not in ask.recording.jsonl; line 4 is nearest:\n"
+        "    messages[0].content: Name [-a-]{+one+} colour.\n"
+        "  help: the workflow has changed since it was recorded; `bridge-run ask.yaml --record --recording "
+        "ask.recording.jsonl --step ask` records just that anew\n"
+    ) in ended.out

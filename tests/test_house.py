@@ -36,6 +36,8 @@ DOORS = {
     "rich": ("runner.show.",),
     "starlette": ("runner.rehearse.simulator.",),
     "uvicorn": ("runner.rehearse.simulator.",),
+    "prometheus_client": ("runner.edges.metrics",),
+    "opentelemetry": ("runner.edges.telemetry", "runner.edges.telemetry_"),
     "pytest": ("runner.pytest_plugin",),
     "syrupy": ("runner.pytest_snapshot",),
 }

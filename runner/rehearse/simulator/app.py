@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 from runner.rehearse.simulator import ask, listing, refusal
 from runner.rehearse.simulator.embed import embeddings
 from runner.rehearse.simulator.engine import Engine
+from runner.rehearse.simulator.responses_ask import read_response
 from runner.rehearse.simulator.script import ScriptedModel
 from runner.rehearse.simulator.stage import Form, Outcome, Stage, send_json
 from runner.rehearse.simulator.state import domain_of
@@ -126,6 +127,8 @@ class App:
             ("POST", "/v1/completions"): self._plays("text", ask.read_completion),
             ("POST", "/v1/embeddings"): self._embeddings,
         }
+        if self._settings.has_responses:
+            table["POST", "/v1/responses"] = self._plays("response", self._read_response)
         if self._settings.has_v0:
             table |= {
                 ("GET", "/api/v0/models"): self._v0_models,
@@ -212,6 +215,9 @@ class App:
         if asked.reasoning is not None and asked.reasoning not in options:
             raise refusal.native_reasoning(asked.reasoning, model.key, options)
         return asked
+
+    def _read_response(self, body: Body) -> ask.Ask:
+        return read_response(body, self._engine.remembered)
 
     def _known(self, name: str) -> ScriptedModel:
         model = self._engine.memory.find(name)

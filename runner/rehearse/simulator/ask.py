@@ -22,7 +22,8 @@ _NATIVE_LOAD = ("model", "context_length", *_NATIVE_CONFIG, "echo_load_config")
 class Ask:
     """A prompt. ``ttl`` in seconds counts only if the request loads the model; ``max_tokens`` None = no limit.
 
-    ``shape``: the tools and the response format as they were sent.
+    ``shape``: the tools and the response format as they were sent. ``echo`` and ``asked`` are of ``/v1/responses``: the
+    body that an answer repeats, and the conversation to remember.
     """
 
     model: str | None
@@ -36,6 +37,8 @@ class Ask:
     reasoning: str | None = None
     store: bool = True
     shape: tuple[Any, Any] = (None, None)
+    echo: Mapping[str, Any] = field(default_factory=dict)
+    asked: tuple[Mapping[str, Any], ...] = ()
 
 
 def read_chat(body: Mapping[str, Any]) -> Ask:
@@ -49,7 +52,7 @@ def read_chat(body: Mapping[str, Any]) -> Ask:
         raise refusal.plain("'messages' field is required")
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         raise refusal.plain("Invalid 'messages' in payload")
-    _check_tool_choice(body.get("tool_choice"))
+    check_tool_choice(body.get("tool_choice"))
     _check_response_format(body.get("response_format"))
     parts = [part for message in messages for part in _parts(message)]
     return Ask(
@@ -95,19 +98,19 @@ def read_native_chat(body: Mapping[str, Any]) -> Ask:
     """
     check_native(body, _NATIVE_CHAT, required=("model", "input"))
     given = body["input"]
-    parts = [{"type": "text", "content": given}] if isinstance(given, str) else _mappings(given)
+    parts = [{"type": "text", "content": given}] if isinstance(given, str) else mappings(given)
     said = "\n".join(str(part.get("content", "")) for part in parts if part.get("type") in ("text", "message"))
     messages = [{"role": "user", "content": said}]
     if isinstance(body.get("system_prompt"), str):
         messages.insert(0, {"role": "system", "content": body["system_prompt"]})
     return Ask(
-        model=_text(body["model"]),
+        model=text(body["model"]),
         conversation=Conversation(messages=messages),
         stream=body.get("stream") is True,
-        max_tokens=_count(body.get("max_output_tokens")),
-        context_length=_count(body.get("context_length")),
+        max_tokens=count(body.get("max_output_tokens")),
+        context_length=count(body.get("context_length")),
         images=any(part.get("type") == "image" for part in parts),
-        reasoning=_text(body.get("reasoning")),
+        reasoning=text(body.get("reasoning")),
         store=body.get("store") is not False,
     )
 
@@ -134,7 +137,7 @@ def read_load(body: Mapping[str, Any]) -> LoadAsk:
     check_native(body, _NATIVE_LOAD, required=("model",))
     return LoadAsk(
         model=str(body["model"]),
-        context_length=_count(body.get("context_length")),
+        context_length=count(body.get("context_length")),
         config={key: body[key] for key in _NATIVE_CONFIG if body.get(key) is not None},
         echo=body.get("echo_load_config") is True,
     )
@@ -162,7 +165,7 @@ def read_unload(body: Mapping[str, Any]) -> str:
 
 def model_name(body: Mapping[str, Any]) -> str | None:
     """The model that is asked for; None if the request leaves it open."""
-    return _text(body.get("model"))
+    return text(body.get("model"))
 
 
 def time_to_live(body: Mapping[str, Any]) -> float | None:
@@ -190,12 +193,13 @@ def _common(body: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "stream": body.get("stream") is True,
         "include_usage": isinstance(options, dict) and options.get("include_usage") is True,
-        "max_tokens": _count(body.get("max_tokens")),
+        "max_tokens": count(body.get("max_tokens")),
         "ttl": time_to_live(body),
     }
 
 
-def _check_tool_choice(choice: Any) -> None:
+def check_tool_choice(choice: Any) -> None:
+    """Raises: Refusal: only three words are taken."""
     if choice is not None and choice not in ("none", "auto", "required"):
         kind = "object" if isinstance(choice, dict) else type(choice).__name__
         raise refusal.plain(f"Invalid tool_choice type: '{kind}'. Supported string values: none, auto, required")
@@ -210,7 +214,7 @@ def _parts(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     content = message.get("content")
     if not isinstance(content, list):
         return []
-    parts = _mappings(content)
+    parts = mappings(content)
     if len(parts) != len(content) or any(part.get("type") not in ("text", "image_url") for part in parts):
         raise refusal.plain(
             "Invalid 'content': 'content' objects must have a 'type' field that is either 'text' or 'image_url'"
@@ -218,13 +222,16 @@ def _parts(message: Mapping[str, Any]) -> list[dict[str, Any]]:
     return parts
 
 
-def _mappings(values: Any) -> list[dict[str, Any]]:
+def mappings(values: Any) -> list[dict[str, Any]]:
+    """The objects of a list; nothing if it is none."""
     return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
 
 
-def _text(value: Any) -> str | None:
+def text(value: Any) -> str | None:
+    """The text, None if it is none or empty."""
     return value if isinstance(value, str) and value else None
 
 
-def _count(value: Any) -> int | None:
+def count(value: Any) -> int | None:
+    """The number, None if it is no whole one above 0."""
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None

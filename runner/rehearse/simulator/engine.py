@@ -19,6 +19,7 @@ from runner.rehearse.simulator.effect import NONE, Effect, worded
 from runner.rehearse.simulator.fault import fault_named
 from runner.rehearse.simulator.match import DEFAULT_INDEX, no_turn, pick
 from runner.rehearse.simulator.overflow import overflowing
+from runner.rehearse.simulator.responses_ask import Remembered
 from runner.rehearse.simulator.script import Script, ScriptedModel, Turn
 from runner.rehearse.simulator.state import Domain, Instance, Memory, OnDemand, domain_of
 from runner.rehearse.simulator.striking import Striking, staged
@@ -61,6 +62,7 @@ class Engine:
         self.memory = Memory(script, clock())
         self.downloads = Downloads(script.settings)
         self.striking = Striking(script.faults)
+        self.remembered = Remembered()
         self._again = Again()
         self._played: defaultdict[str, defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
         self._slots: dict[Instance, asyncio.Semaphore] = {}

@@ -192,6 +192,22 @@ def no_images(name: str) -> Refusal:
     )
 
 
+def unknown_response(response: str) -> Refusal:
+    """An answer to go on from that is not stored; the code is reported, the words are OpenAI's, the status a guess."""
+    return openai(
+        f"Previous response with id '{response}' not found.",
+        param="previous_response_id",
+        code="previous_response_not_found",
+    )
+
+
+def nested_tool(index: int) -> Refusal:
+    """A tool in the shape of ``/v1/chat/completions`` under ``/v1/responses`` (bug tracker, 1652); a guess in words."""
+    return openai(
+        f"Missing required parameter: 'tools[{index}].name'.", param="tools", code="missing_required_parameter"
+    )
+
+
 def wrong_domain(name: str, wanted: str) -> Refusal:
     """An embedding model asked to chat, or the other way round. The words are a guess in the real one's style."""
     return openai(f"Model '{name}' is not {wanted}.", param="model", code="invalid_value")

@@ -53,6 +53,11 @@ class Settings:
         return _numbers(self.version) >= (0, 3, 6)
 
     @property
+    def has_responses(self) -> bool:
+        """``/v1/responses`` came with 0.3.29 (LM Studio's changelog)."""
+        return _numbers(self.version) >= (0, 3, 29)
+
+    @property
     def has_native(self) -> bool:
         """``/api/v1`` came with 0.4.0 (LM Studio's changelog)."""
         return _numbers(self.version) >= (0, 4)

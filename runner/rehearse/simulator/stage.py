@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from runner.rehearse.simulator import native, refusal, say
+from runner.rehearse.simulator import native, refusal, responses, say
 from runner.rehearse.simulator.answer import Answer
 from runner.rehearse.simulator.ask import Ask
 from runner.rehearse.simulator.effect import Effect, Strip, struck
@@ -18,7 +18,7 @@ from runner.rehearse.simulator.engine import Engine, Part, Seat, still_there
 from runner.rehearse.simulator.pool import Claim
 from runner.words.noun import noun
 
-Form = Literal["chat", "text", "v0_chat", "v0_text", "native"]
+Form = Literal["chat", "text", "v0_chat", "v0_text", "native", "response"]
 Event = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Event]]
 Send = Callable[[Event], Awaitable[None]]
@@ -104,6 +104,8 @@ class Stage:
         await played.pause(pace.first_token + effect.silence)
         self._refuse(ask, played)
         seconds = pace.seconds(part.answer.completion_tokens)
+        if form == "response" and ask.store and effect.breaks == "never":
+            self._engine.remembered.add(responses.response_id(part.answer), ask.asked, part.answer)
         spent = say.Spent(first_token=pace.first_token, generation=seconds, load=seat.load_seconds)
         if ask.stream:
             await self._roll(played, struck(_reel(form, ask, part.answer, spent), effect))
@@ -127,6 +129,8 @@ class Stage:
             await asyncio.Event().wait()
         if effect.breaks == "finish" and "choices" in body:
             body["choices"][0]["finish_reason"] = None
+        elif effect.breaks == "finish" and "status" in body:
+            body["status"] = "in_progress"
         self._outcome.status = 200
         await send_json(self._send, 200, body, cut=effect.then == "cut")
 
@@ -174,6 +178,8 @@ async def send_json(send: Send, status: int, body: Any, *, cut: bool = False) ->
 def _reel(form: Form, ask: Ask, answer: Answer, spent: say.Spent) -> say.Reel:
     if form == "native":
         return native.native_reel(answer, native.native_chat(answer, spent, stored=ask.store), spent.load)
+    if form == "response":
+        return responses.response_reel(answer, ask.echo, _now())
     if form in ("text", "v0_text"):
         return say.text_reel(answer, _now(), include_usage=ask.include_usage)
     return say.chat_reel(answer, _now(), include_usage=ask.include_usage)
@@ -182,6 +188,8 @@ def _reel(form: Form, ask: Ask, answer: Answer, spent: say.Spent) -> say.Reel:
 def _body(form: Form, ask: Ask, answer: Answer, seat: Seat, spent: say.Spent) -> dict[str, Any]:
     if form == "native":
         return native.native_chat(answer, spent, stored=ask.store)
+    if form == "response":
+        return responses.whole_response(answer, ask.echo, _now())
     body = (say.whole_text if form in ("text", "v0_text") else say.whole_chat)(answer, _now())
     return {**body, **say.v0_extras(answer, seat.instance, spent)} if form in ("v0_chat", "v0_text") else body
 

@@ -232,7 +232,7 @@ def test_the_version_decides_which_interfaces_exist(version: str, there: list[bo
 
 def test_unknown_endpoints_and_methods_are_answered_with_200() -> None:
     with serving(model()) as client:
-        asked = [("GET", "/"), ("POST", "/v1/models"), ("GET", "/v1/chat/completions"), ("POST", "/v1/responses")]
+        asked = [("GET", "/"), ("POST", "/v1/models"), ("GET", "/v1/chat/completions"), ("GET", "/v1/responses")]
         for method, path in asked:
             response = client.request(method, path)
             assert response.status_code == 200

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Mapping
 from dataclasses import replace
@@ -21,7 +22,7 @@ from runner.chat.offer import Progress
 from runner.plan.wanted import DEFAULT
 from runner.record.journal import Entry, Listener
 from runner.words.diagnostics import Diagnostic
-from runner.words.errors import CannotServeError, ContextError, ModelNotFoundError, UsageError
+from runner.words.errors import BridgeError, CannotServeError, ContextError, ModelNotFoundError, UsageError
 from runner.words.noun import noun
 
 Finish = Literal["stop", "length", "limit"]
@@ -113,14 +114,17 @@ async def run_autonomous(
     refuse_nonsense(task)
     count = TaskCount()
     clock = _Watch()
-    result = "bug"
+    result: str = "bug"
     try:
         async with telling(progress) as tell:
             end = await _Attempt(house, task, count, (count.entry, tell, *((listener,) if listener else ()))).run()
         result = "success"
         return end
-    except BaseException as error:
-        result = str(getattr(error, "kind", "cancelled"))
+    except BridgeError as error:
+        result = error.kind
+        raise
+    except asyncio.CancelledError:
+        result = "cancelled"
         raise
     finally:
         ended = TaskEnded(mcp_name=mcp_label, result=result, seconds=clock.seconds(), rounds=count.rounds)

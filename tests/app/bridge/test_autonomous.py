@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -370,6 +372,38 @@ def test_ten_at_once_keep_their_own_counters() -> None:
         assert sum(isinstance(entry.event, ToolCalled) for entry in heard[n]) == end.tool_calls
     assert len({end.folder for end in ends}) == 10
     assert len({end.usage.total for end in ends}) == 10
+
+
+@pytest.mark.parametrize("models", [10, 1])
+def test_ten_at_once_load_each_model_once(models: int) -> None:
+    script = {"models": {f"small/m{n}": {"load_time": "200ms", "turns": [{"say": f"I am {n}"}]} for n in range(models)}}
+
+    async def story(url: str) -> list[TaskEnd]:
+        mine = house(url)
+        tasks = (AutonomousTask(task="Who?", model=f"small/m{n % models}") for n in range(10))
+        ends = await asyncio.gather(*(run_autonomous(mine, task, mcp_label="") for task in tasks))
+        await mine.close()
+        return ends
+
+    with simulator(script, log="log") as url:
+        assert [end.text for end in asyncio.run(story(url))] == [f"I am {n % models}" for n in range(10)]
+    lines = map(json.loads, Path("log").read_text("utf-8").strip().split("\n"))
+    asked = Counter(line["path"].rpartition("/")[2] for line in lines)
+    assert (asked["load"], asked["unload"], asked["completions"]) == (models, models, 10)
+
+
+@pytest.mark.parametrize(("model", "result"), [("small/one", "success"), ("small/two", "model_not_found")])
+def test_who_keeps_count_hears_of_every_end(studio: str, model: str, result: str) -> None:
+    async def story() -> None:
+        mine, ended = house(studio), []
+        mine.task_watchers = (ended.append,)  # type: ignore[attr-defined]
+        with contextlib.suppress(ModelNotFoundError):
+            await run_autonomous(mine, AutonomousTask(task="Hello", model=model), mcp_label="clock")
+        await mine.close()
+        assert [(one.mcp_name, one.result, one.rounds) for one in ended] == [("clock", result, result == "success")]
+        assert ended[0].seconds > 0
+
+    asyncio.run(story())
 
 
 def test_cancelling_leaves_no_process_and_a_closed_journal() -> None:

@@ -24,6 +24,7 @@ VERBS = {
     "graph": Verb("runner.cli.graph", "Draw a workflow's graph: which step waits for which, and why."),
     "models": Verb("runner.cli.models", "List, load, unload and download the models of the servers."),
     "doctor": Verb("runner.cli.doctor", "Look whether servers, models and tools are ready; say what to do if not."),
+    "serve": Verb("runner.cli.serve", "Serve tasks, workflows and models to MCP hosts, such as Claude Code."),
     "explain": Verb("runner.cli.explain", "Explain a finding's code, such as BR204."),
     "schema": Verb("runner.cli.schema", "Print the JSON Schema of workflow files and of what is written."),
     "simulate": Verb("runner.cli.simulate", "Serve scripted models over HTTP, like LM Studio."),

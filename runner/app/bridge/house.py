@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 
+from runner.app.bridge.tasks import Tasks
 from runner.app.validator import ModelValidator
+from runner.edges.host_config import HostConfiguration
 from runner.record.journal import Listener
 from runner.words.noun import noun
 
@@ -31,7 +33,11 @@ class BridgeSettings:
 
 
 class BridgeHouse:
-    """``environment`` is ours. ``watchers`` hear every entry of the journal of every run."""
+    """``environment`` is ours. ``watchers`` hear every entry of the journal of every run.
+
+    ``hosts`` knows the MCP servers of the hosts of this machine, ``tasks`` the work that outlives the call that asked
+    for it.
+    """
 
     def __init__(
         self,
@@ -44,7 +50,16 @@ class BridgeHouse:
         self.environment = environment
         self.watchers = tuple(watchers)
         self.validator = ModelValidator(settings.endpoints or None, environment=environment)
+        self.hosts = HostConfiguration(
+            environment,
+            settings.folder,
+            mcp_json=settings.mcp_json,
+            merge=settings.merge_mcp_json,
+            own_urls=settings.own_urls,
+        )
+        self.tasks = Tasks()
 
     async def close(self) -> None:
         """End what goes on; may be called twice."""
+        await self.tasks.close()
         await self.validator.close()

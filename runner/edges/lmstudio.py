@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import Any, Final, overload
+from typing import TYPE_CHECKING, Any, Final, overload
 
 from runner.chat.assemble import AnswerAssembler, bare_name
 from runner.chat.catalogue import EndpointCatalogue, Instance, ModelEntry
@@ -20,6 +20,9 @@ from runner.edges.management import Download
 from runner.edges.model_errors import classify, retry_seconds
 from runner.edges.wire import encode_chat
 from runner.words.errors import LLMConnectionError, LLMError, LLMTimeoutError
+
+if TYPE_CHECKING:  # of routes that a run never asks
+    from runner.edges.plain import PlainAnswer, PlainRequest, Vectors
 
 CHAT: Final = "/v1/chat/completions"
 COMPLAINT_SECONDS: Final = 5.0
@@ -151,6 +154,24 @@ class HttpBackend:
         """
         return await management.download_status(self._http, job)
 
+    async def complete(self, request: PlainRequest) -> PlainAnswer:
+        """As ``plain.complete``: the continuation of a prompt."""
+        from runner.edges import plain
+
+        return await plain.complete(self._http, self._plain(request))
+
+    async def respond(self, request: PlainRequest) -> PlainAnswer:
+        """As ``plain.respond``: an answer that the server may remember."""
+        from runner.edges import plain
+
+        return await plain.respond(self._http, self._plain(request))
+
+    async def embed(self, request: PlainRequest, count: int) -> Vectors:
+        """As ``plain.embed``: the vectors of ``count`` texts."""
+        from runner.edges import plain
+
+        return await plain.embed(self._http, self._plain(request), count)
+
     async def close(self) -> None:
         """Close the connections; may be called twice."""
         await self._http.close()
@@ -160,6 +181,14 @@ class HttpBackend:
         found = self._found or await self.catalogue()
         management.check_manages(found, purpose)
         return found
+
+    def _plain(self, request: PlainRequest) -> PlainRequest:
+        also = self._only.names if self._only else ()
+        return replace(request, answers_as=request.answers_as.union(also), available=self._names)
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(entry.key for entry in self._entries.values()))
 
     def _remember(self, models: tuple[ModelEntry, ...]) -> None:
         self._entries = {bare_name(name): model for model in models for name in model.names}
@@ -185,13 +214,12 @@ class HttpBackend:
     def _complaint(
         self, request: ChatRequest, status: int, body: bytes | str | Mapping[str, Any], wait: float | None = None
     ) -> LLMError:
-        names = tuple(dict.fromkeys(entry.key for entry in self._entries.values()))
         return classify(
             status=status,
             body=self._http.masked(body),
             model=request.model,
             where=self.endpoint,
-            available=names,
+            available=self._names,
             retry_after=wait,
         )
 

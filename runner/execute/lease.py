@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from runner.chat.backend import Backend
 from runner.chat.messages import ChatAnswer, ChatRequest, Delta, OnDelta
@@ -14,6 +14,8 @@ from runner.execute.patience import Patience
 from runner.execute.resident import Resident
 from runner.plan.plan import ModelChoice
 from runner.words.errors import FailureKind, LLMConnectionError, LLMError, ModelMemoryError
+
+Result = TypeVar("Result")
 
 VANISHED: frozenset[FailureKind] = frozenset(("model_not_found", "wrong_model"))
 """Kinds after which the model may not be where it was."""
@@ -95,16 +97,30 @@ class Lease:
             CircuitOpenError: the model failed too often of late.
             LLMError: the request failed, by class.
         """
+        return await self._in_a_slot(
+            lambda: self._put(request, on_delta, prompt_tokens), prompt_tokens + reserve, alone=alone
+        )
+
+    async def do(self, work: Callable[[Resident], Awaitable[Result]], *, tokens: int) -> Result:
+        """What ``work`` makes of the model, when a slot is free: a request other than a chat, of so many tokens.
+
+        Raises:
+            CircuitOpenError: the model failed too often of late.
+            LLMError: the request failed, by class.
+        """
+        return await self._in_a_slot(lambda: self._guarded(lambda: work(self._resident)), tokens, alone=False)
+
+    async def _in_a_slot(self, put: Callable[[], Awaitable[Result]], tokens: int, *, alone: bool) -> Result:
         looked = False
         while True:
             if self._resident.spoiled:  # by another step: asked by name, the server would load the model in its own way
                 self._resident = await self._renew(self._resident)
             resident = self._resident
-            async with resident.slots.hold(prompt_tokens + reserve, alone=alone):
+            async with resident.slots.hold(tokens, alone=alone):
                 if resident.spoiled:  # while this waited for its slot
                     continue
                 try:
-                    return await self._put(request, on_delta, prompt_tokens)
+                    return await put()
                 except LLMError as error:
                     if looked or not self._may_be_found(error):
                         raise
@@ -120,10 +136,16 @@ class Lease:
 
     async def _put(self, request: ChatRequest, on_delta: OnDelta, prompt_tokens: int) -> ChatAnswer:
         """Raises: LLMError."""
-        call = self._breaker.admit() if self._has_fallback else await self._breaker.admitted()
         watch = _Watch(on_delta, self._clock)
+        answer = await self._guarded(lambda: self._backend.chat(self._addressed(request, prompt_tokens), watch))
+        self._learn(answer, watch, prompt_tokens)
+        return answer
+
+    async def _guarded(self, ask: Callable[[], Awaitable[Result]]) -> Result:
+        """Ask through the breaker, and draw the conclusions from what becomes of it."""
+        call = self._breaker.admit() if self._has_fallback else await self._breaker.admitted()
         try:
-            answer = await self._backend.chat(self._addressed(request, prompt_tokens), watch)
+            answer = await ask()
         except LLMError as error:
             self._failed(error, call)
             raise
@@ -132,7 +154,6 @@ class Lease:
             raise
         self._breaker.succeeded()
         self._warmed(self._resident)
-        self._learn(answer, watch, prompt_tokens)
         return answer
 
     def _addressed(self, request: ChatRequest, prompt_tokens: int) -> ChatRequest:

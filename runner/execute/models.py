@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
+from typing import Protocol
 
 import anyio
 
@@ -19,7 +20,7 @@ from runner.execute.neighbour import Neighbours
 from runner.execute.patience import Patience
 from runner.execute.residency import Residency
 from runner.execute.resident import Resident
-from runner.plan.plan import ModelChoice, Plan
+from runner.plan.plan import ModelChoice, PlannedStep
 from runner.plan.residency import name_of
 from runner.record.events import CircuitChanged
 from runner.record.journal import Journal
@@ -29,12 +30,24 @@ Waiting = Callable[[], AbstractAsyncContextManager[object]]
 """Entered while a step waits for its model: its own time stands still, and its place is for others."""
 
 
+class Planned(Protocol):
+    """What is known of the models before any is asked: a plan, mostly."""
+
+    @property
+    def family(self) -> Iterable[PlannedStep]:
+        """Every step that may ask one."""
+
+    @property
+    def servers(self) -> tuple[Endpoint, ...]:
+        """How the servers may be used, where that is bounded."""
+
+
 class Models:
     """One lease for each step at work, one load for each model, one breaker for each model on each server."""
 
     def __init__(
         self,
-        plan: Plan,
+        plan: Planned,
         backends: Mapping[str, Backend],
         journal: Journal,
         clock: Clock,

@@ -73,7 +73,7 @@ class Residency:
                     return resident.join()
                 if resident is None and demand.name not in self._coming:
                     self._begin(demand)
-                await self._change()
+                await self._pulse.wait()
                 if ticket.error is not None:
                     raise ticket.error
         finally:
@@ -106,10 +106,7 @@ class Residency:
         """A user is done with it."""
         resident.users -= 1
         resident.last_used = self._clock.monotonic()
-        ttl = resident.demand.ttl
-        if resident.ours and not resident.users and ttl is not None and not resident.timed and self._group is not None:
-            resident.timed = True
-            self._group.start_soon(self._when_idle, resident, ttl)
+        self._watch(resident)
         self._tell()
 
     def spoil(self, resident: Resident, *, crashed: bool) -> None:
@@ -286,7 +283,7 @@ class Residency:
         self._cramped.add(demand.name)
         self._tell()  # two that wait like this do not wait for each other
         while self._others_work(demand) and not any(r.ours for r in self._idle(demand)):
-            await self._change()
+            await self._pulse.wait()
         self._cramped.discard(demand.name)
 
     def _others_work(self, demand: Demand) -> bool:
@@ -297,12 +294,20 @@ class Residency:
     def _somebody_falls_back(self, demand: Demand) -> bool:
         return any(ticket.name == demand.name and ticket.has_fallback for ticket in self._queue)
 
+    def _watch(self, resident: Resident) -> None:
+        ttl, idle = resident.demand.ttl, resident.ours and not resident.users and not resident.timed
+        if idle and ttl is not None and self._group is not None:
+            resident.timed = True
+            self._group.start_soon(self._when_idle, resident, ttl)
+
     async def _when_idle(self, resident: Resident, ttl: float) -> None:
         """Unload it once it was idle for its time. While it is used nobody watches: its release begins anew."""
         left = ttl
         while left > 0 and not resident.users:
             await self._clock.sleep(left)
             left = resident.last_used + ttl - self._clock.monotonic()
+        if resident.demand.ttl != ttl:  # it is watched with another one by now
+            return
         resident.timed = False
         name = resident.demand.name
         if resident.users or self._there.get(name) is not resident:
@@ -310,9 +315,6 @@ class Residency:
         del self._there[name]
         await self._loading.unload(resident.address, f"idle for its `ttl` of {show_seconds(ttl)}")
         self._tell()
-
-    async def _change(self) -> None:
-        await self._pulse.wait()
 
     def _tell(self) -> None:
         self._pulse.set()

@@ -34,7 +34,7 @@ def watching(
 ) -> Iterator[Watch]:
     """Watch while the context lives; at its end all that was heard is told, flushed and written.
 
-    ``complain`` is told what goes wrong with traces, in words; that stops nothing.
+    ``complain`` is told, in words, what goes wrong on the way; that stops nothing.
 
     Logs and traces need no listener here: every run looks itself for a logger that is heard and for a tracer
     (``app.ambient``); this makes them.
@@ -52,7 +52,7 @@ def watching(
             from runner.edges.telemetry import exporting
 
             stack.enter_context(exporting(environment, complain))
-        yield _metrics(options, stack)
+        yield _metrics(options, stack, complain)
 
 
 def wants_traces(environment: Mapping[str, str]) -> bool:
@@ -65,14 +65,14 @@ def wants_traces(environment: Mapping[str, str]) -> bool:
     return any(environment.get(name) for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
 
 
-def _metrics(options: WatchOptions, stack: ExitStack) -> Watch:
+def _metrics(options: WatchOptions, stack: ExitStack, complain: Callable[[str], None]) -> Watch:
     if options.metrics_port is None and options.metrics_file is None:
         return Watch()
     from runner.edges.metrics import MetricStore
 
     store = MetricStore("--metrics-port" if options.metrics_port is not None else "--metrics-file")
     if options.metrics_file is not None:
-        stack.enter_context(store.written(options.metrics_file))
+        stack.enter_context(store.written(options.metrics_file, complain))
     url = None if options.metrics_port is None else stack.enter_context(store.served(options.metrics_port))
     measures, lock = Measures(), threading.Lock()
 

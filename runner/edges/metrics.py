@@ -95,11 +95,13 @@ class MetricStore:
             thread.join()
 
     @contextmanager
-    def written(self, name: str) -> Iterator[None]:
+    def written(self, name: str, complain: Callable[[str], None]) -> Iterator[None]:
         """Write the text file at once, every ``WRITE_SECONDS`` and at the end; who reads it sees a whole one.
 
+        ``complain`` is told, in words, if it cannot be written at the end: the work is done by then.
+
         Raises:
-            UsageError: it cannot be written; at the beginning, so that no work is lost, or at the end.
+            UsageError: it cannot be written at the beginning.
         """
         write_whole(name, self.text())
         over = threading.Event()
@@ -110,7 +112,10 @@ class MetricStore:
         finally:
             over.set()
             thread.join()
-            write_whole(name, self.text())
+            try:
+                write_whole(name, self.text())
+            except UsageError as error:
+                complain(error.message)
 
     def _write_on(self, name: str, over: threading.Event) -> None:
         while not over.wait(WRITE_SECONDS):

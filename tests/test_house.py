@@ -35,7 +35,7 @@ DOORS = {
     "click": ("runner.cli.",),
     "rich": ("runner.show.",),
     "starlette": ("runner.rehearse.simulator.",),
-    "uvicorn": ("runner.rehearse.simulator.",),
+    "uvicorn": ("runner.rehearse.simulator.", "runner.edges.mcp_server_http"),
     "prometheus_client": ("runner.edges.metrics",),
     "opentelemetry": ("runner.edges.telemetry", "runner.edges.telemetry_"),
     "pytest": ("runner.pytest_plugin",),

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from runner.cli.options import config_option, endpoint_option
+from runner.cli.watch_options import taken, watch_options
 
 
 @click.command(name="serve", short_help="Serve tasks, workflows and models to MCP hosts.")
@@ -28,17 +29,19 @@ from runner.cli.options import config_option, endpoint_option
     "--wait", type=click.FloatRange(min=0, max=86_400), metavar="SECONDS",
     help="How long a call waits for long work; then it goes on as a task.  [50]",
 )  # fmt: skip
+@watch_options
 def command(**given: Any) -> int:
     """Serve MCP: tasks for local models, the project's workflows, and the models themselves.
 
     Hosts start it themselves and speak to it over stdin and stdout; with --http it is started once for many.
     """
+    watch = taken(given)
     asked = {name: value for name, value in given.items() if value is not None}
     if "http" not in asked:
         _refuse_without_http(asked)
     from runner.app.bridge.serve import ServeRequest, serve
 
-    return serve(ServeRequest(**asked))
+    return serve(ServeRequest(watch=watch, **asked))
 
 
 def _refuse_without_http(asked: dict[str, Any]) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
+from typing import Any
 
 from runner.app.bridge.tasks import Tasks
 from runner.app.validator import ModelValidator
@@ -33,7 +34,8 @@ class BridgeSettings:
 
 
 class BridgeHouse:
-    """``environment`` is ours. ``watchers`` hear every entry of the journal of every run.
+    """``environment`` is ours. ``watchers`` hear every entry of the journal of every run, ``task_watchers`` of the end
+    of every autonomous task.
 
     ``hosts`` knows the MCP servers of the hosts of this machine, ``tasks`` the work that outlives the call that asked
     for it.
@@ -49,6 +51,7 @@ class BridgeHouse:
         self.settings = settings
         self.environment = environment
         self.watchers = tuple(watchers)
+        self.task_watchers: tuple[Callable[[Any], None], ...] = ()
         self.validator = ModelValidator(settings.endpoints or None, environment=environment)
         self.hosts = HostConfiguration(
             environment,

@@ -21,8 +21,9 @@ from runner.app.bridge.tool import Tool
 from runner.app.bridge.workflows import WORKFLOW_TOOLS
 from runner.app.bridge.workflows_offered import OfferedWorkflows
 from runner.app.console import tell
+from runner.app.request import WatchOptions
+from runner.app.watch import Watch, watching
 from runner.edges.run_folder import RUNS
-from runner.record.journal import Listener
 from runner.words.errors import UsageError
 from runner.words.exits import Exit
 from runner.words.noun import noun
@@ -47,7 +48,7 @@ class ServeRequest:
     ``http`` is ``[HOST:]PORT``, None is stdio; ``token_env`` names the variable that holds the token. ``allow_hosts``
     and ``allow_origins`` are further values of the headers ``Host`` and ``Origin``, ``max_body`` bytes of a request.
     ``run_dir`` None is the usual place. ``model_tools``: also the tools about models. ``wait``: seconds that a call of
-    long work takes at most, unless it says otherwise.
+    long work takes at most, unless it says otherwise. ``watch`` is about metrics and logs.
     """
 
     http: str | None = None
@@ -64,9 +65,24 @@ class ServeRequest:
     model_tools: bool = True
     wait: float = WAIT
     beat: float = EVERY
+    watch: WatchOptions = WatchOptions()
 
 
-def serve(request: ServeRequest, *, watchers: Sequence[Listener] = ()) -> int:
+class Watched:
+    """Who watches what a house does."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._watch = watch
+
+    def by(self, house: BridgeHouse) -> None:
+        """Tell them of it from now on."""
+        house.watchers = (*house.watchers, *self._watch.listeners)
+        house.task_watchers = (*house.task_watchers, *self._watch.tasks)
+        for watcher in self._watch.verifications:
+            house.validator.watch(watcher)
+
+
+def serve(request: ServeRequest) -> int:
     """Serve until the host leaves (stdio) or a signal ends us; the exit code.
 
     Raises:
@@ -76,19 +92,22 @@ def serve(request: ServeRequest, *, watchers: Sequence[Listener] = ()) -> int:
     """
     _enter(request.folder)
     environment = dict(os.environ)
-    return asyncio.run(_serve(request, environment, watchers))
+    with watching(request.watch, environment, complain=tell) as watch:
+        if watch.metrics_url is not None:
+            tell(f"metrics: {watch.metrics_url}")
+        return asyncio.run(_serve(request, environment, Watched(watch)))
 
 
-async def _serve(request: ServeRequest, environment: Mapping[str, str], watchers: Sequence[Listener]) -> int:
+async def _serve(request: ServeRequest, environment: Mapping[str, str], watched: Watched) -> int:
     if request.http is not None:
-        from runner.app.bridge.serve_http import serve_http
+        from runner.app.bridge.serve_http import serve_over_http
 
-        return await serve_http(request, environment, watchers)
+        return await serve_over_http(request, environment, watched)
     from runner.edges.mcp_server_stdio import serve_stdio
 
-    house = BridgeHouse(settings_of(request, environment), environment, watchers=watchers)
-    desk = desk_of(house, request)
-    return await until_ended(house, serve_stdio, await server_of(desk, "stdin and stdout"))
+    house = BridgeHouse(settings_of(request, environment), environment)
+    watched.by(house)
+    return await until_ended(house, serve_stdio, await server_of(desk_of(house, request), "stdin and stdout"))
 
 
 def desk_of(house: BridgeHouse, request: ServeRequest) -> BridgeDesk:
@@ -108,6 +127,9 @@ def all_tools(*, models: bool = True) -> tuple[Tool, ...]:
 
 async def server_of(desk: BridgeDesk, where: str) -> DeskServer:
     """The SDK's server over the desk; tells on stderr what is served."""
+    from runner.edges.mcp_link import load_sdk
+
+    await load_sdk()
     from runner.edges.mcp_server import DeskServer
 
     server = DeskServer(desk, instructions=INSTRUCTIONS)

@@ -26,18 +26,12 @@ _TEXT_NAME: Final = "<text>"
 
 
 async def run_workflow(house: BridgeHouse, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
-    """Run the file that is named, or go on with a run.
+    """Run the file that is named.
 
     Raises:
         BridgeError: as ``run_file``.
     """
-    word, run = arguments["workflow"], arguments["resume"]
-    if run is not None:
-        from runner.app.bridge.workflows_resume import resume_file
-
-        return await resume_file(house, run, arguments["answers"], progress)
-    if word is None:
-        raise UsageError("`workflow` is missing", hint="name a workflow, or a run to go on with: `resume`")
+    word = arguments["workflow"]
     wish = Wish(
         file=await asyncio.to_thread(find_file, word, house.settings.folder),
         inputs=arguments["inputs"],
@@ -111,12 +105,7 @@ def _row(file: WorkflowFile, tool: str | None) -> Mapping[str, Any]:
 
 
 _FINDINGS: Final = {"type": "array", "items": {"type": "object", "required": ["code", "level", "message", "file"]}}
-_NAMED: Final = {
-    "type": ["string", "null"],
-    "minLength": 1,
-    "default": None,
-    "description": "Name of a workflow of `list_workflows`, or the path of its file in the folder that is served.",
-}
+_NAME: Final = "Name of a workflow of `list_workflows`, or the path of its file in the folder that is served."
 WORKFLOW_TOOLS: Final = (
     Tool(
         offer=Offer(
@@ -128,16 +117,11 @@ WORKFLOW_TOOLS: Final = (
             ),
             input_schema={
                 "type": "object",
+                "required": ["workflow"],
                 "properties": {
-                    "workflow": _NAMED,
+                    "workflow": {"type": "string", "minLength": 1, "description": _NAME},
                     "inputs": {"type": "object", "default": {}, "description": "Name of each input → its value."},
                     **SHARED,
-                    "resume": {
-                        "type": ["string", "null"],
-                        "minLength": 1,
-                        "default": None,
-                        "description": "Id of a run that paused or failed, to go on with, instead of `workflow`.",
-                    },
                 },
                 "additionalProperties": False,
             },
@@ -159,7 +143,7 @@ WORKFLOW_TOOLS: Final = (
             input_schema={
                 "type": "object",
                 "properties": {
-                    "workflow": _NAMED,
+                    "workflow": {"type": ["string", "null"], "minLength": 1, "default": None, "description": _NAME},
                     "text": {
                         "type": ["string", "null"],
                         "default": None,

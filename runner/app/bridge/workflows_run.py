@@ -102,7 +102,7 @@ async def _models(house: BridgeHouse, wish: Wish) -> tuple[str, ...]:
 
 def _told(end: RunEnd, warnings: list[str], run_dir: str) -> Mapping[str, Any]:
     outcome = end.outcome
-    resume = resume_command(outcome["run"], run_dir)
+    resume = resume_command(outcome["run"], run_dir)  # what is open is not answered behind the back of a person
     text = closing_text(outcome, journal=f"{end.folder}/{JOURNAL}", resume=resume)
     told = {
         "run": outcome["run"],
@@ -121,7 +121,7 @@ def _told(end: RunEnd, warnings: list[str], run_dir: str) -> Mapping[str, Any]:
     }
     if outcome["status"] == "paused":
         answers = ", ".join(f"`{one['id']}`: one of {', '.join(one['choices'])}" for one in outcome["questions"])
-        hint = f"call `run_workflow` with `resume` {outcome['run']} and `answers` ({answers}), or run `{resume}`"
+        hint = f"ask a person, who goes on with `{resume}`; or run it anew with `answers` ({answers})"
         return {**told, "hint": hint}
     if outcome["status"] != "succeeded":
         raise _failure(outcome, told)

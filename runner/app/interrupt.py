@@ -14,7 +14,7 @@ from runner.words.exits import Exit
 if TYPE_CHECKING:
     import asyncio
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
@@ -24,24 +24,46 @@ def interruptible(
     """While the context lives, a signal cancels ``task``; a second one kills all child processes and ends us.
 
     ``stop`` is asked first, and True if it sees to a good end itself: then one signal more is needed for each.
+
+    Raises:
+        KeyboardInterrupt: a signal came when ``task`` had nothing left that could be cancelled. Whoever began it must
+            not go on with the next one.
     """
     loop = task.get_loop()
-    asked = False
+    came = asked = stopped = False
 
     def on_signal() -> None:
-        nonlocal asked
+        nonlocal asked, stopped
         if asked:
             offspring.kill_all_now()
             os._exit(Exit.INTERRUPTED)
         if stop():
+            stopped = True
             return
         asked = True
         task.cancel()
 
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, on_signal)
+    def heard(*_: object) -> None:
+        nonlocal came
+        came = True
+        loop.call_soon_threadsafe(on_signal)
+
+    # Not `loop.add_signal_handler`: it forgets what comes after the loop has looked for the last time.
+    before = {number: signal.signal(number, heard) for number in SIGNALS}
     try:
         yield
     finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    if came and not stopped and not task.cancelled():
+        raise KeyboardInterrupt
+
+
+@contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """While the context lives, SIGTERM is a ``KeyboardInterrupt`` like Ctrl-C, so that everything is left in order."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)

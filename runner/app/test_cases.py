@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from runner.app.console import allows_colour, say, tell
+from runner.app.interrupt import ended_by_signals
 from runner.app.problem import error_text
+from runner.app.test_cases_jobs import reports_of, usual_jobs
 from runner.app.test_cases_judge import Miss, misses
 from runner.app.test_cases_play import CasePlayed, play, unused_stubs
 from runner.app.test_cases_read import Case, find_test_files, read_cases
@@ -25,7 +29,7 @@ class TestRequest:
     """``bridge-run test``: ``paths`` are files and folders, none = where we are. ``only`` is a part of a case's id.
 
     ``update`` writes snapshots instead of failing for them; ``repeat`` runs each case so often and compares;
-    ``junit`` is a file to write.
+    ``jobs`` is the number of processes, None = as many as pay; ``junit`` is a file to write.
     """
 
     __test__ = False  # pytest takes classes of such a name for its own
@@ -34,6 +38,7 @@ class TestRequest:
     only: str = ""
     update: bool = False
     repeat: int = 1
+    jobs: int | None = None
     junit: str | None = None
     quiet: bool = False
     colour: bool = True
@@ -45,7 +50,13 @@ def run_tests(request: TestRequest) -> int:
     Raises:
         UsageError: there are no test files or no such cases, or the JUnit file cannot be written.
         WorkflowError: a test file is at fault; with the findings of all of them.
+        KeyboardInterrupt: Ctrl-C or SIGTERM; no case is run any more, and what they had started is gone.
     """
+    with ended_by_signals():
+        return _run_tests(request)
+
+
+def _run_tests(request: TestRequest) -> int:
     files = find_test_files(request.paths)
     cases = _all_cases(files)
     chosen = [case for case in cases if request.only.casefold() in case.id.casefold()]
@@ -55,13 +66,14 @@ def run_tests(request: TestRequest) -> int:
     clock = Clock()
     began = clock.monotonic()
     room = max(len(case.id) for case in chosen)
-    snapshots = Snapshots(update=request.update)
+    run = partial(run_case, snapshots=Snapshots(update=request.update), repeat=request.repeat)
+    jobs = request.jobs or usual_jobs(len(chosen) * request.repeat)
     reports: list[CaseReport] = []
-    for case in chosen:
-        report = run_case(case, snapshots, os.environ, repeat=request.repeat, clock=clock)
-        reports.append(report)
-        if not request.quiet or report.failures:
-            say(case_line(report, room, colour=colour))
+    with closing(reports_of(chosen, run, jobs)) as ended:
+        for report in ended:
+            reports.append(report)
+            if not request.quiet or report.failures:
+                say(case_line(report, room, colour=colour))
     if not request.only:
         for file in files:
             unused = unused_snapshots(file, cases, update=request.update)
@@ -82,10 +94,11 @@ def exit_code_of(reports: Sequence[CaseReport]) -> int:
 
 
 def run_case(
-    case: Case, snapshots: Snapshots, environment: Mapping[str, str], *, repeat: int = 1, clock: Clock | None = None
+    case: Case, snapshots: Snapshots, environment: Mapping[str, str] | None = None, *, repeat: int = 1
 ) -> CaseReport:
-    """Run one case so often, and judge it. Never raises a ``BridgeError``."""
-    clock = clock or Clock()
+    """Run one case so often, and judge it; ``environment`` is ours if None. Never raises a ``BridgeError``."""
+    environment = os.environ if environment is None else environment
+    clock = Clock()
     began = clock.monotonic()
     try:
         failures, notes = _tried(case, snapshots, environment, repeat)

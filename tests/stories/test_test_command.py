@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import xml.etree.ElementTree as ET
 
 import pytest
-from kit.project import Project
+from kit.project import Project, wait_until
 
 FLOW = """version: 1
 name: flow
@@ -361,3 +363,39 @@ def test_a_request_that_is_not_recorded_fails_a_case_also_where_the_step_tolerat
         "  help: the workflow has changed since it was recorded; `bridge-run ask.yaml --record --recording "
         "ask.recording.jsonl --step ask` records just that anew\n"
     ) in ended.out
+
+
+MANY = "workflow: flow.yaml\ncases:\n" + "".join(
+    f"  - {{name: case {number}, answers: {{gate: 'no'}}, stubs: {{rate: {{score: {number}}}}}}}\n"
+    for number in range(12)
+)
+
+
+def test_cases_run_at_once_are_told_in_their_order(tested: Project) -> None:
+    tested.write("flows/flow.test.yaml", MANY.replace("score: 7", "score: seven") + "  - {name: new, snapshot: true}\n")
+    one, many = (tested.run("test", "--jobs", jobs) for jobs in ("1", "5"))
+    assert one.code == many.code == 3
+    assert many.out == one.out
+    assert [line.split("::")[1].split("  ")[0] for line in many.out.splitlines()[:13]] == [
+        *(f"case {number}" for number in range(12)), "new",
+    ]  # fmt: skip
+    assert tested.run("test", "--jobs", "5", "--update", "-k", "new").code == 0
+    assert (tested.folder / "flows/__snapshots__/flow.new.txt").exists()
+
+
+@pytest.mark.parametrize("jobs", ["1", "3"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_all_cases_and_leaves_nothing(tested: Project, jobs: str, number: int) -> None:
+    tested.write("flows/flow.test.yaml", MANY)
+    (tested.folder / "tmp").mkdir()
+    env = {"TMPDIR": str(tested.folder / "tmp")}
+    process = tested.start("test", "--jobs", jobs, "--repeat", "100", group=True, env=env)
+    wait_until(lambda: any((tested.folder / "tmp").glob("**/journal.jsonl")), "a case runs")
+    os.killpg(process.pid, number) if number == signal.SIGINT else process.send_signal(number)
+    ended = tested.ended(process)
+    assert (ended.code, ended.err) == (130, "\ninterrupted\n")
+    assert "passed in" not in ended.out
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    if jobs != "1":
+        assert list((tested.folder / "tmp").iterdir()) == []

@@ -54,7 +54,8 @@ class Loading:
             LLMError: it cannot be loaded.
         """
         server = self._backend.endpoint
-        async with self._neighbours.turn(server, demand.name) if demand.manages else nullcontext():
+        turn = self._neighbours.turn(server, demand.name, wants=True) if demand.manages else nullcontext()
+        async with turn:
             return await self._fetch(demand)
 
     async def _fetch(self, demand: Demand) -> Resident:
@@ -99,6 +100,7 @@ class Loading:
         """Unload all that this run loaded and has not unloaded yet, and what other runs have left to it."""
         for instance in tuple(self._ours):
             await self.unload(instance, reason)
+        self._found |= {instance: name for name, instance in self._neighbours.inherited(self._backend.endpoint)}
         while self._found:
             instance, name = self._found.popitem()
             await self._leave(instance, name, f"{reason}, and so is the one that loaded it", ours=False)
@@ -110,7 +112,7 @@ class Loading:
         turn = nullcontext() if in_turn else self._neighbours.turn(server, name)  # nobody waits for himself
         with anyio.move_on_after(UNLOAD_SECONDS, shield=True) as limit:
             async with turn:
-                with self._neighbours.leave(server, instance, ours=ours) as last:
+                with self._neighbours.leave(server, name, instance, ours=ours) as last:
                     if not last and not broken:
                         return
                     try:

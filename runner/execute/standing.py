@@ -106,9 +106,8 @@ class _OpenLoading(Loading):
 
     def give_away(self, instance: str) -> None:
         """It is not ours any more, and nobody unloads it for us; others are told that we use it, if we did."""
-        self._ours.pop(instance, None)
-        self._found.pop(instance, None)
-        with self._neighbours.leave(self._backend.endpoint, instance, ours=False):
+        ours, found = self._ours.pop(instance, None), self._found.pop(instance, None)
+        with self._neighbours.leave(self._backend.endpoint, ours or found or instance, instance, ours=False):
             pass
 
 
@@ -139,7 +138,12 @@ class _Standing(Residency):
 
     def outgrown(self, name: str) -> None:
         resident = self._there.get(name)
-        if resident is not None:
+        if resident is None:
+            return
+        if resident.ours and not resident.users:
+            self._loading.stale.add(name)
+            self._give_up(resident, "its context is too small")  # it goes before the larger one comes
+        else:
             self.spoil(resident, crashed=False)
 
     def _at(self, instance: str) -> tuple[Resident, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import subprocess
 import sys
@@ -83,7 +84,7 @@ def test_the_folder_is_the_users_own(tmp_path: Path) -> None:
 
 
 def leaves(one: Neighbours, *, ours: bool) -> bool:
-    with one.leave(DESK, "big", ours=ours) as last:
+    with one.leave(DESK, "big", "big", ours=ours) as last:
         return last
 
 
@@ -115,7 +116,84 @@ def test_what_was_left_to_a_program_that_was_killed_is_forgotten(tmp_path: Path)
 def test_nobody_begins_to_use_what_is_being_unloaded(tmp_path: Path) -> None:
     one, other = program(tmp_path), program(tmp_path)
     assert one.use(DESK, "big")
-    with one.leave(DESK, "big", ours=True) as last:
+    with one.leave(DESK, "big", "big", ours=True) as last:
         assert last
         assert other.use(DESK, "big") is False
     assert other.use(DESK, "big") is True
+
+
+async def _waits(one: Neighbours, *, giving_up: asyncio.Event | None = None) -> bool:
+    """Wait for the model and use it; whether it is to be unloaded at the end. Or give up, and say the same."""
+    waiting = asyncio.ensure_future(_turn(one))
+    if giving_up is not None:
+        await giving_up.wait()
+        waiting.cancel()
+    await asyncio.wait((waiting,))
+    if not waiting.cancelled():
+        assert one.use(DESK, "big:2")
+    for model, instance in one.inherited(DESK):
+        assert (model, instance) == ("big", "big:2")
+    with one.leave(DESK, "big", "big:2", ours=False) as last:
+        return last
+
+
+async def _turn(one: Neighbours) -> None:
+    async with one.turn(DESK, "big", wants=True):
+        pass
+
+
+def test_what_is_waited_for_is_not_unloaded_but_left_to_who_waits(tmp_path: Path) -> None:
+    async def story() -> tuple[bool, list[bool]]:
+        loader, others = program(tmp_path), [program(tmp_path) for _ in range(3)]
+        assert loader.use(DESK, "big:2")
+        async with loader.turn(DESK, "BIG"):
+            waiting = [asyncio.create_task(_waits(one)) for one in others]
+            await asyncio.sleep(0.05)
+            with loader.leave(DESK, "BIG", "big:2", ours=True) as last:
+                pass
+        return last, await asyncio.gather(*waiting)
+
+    last, done = asyncio.run(story())
+    assert last is False
+    assert sorted(done) == [False, False, True]  # the last one that uses it unloads it
+
+
+def test_who_waits_for_it_last_and_gives_up_unloads_what_was_left_to_him(tmp_path: Path) -> None:
+    async def story() -> tuple[bool, bool]:
+        loader, other, giving_up = program(tmp_path), program(tmp_path), asyncio.Event()
+        assert loader.use(DESK, "big:2")
+        async with loader.turn(DESK, "big"):
+            waiting = asyncio.create_task(_waits(other, giving_up=giving_up))
+            await asyncio.sleep(0.05)
+            with loader.leave(DESK, "big", "big:2", ours=True) as last:
+                pass
+            giving_up.set()
+            return last, await waiting
+
+    assert asyncio.run(story()) == (False, True)
+
+
+def test_who_wants_a_model_himself_does_not_leave_it_to_himself(tmp_path: Path) -> None:
+    async def story() -> bool:
+        one = program(tmp_path)
+        async with one.turn(DESK, "big", wants=True):
+            assert one.use(DESK, "big:2")
+            with one.leave(DESK, "big", "big:2", ours=True) as last:
+                return last
+
+    assert asyncio.run(story()) is True
+
+
+def test_what_was_left_to_those_who_wait_and_were_killed_is_forgotten(tmp_path: Path) -> None:
+    async def story() -> bool:
+        loader, killed, later = (program(tmp_path) for _ in range(3))
+        assert loader.use(DESK, "big:2")
+        wants = killed._opened(DESK, "big", "want")
+        assert wants is not None
+        fcntl.flock(wants, fcntl.LOCK_SH)
+        with loader.leave(DESK, "big", "big:2", ours=True) as last:
+            assert last is False
+        os.close(wants)  # as the system does
+        return await _waits(later)
+
+    assert asyncio.run(story()) is False

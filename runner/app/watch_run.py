@@ -30,10 +30,10 @@ def run_watched(request: RunRequest, work: Callable[[RunRequest], int]) -> int:
         BridgeError: as ``work`` does, unless it was logged; as ``watching`` does.
     """
     as_json = request.watch.log_format == "json"
-    complain = log_warning if as_json else _warn
-    with watching(request.watch, os.environ, complain=complain) as watch:
-        if watch.metrics_url is not None:
-            _announce(watch.metrics_url, as_json=as_json, quiet=request.quiet)
+    say = teller(request.watch)
+    with watching(request.watch, os.environ, complain=say) as watch:
+        if watch.metrics_url is not None and not request.quiet:
+            say(f"metrics at {watch.metrics_url}")
         asked = replace(request, watchers=(*request.watchers, *watch.listeners), quiet=request.quiet or as_json)
         if not as_json:
             return work(asked)
@@ -44,9 +44,18 @@ def run_watched(request: RunRequest, work: Callable[[RunRequest], int]) -> int:
             return error.exit_code
 
 
-def log_warning(message: str) -> None:
-    """Log what a person should know."""
-    log_event("warning", "warning", message=message)
+def teller(options: WatchOptions) -> Callable[[str], None]:
+    """Who tells people what is no fact of a run: stderr, or the log in its place."""
+    return log_text if options.log_format == "json" else tell
+
+
+def log_text(text: str) -> None:
+    """Log a line for people; one that begins with ``warning:`` is one."""
+    words = text.removeprefix("warning: ")
+    if words != text:
+        log_event("warning", "warning", message=words)
+    else:
+        log_event("told", "info", message=text)
 
 
 def log_error(error: BridgeError) -> None:
@@ -78,8 +87,8 @@ class Log:
         self._console = console
 
     def tell(self, text: str) -> None:
-        """As a warning: it is no fact of the run."""
-        log_warning(text.removeprefix("warning: "))
+        """As a line of its own."""
+        log_text(text)
 
     def warn(self, findings: Sequence[Diagnostic]) -> None:
         """Each on its own."""
@@ -99,14 +108,3 @@ class Log:
         log_event("run_reported", "info", run=end.outcome["run"], journal=f"{end.folder}/{JOURNAL}")
         if end.changes is not None:
             log_event("workspace", "info", run=end.outcome["run"], message=end.changes)
-
-
-def _warn(message: str) -> None:
-    tell(f"warning: {message}")
-
-
-def _announce(url: str, *, as_json: bool, quiet: bool) -> None:
-    if as_json:
-        log_event("metrics_served", "info", url=url)
-    elif not quiet:
-        tell(f"metrics at {url}")

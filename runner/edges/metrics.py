@@ -115,7 +115,7 @@ class MetricStore:
             try:
                 write_whole(name, self.text())
             except UsageError as error:
-                complain(error.message)
+                complain(f"warning: {error.message}")
 
     def _write_on(self, name: str, over: threading.Event) -> None:
         while not over.wait(WRITE_SECONDS):

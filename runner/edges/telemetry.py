@@ -57,7 +57,7 @@ def exporting(environment: Mapping[str, str], complain: Callable[[str], None]) -
         processor = _processor(environment, complain)
     except ImportError:
         complain(
-            "the environment asks for traces, but the OpenTelemetry SDK is not installed; there are none: "
+            "warning: the environment asks for traces, but the OpenTelemetry SDK is not installed; there are none: "
             "pip install 'bridge-run[otel]'"
         )
         yield
@@ -78,7 +78,7 @@ def exporting(environment: Mapping[str, str], complain: Callable[[str], None]) -
         library.propagate = propagated
         if heard.first is not None or not flushed:
             why = f": {heard.first}" if heard.first is not None else ""
-            complain(f"not all traces could be exported{why}")
+            complain(f"warning: not all traces could be exported{why}")
 
 
 def _processor(environment: Mapping[str, str], complain: Callable[[str], None]) -> SpanProcessor:
@@ -95,7 +95,7 @@ def _otlp(environment: Mapping[str, str], complain: Callable[[str], None]) -> Sp
     names = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
     protocol = next((environment[name] for name in names if environment.get(name)), "http/protobuf")
     if protocol != "http/protobuf":
-        complain(f"traces are exported as http/protobuf, not as {protocol}")
+        complain(f"warning: traces are exported as http/protobuf, not as {protocol}")
     return OTLPSpanExporter()
 
 

@@ -156,4 +156,4 @@ def test_a_file_that_cannot_be_written_at_the_end_is_a_complaint(tmp_path):
     with store().written(str(file), complaints.append):
         file.unlink()
         file.mkdir()
-    assert complaints == [f"cannot write the metrics into `{file}`: it is a folder"]
+    assert complaints == [f"warning: cannot write the metrics into `{file}`: it is a folder"]

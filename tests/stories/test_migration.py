@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 from kit.page import DOCS
-from kit.project import BRIDGE_RUN, Project
+from kit.project import Project
 from kit.stage import CODER, Stage, model
+from kit.stdio_host import StdioHost
 
 import runner
 
@@ -64,34 +61,11 @@ def test_every_metric_is_on_the_page() -> None:
     assert set(re.findall(r"`(lms_\w+)`", section("Metrics"))) == METRICS
 
 
-def served(project: Project) -> dict[str, Mapping[str, Any]]:
-    """What the real server answers to tools/list: the input schema of each tool."""
-    client = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
-    messages = (
-        {"id": 1, "method": "initialize", "params": client},
-        {"method": "notifications/initialized"},
-        {"id": 2, "method": "tools/list"},
-    )
-    with subprocess.Popen(
-        [BRIDGE_RUN, "serve"], cwd=project.folder, env=project.environment, text=True,
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-    ) as server:  # fmt: skip
-        assert server.stdin is not None
-        assert server.stdout is not None
-        for message in messages:
-            server.stdin.write(json.dumps({"jsonrpc": "2.0", **message}) + "\n")
-            server.stdin.flush()
-        answers = (json.loads(line) for line in server.stdout)
-        listed = next(answer for answer in answers if answer.get("id") == 2)
-        server.stdin.close()
-        assert server.wait(timeout=30) == 0
-    return {tool["name"]: tool["inputSchema"] for tool in listed["result"]["tools"]}
-
-
 @pytest.mark.unmeasured
 def test_every_tool_on_the_page_is_served_with_these_arguments(project: Project, stage: Stage) -> None:
     stage.serve({CODER: model(loaded=True)})
-    offered = served(project)
+    with StdioHost(project) as host:
+        offered = {tool["name"]: tool["inputSchema"] for tool in host.ask("tools/list")["tools"]}
     assert {name for name in (*tools(), *NEW) if name not in offered} == set()
     unknown = {name: sorted(named - set(offered[name].get("properties", {}))) for name, named in tools().items()}
     assert {name: arguments for name, arguments in unknown.items() if arguments} == {}

@@ -9,6 +9,7 @@ import pytest
 from kit.page import Page
 from kit.project import Project
 from kit.stage import CODER, THINKER, Stage, model
+from kit.stdio_host import StdioHost
 
 PAGE = "troubleshooting.md"
 ASK = f"version: 1\nname: ask\ndefaults: {{model: {CODER}, retry: {{attempts: 2, wait: 1ms}}}}\nsteps:\n"
@@ -111,6 +112,18 @@ def silent_truncation(project: Project, stage: Stage) -> str:
     project.write("ask.yaml", ASK + STEP.replace("Say something.", '"Sum up: {{ inputs.text }}"') + TEXT)
     project.write("long.txt", "Every line says something of its own. " * 150)
     return seen(project, "ask.yaml", "-i", "text=@long.txt", code=1)
+
+
+@scenario
+def host_cut(project: Project, stage: Stage) -> str:
+    stage.serve({CODER: model("Done at last.", **LOADED)})
+    project.write("workflows/ask.yaml", ASK + STEP)
+    with StdioHost(project) as host:
+        answers = [host.call("workflow_ask", wait=0)]
+        task = answers[0]["structuredContent"]["task_id"]
+        answers.append(host.call("task_result", task_id=task))
+    said = [answer["content"][0]["text"].replace(task, "task-3f9a51c07be2") for answer in answers]
+    return f"workflow_ask(wait=0)\n  {said[0]}\ntask_result(task_id=task-3f9a51c07be2)\n  {said[1]}"
 
 
 @scenario

@@ -88,6 +88,13 @@ def test_the_gate_waits_and_the_file_is_written_only_after_the_answer(project):
     assert notes.read_text("utf-8") == "The meeting is on Thursday.\nBring the handbook.\n"
 
 
+def test_the_embeddings_come_from_the_bridge(project):
+    with simulator((GUIDE / "embeddings.sim.yaml").read_text("utf-8")) as url:
+        project.environment["BRIDGE_RUN_ENDPOINT"] = url
+        text = seen(project, "workflows/guide/embeddings.yaml", "-i", f"server={url}")
+    Page("guide.md").shows("seen", "embeddings", text)
+
+
 def test_two_endpoints_each_get_what_is_theirs(project):
     script = (GUIDE / "endpoints.sim.yaml").read_text("utf-8")
     logs = {name: project.folder / f"{name}.log" for name in ("laptop", "workstation")}

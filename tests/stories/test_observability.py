@@ -191,6 +191,19 @@ def test_a_load_is_measured_as_the_journal_has_it(project: Project, stage: Stage
     assert shown["lms_model_load_duration_seconds_bucket", "0.1", CODER] == 0  # it takes 150 ms at least
 
 
+def test_retries_and_an_open_circuit_are_measured(project: Project, serve):
+    serve([{"fault": "status-500", "times": 99}])
+    retry = "{attempts: 5, wait: 1ms, max_wait: 2ms}"
+    project.write("ask.yaml", ASK.replace("task:", f"retry: {retry}, task:"))
+    ended = project.run("ask.yaml", "--metrics-file", "m.prom")
+    assert ended.code == 1, ended
+    shown = samples((project.folder / "m.prom").read_text("utf-8"))
+    retried = [entry["kind"] for entry in project.journal() if entry["type"] == "step_retried"]
+    assert shown["bridge_run_retries_total", "server"] == retried.count("server") == 4
+    assert shown["lms_circuit_breaker_state", f"chat {CODER}"] == 1
+    assert shown["bridge_run_steps_total", "failed"] == shown["bridge_run_runs_total", "failed"] == 1
+
+
 def test_metrics_are_served_while_the_run_lives(project: Project):
     project.write("wait.yaml", "version: 1\nname: wait\nsteps:\n"
                   "  - {id: hold, run: [sh, -c, 'until [ -e go ]; do sleep 0.05; done']}\n")  # fmt: skip

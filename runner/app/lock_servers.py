@@ -179,7 +179,7 @@ def _locked(
 def _found(one: WantedServer, environment: Mapping[str, str]) -> str | None:
     """The command where it was found, None if its name depends on inputs, or it has none."""
     command = one.declared.command
-    if command is None or has_template(command):
+    if command is None or (has_template(command) and not one.declared.verbatim):
         return None
     ready = one.ready or one.declared
     return find_command(command, folder=".", path=ready.env.get("PATH", environment.get("PATH")))

@@ -12,11 +12,13 @@ from runner.workflow.model import Server, Workflow
 
 
 def rendered_server(server: Server, names: Mapping[str, Any]) -> Server:
-    """The server with the templates of its texts filled in.
+    """The server with the templates of its texts filled in; those of a client's file are as they are.
 
     Raises:
         TemplateError: a template met data that it cannot render.
     """
+    if server.verbatim:
+        return server
 
     def text(source: str) -> str:
         return render_text(source, names)

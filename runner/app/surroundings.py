@@ -102,6 +102,7 @@ def imported(server: Server, workflow: Workflow, environment: Mapping[str, str])
     return replace(
         found,
         path=server.path,
+        verbatim=True,
         tools=server.tools,
         timeout=server.timeout,
         start_timeout=server.start_timeout,
@@ -112,7 +113,7 @@ def imported(server: Server, workflow: Workflow, environment: Mapping[str, str])
 def _command(server: Server, inputs: Mapping[str, Any]) -> str | None:
     """The command to look for; empty if the server has none, None if it cannot be known yet."""
     command = server.command or ""
-    if not has_template(command):
+    if server.verbatim or not has_template(command):
         return command
     try:
         return render_text(command, {"inputs": inputs})

@@ -76,6 +76,8 @@ class Server:
     tools: tuple[str, ...] = ("*",)
     timeout: float = 120.0
     start_timeout: float = 60.0
+    verbatim: bool = False
+    """It comes from a client's file: braces in its texts are no templates."""
     isolate: bool = False
     """A process for each step (in a fan-out: each item) instead of one for the run."""
 

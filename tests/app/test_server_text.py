@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from runner.app.server_text import announced_server, rendered_server
+from runner.app.surroundings import imported
 from runner.words.errors import TemplateError
 from runner.workflow.model import Server, Workflow
 
@@ -30,3 +35,14 @@ def test_a_server_as_a_plan_shows_it() -> None:
     assert shown.url == "https://example.org/src?run={{ run.id }}"
     assert shown.headers == SERVER.headers
     assert announced_server(SERVER, WORKFLOW, {}) == SERVER
+
+
+def test_braces_out_of_a_clients_file_are_no_templates(tmp_path: Path) -> None:
+    """Its author means them for the server: ``docker ps --format {{.Names}}``."""
+    (tmp_path / "mcp.json").write_text(
+        json.dumps({"mcpServers": {"far": {"command": "{{ x }}", "args": ["{{.Names}}"], "env": {"A": "{% if %}"}}}})
+    )
+    workflow = replace(WORKFLOW, folder=str(tmp_path))
+    found = imported(Server(name="far", path=(), source="mcp.json"), workflow, {})
+    assert rendered_server(found, {"inputs": {}}) == found
+    assert (found.command, found.args, dict(found.env)) == ("{{ x }}", ("{{.Names}}",), {"A": "{% if %}"})

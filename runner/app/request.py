@@ -133,3 +133,5 @@ class ResumeRequest:
     quiet: bool = False
     run_dir: str = ".bridge/runs"
     colour: bool = True
+    watch: WatchOptions = WatchOptions()
+    watchers: tuple[Listener, ...] = ()

@@ -83,6 +83,8 @@ def _as_run(request: ResumeRequest, started: RunStarted) -> RunRequest:
         quiet=request.quiet,
         run_dir=request.run_dir,
         colour=request.colour,
+        watch=request.watch,
+        watchers=request.watchers,
     )
 
 

@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from runner.app.answers import Ask
 from runner.app.console import tell
-from runner.app.request import RunRequest, WatchOptions
+from runner.app.request import ResumeRequest, RunRequest, WatchOptions
 from runner.app.story import Audience, RunEnd
-from runner.app.watch import wants_traces, watching
+from runner.app.watch import Watch, wants_traces, watching
 from runner.edges.log import log_event
 from runner.edges.run_folder import JOURNAL
 from runner.show.progress import Display
 from runner.words.diagnostics import Diagnostic
 from runner.words.errors import BridgeError, WorkflowError
+
+Request = TypeVar("Request", RunRequest, ResumeRequest)
 
 
 def is_watched(options: WatchOptions, environment: Mapping[str, str]) -> bool:
@@ -23,25 +26,30 @@ def is_watched(options: WatchOptions, environment: Mapping[str, str]) -> bool:
     return options != WatchOptions() or wants_traces(environment)
 
 
-def run_watched(request: RunRequest, work: Callable[[RunRequest], int]) -> int:
-    """Have the work done and watched; its exit code.
+def run_watched(request: Request, work: Callable[[Request], int]) -> int:
+    """Have the work done, and watched where somebody asks for it; its exit code.
 
     Raises:
         BridgeError: as ``work`` does, unless it was logged; as ``watching`` does.
     """
+    if not is_watched(request.watch, os.environ):
+        return work(request)
+    with watching(request.watch, os.environ, complain=teller(request.watch)) as watch:
+        return _watched_by(watch, request, work)
+
+
+def _watched_by(watch: Watch, request: Request, work: Callable[[Request], int]) -> int:
+    if watch.metrics_url is not None and not request.quiet:
+        teller(request.watch)(f"metrics at {watch.metrics_url}")
     as_json = request.watch.log_format == "json"
-    say = teller(request.watch)
-    with watching(request.watch, os.environ, complain=say) as watch:
-        if watch.metrics_url is not None and not request.quiet:
-            say(f"metrics at {watch.metrics_url}")
-        asked = replace(request, watchers=(*request.watchers, *watch.listeners), quiet=request.quiet or as_json)
-        if not as_json:
-            return work(asked)
-        try:
-            return work(asked)
-        except BridgeError as error:
-            log_error(error)
-            return error.exit_code
+    asked = replace(request, watchers=(*request.watchers, *watch.listeners), quiet=request.quiet or as_json)
+    if not as_json:
+        return work(asked)
+    try:
+        return work(asked)
+    except BridgeError as error:
+        log_error(error)
+        return error.exit_code
 
 
 def teller(options: WatchOptions) -> Callable[[str], None]:

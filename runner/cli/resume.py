@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from runner.app.request import Format, ResumeRequest
@@ -13,6 +15,7 @@ from runner.cli.options import (
     run_dir_option,
     yes_option,
 )
+from runner.cli.watch_options import taken, watch_options
 
 
 @click.command(name="resume", short_help="Go on with a run.")
@@ -23,6 +26,7 @@ from runner.cli.options import (
 @output_option
 @quiet_option
 @run_dir_option
+@watch_options
 @no_color_option
 def command(
     *,
@@ -34,14 +38,16 @@ def command(
     quiet: bool,
     run_dir: str,
     no_color: bool,
+    **watch: Any,
 ) -> int:
     """Go on with RUN: an id of a run, the beginning of one, its folder, or `last`.
 
     What is done stays done. Models, servers and inputs are those that the run began with.
     """
     from runner.app.resume import resume_run
+    from runner.app.watch_run import run_watched
 
-    return resume_run(
+    return run_watched(
         ResumeRequest(
             run=run,
             answers=answers,
@@ -51,5 +57,7 @@ def command(
             quiet=quiet,
             run_dir=run_dir,
             colour=not no_color,
-        )
+            watch=taken(watch),
+        ),
+        resume_run,
     )

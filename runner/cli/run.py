@@ -197,9 +197,9 @@ def _watched(request: RunRequest) -> int:
     """The run, and around it who watches; mostly nobody, and then nothing is paid for them."""
     if request.watch == WatchOptions() and not any(name.startswith("OTEL_") for name in os.environ):
         return _run(request)
-    from runner.app.watch_run import is_watched, run_watched
+    from runner.app.watch_run import run_watched
 
-    return run_watched(request, _run) if is_watched(request.watch, os.environ) else _run(request)
+    return run_watched(request, _run)
 
 
 def _run(request: RunRequest) -> int:

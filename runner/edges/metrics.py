@@ -103,9 +103,10 @@ class MetricStore:
         Raises:
             UsageError: it cannot be written at the beginning.
         """
-        write_whole(name, self.text())
+        path = Path(name).absolute()  # the work may go into another folder
+        write_whole(path, self.text())
         over = threading.Event()
-        thread = threading.Thread(target=self._write_on, args=(name, over), name="metrics file", daemon=True)
+        thread = threading.Thread(target=self._write_on, args=(path, over), name="metrics file", daemon=True)
         thread.start()
         try:
             yield
@@ -113,26 +114,25 @@ class MetricStore:
             over.set()
             thread.join()
             try:
-                write_whole(name, self.text())
+                write_whole(path, self.text())
             except UsageError as error:
                 complain(f"warning: {error.message}")
 
-    def _write_on(self, name: str, over: threading.Event) -> None:
+    def _write_on(self, path: Path, over: threading.Event) -> None:
         while not over.wait(WRITE_SECONDS):
             try:
-                write_whole(name, self.text())
+                write_whole(path, self.text())
             except UsageError:
                 continue  # the last time says so
 
 
-def write_whole(name: str, content: bytes) -> None:
+def write_whole(path: Path, content: bytes) -> None:
     """Write a file that is there wholly or as it was; readable for all.
 
     Raises:
         UsageError: it cannot be written.
     """
     draft: Path | None = None
-    path = Path(name)
     try:
         if path.is_dir():
             raise IsADirectoryError(0, "it is a folder")
@@ -146,7 +146,7 @@ def write_whole(name: str, content: bytes) -> None:
         if draft is not None:
             draft.unlink(missing_ok=True)
         raise UsageError(
-            f"cannot write the metrics into `{name}`: {error.strerror or error}", hint="choose another `--metrics-file`"
+            f"cannot write the metrics into `{path}`: {error.strerror or error}", hint="choose another `--metrics-file`"
         ) from error
 
 

@@ -27,6 +27,8 @@ from runner.words.noun import noun
 
 NAMES_KEPT = 100
 """So many names that no server has are labels of their own; who asks for more of them asks for `other`."""
+LONGEST = 200
+"""Letters of a name that are kept."""
 OTHER = "other"
 STATES: Mapping[str, float] = {"closed": 0.0, "open": 1.0, "half_open": 2.0}
 _WORST = ("closed", "half_open", "open")
@@ -103,7 +105,7 @@ class Measures:
 
     def verification(self, asked: Verification) -> tuple[Measurement, ...]:
         """What a question whether a model exists gives."""
-        model = asked.model
+        model = asked.model[:LONGEST]
         if asked.result != "found":
             if model not in self._missed and len(self._missed) >= NAMES_KEPT:
                 model = OTHER

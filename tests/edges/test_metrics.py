@@ -146,8 +146,19 @@ def test_a_file_that_cannot_be_written_is_said_before_the_work(tmp_path: Path, m
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError) as caught, store().written(name, refuse):
         raise AssertionError("the work has begun")
-    assert str(caught.value) == f"cannot write the metrics into `{name}`: {why}"
+    assert str(caught.value) == f"cannot write the metrics into `{tmp_path / name}`: {why}"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_work_that_goes_into_another_folder_leaves_the_file_where_it_is(tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    made = store()
+    with made.written("m.prom", refuse):
+        made.record((Measurement(name="lms_active_models", value=7),))
+        monkeypatch.chdir(tmp_path / "other")
+    assert samples((tmp_path / "m.prom").read_bytes())["lms_active_models",] == 7
+    assert list((tmp_path / "other").iterdir()) == []
 
 
 def test_a_file_that_cannot_be_written_at_the_end_is_a_complaint(tmp_path):

@@ -260,7 +260,7 @@ def test_a_file_of_metrics_that_cannot_be_written_stops_the_run_before_it_begins
     ended = project.run("ask.yaml", "--metrics-file", "gone/m.prom")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == (
-        "error: cannot write the metrics into `gone/m.prom`: No such file or directory\n"
+        "error: cannot write the metrics into `PROJECT/gone/m.prom`: No such file or directory\n"
         "  = help: choose another `--metrics-file`\n"
     )
     assert project.runs() == []
@@ -397,6 +397,22 @@ def test_a_server_that_does_not_answer_is_logged(project: Project):
     (line,) = log(ended.raw_err)
     assert (line["event"], line["level"]) == ("error", "error")
     assert "127.0.0.1:9" in line["message"]
+
+
+def test_a_run_that_goes_on_is_watched_like_any_other(project: Project, serve):
+    serve([{"say": TEXT}])
+    project.write("ask.yaml", ASK + "  - {id: gate, approve: Go on?, needs: [answer]}\n")
+    with collector() as (url, came):
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": url}
+        assert project.run("ask.yaml", "-q").code == 8
+        options = ("--answer", "gate=yes", "--metrics-file", "m.prom", "--log-format", "json")
+        ended = project.run("resume", "last", *options, env=env)
+    assert ended.code == 0, ended
+    events = [line["event"] for line in log(ended.raw_err)]
+    assert (events[0], events[-2:]) == ("run_resumed", ["run_finished", "run_reported"])
+    shown = samples((project.folder / "m.prom").read_text("utf-8"))
+    assert shown["bridge_run_runs_total", "succeeded"] == shown["bridge_run_steps_total", "succeeded"] == 1
+    assert set(spans_of(came)) == {"invoke_workflow ask", "step gate"}
 
 
 SECRET = "s3cr3t-t0ken-of-mine"

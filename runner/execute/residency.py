@@ -228,9 +228,7 @@ class Residency:
         return victims
 
     async def _bring(self, demand: Demand, victims: Sequence[Resident], *, ahead: bool = False) -> None:
-        """Load it. ``ahead`` of anybody who needs it: then a load that fails is nobody's failure, and is not tried
-        with less.
-        """
+        """Load it. ``ahead`` of anybody who needs it: then a failure is nobody's, and it is not tried with less."""
         try:
             while self._crashed:
                 await self._loading.unload(*self._crashed.pop(), broken=True)

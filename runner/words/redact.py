@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,11 @@ from urllib.parse import quote, quote_plus
 
 SHORTEST = 4
 """Values shorter than this are not masked: half of every text would be."""
+
+
+_UNTOUCHED = ("", "/", "!'()*", "!'()*;,/?:@&=+$#")
+"""What URL encoders leave as it is: those of Python, and of JavaScript for a part of a URL and for a whole one."""
+_ESCAPE = re.compile("%[0-9A-F]{2}")
 
 
 class Redactor:
@@ -29,8 +35,6 @@ class Redactor:
                     self._forms.setdefault(form, f"[secret {name}]")
         self._pattern = None
         if self._forms:
-            import re
-
             longest_first = sorted(self._forms, key=lambda form: (-len(form), form))
             self._pattern = re.compile("|".join(map(re.escape, longest_first)))
 
@@ -87,7 +91,8 @@ def _forms(value: str) -> Iterator[str]:
     raw = value.encode("utf-8", "surrogatepass")
     spellings = [value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]]
     if _encodable(value):
-        spellings += [quote(value, safe=""), quote(value), quote_plus(value)]
+        quoted = [quote_plus(value), *(quote(value, safe=safe) for safe in _UNTOUCHED)]
+        spellings += [*quoted, *(_ESCAPE.sub(lambda match: match[0].lower(), text) for text in quoted)]
     for encode in (b64encode, urlsafe_b64encode):
         spellings.append(encode(raw).decode().rstrip("="))
         spellings += [_inner(encode, raw, before) for before in (0, 1, 2)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from base64 import b64encode, urlsafe_b64encode
 from urllib.parse import quote, quote_plus
 
@@ -47,6 +48,9 @@ def test_encoded_forms(secret: str, before: str) -> None:
         quote(before + secret, safe=""),
         quote(before + secret),
         quote_plus(before + secret),
+        quote(before + secret, safe="!'()*"),  # JavaScript's encodeURIComponent
+        quote(before + secret, safe="!'()*;,/?:@&=+$#"),  # and encodeURI
+        re.sub("%..", lambda escape: escape[0].lower(), quote(before + secret, safe="")),
         b64encode(raw).decode(),
         urlsafe_b64encode(raw).decode(),
         b64encode(raw + b"tail").decode(),

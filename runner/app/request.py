@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from runner.record.journal import Listener
 from runner.words.noun import noun
+
+if TYPE_CHECKING:
+    from runner.record.journal import Listener
 
 Format = Literal["text", "json"]
 LogLevel = Literal["debug", "info", "warning"]

@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from runner.app.request import WatchOptions
 from runner.record.journal import Entry, Listener
-from runner.record.measures import Measures, TaskFacts, Verification, of_load, of_task
+from runner.record.measures import Measures, TaskFacts, Verification, of_task
 from runner.words.noun import noun
 
 
@@ -17,14 +17,12 @@ class Watch:
     """Who is to be told of what. All may be called from any thread, and none of them raises.
 
     ``listeners`` hear every entry of the journal of every run. ``tasks`` hear of every autonomous task that is over,
-    ``verifications`` of every question to a ``ModelValidator``, and ``loads`` of every load of a model that is no part
-    of a run: its id, and the seconds it took or None if it failed. ``metrics_url`` is where metrics are served.
+    and ``verifications`` of every question to a ``ModelValidator``. ``metrics_url`` is where metrics are served.
     """
 
     listeners: tuple[Listener, ...] = ()
     tasks: tuple[Callable[[TaskFacts], None], ...] = ()
     verifications: tuple[Callable[[Verification], None], ...] = ()
-    loads: tuple[Callable[[str, float | None], None], ...] = ()
     metrics_url: str | None = None
 
 
@@ -88,6 +86,5 @@ def _metrics(options: WatchOptions, stack: ExitStack, complain: Callable[[str], 
         listeners=(entry,),
         tasks=(lambda task: store.record(of_task(task)),),
         verifications=(verification,),
-        loads=(lambda model, seconds: store.record(of_load(model, seconds)),),
         metrics_url=url,
     )

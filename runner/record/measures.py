@@ -79,16 +79,6 @@ def of_task(task: TaskFacts) -> tuple[Measurement, ...]:
     )
 
 
-def of_load(model: str, seconds: float | None) -> tuple[Measurement, ...]:
-    """What a load gives that is no part of a run; ``seconds`` is None for one that failed."""
-    counted = Measurement(
-        name="lms_model_load_attempts_total", labels=(model, "failure" if seconds is None else "success")
-    )
-    if seconds is None:
-        return (counted,)
-    return (counted, Measurement(name="lms_model_load_duration_seconds", value=seconds, labels=(model,)))
-
-
 class Measures:
     """Takes the entries of any number of runs, each in its order; they may be mixed."""
 
@@ -141,7 +131,8 @@ class Measures:
         self._held.setdefault(run, set()).add((event.endpoint, event.instance))
         yield self._active()
         if not event.reused:
-            yield from of_load(event.model, event.seconds)
+            yield Measurement(name="lms_model_load_attempts_total", labels=(event.model, "success"))
+            yield Measurement(name="lms_model_load_duration_seconds", value=event.seconds, labels=(event.model,))
 
     def _unloaded(self, _run: str, event: ModelUnloaded) -> Iterator[Measurement]:
         for held in self._held.values():  # it is gone for all of them
@@ -170,7 +161,7 @@ class Measures:
 
 
 def _load_failed(_self: Measures, _run: str, event: ModelLoadFailed) -> Iterator[Measurement]:
-    yield from of_load(event.model, None)
+    yield Measurement(name="lms_model_load_attempts_total", labels=(event.model, "failure"))
 
 
 def _step_finished(_self: Measures, _run: str, event: StepFinished) -> Iterator[Measurement]:

@@ -42,7 +42,7 @@ def refuse(complaint: str) -> None:
     raise AssertionError(complaint)
 
 
-def watched(url: str, work: Callable[[BridgeHouse, Watch], Coroutine[Any, Any, None]]) -> dict[tuple[str, ...], float]:
+def watched(url: str, work: Callable[[BridgeHouse], Coroutine[Any, Any, None]]) -> dict[tuple[str, ...], float]:
     """The metrics that are left when a house has done this work."""
 
     async def whole(watch: Watch) -> None:
@@ -51,7 +51,7 @@ def watched(url: str, work: Callable[[BridgeHouse, Watch], Coroutine[Any, Any, N
         for watcher in watch.verifications:
             house.validator.watch(watcher)
         try:
-            await work(house, watch)
+            await work(house)
         finally:
             await house.close()
 
@@ -62,7 +62,7 @@ def watched(url: str, work: Callable[[BridgeHouse, Watch], Coroutine[Any, Any, N
 
 
 def test_tasks_are_measured_and_so_are_their_runs(studio: str):
-    async def work(house: BridgeHouse, watch: Watch) -> None:
+    async def work(house: BridgeHouse) -> None:
         tasks = [
             run_autonomous(house, AutonomousTask(task="What time is it?"), mcp_label=label)
             for label in ("clock", "clock", "files")
@@ -83,19 +83,6 @@ def test_tasks_are_measured_and_so_are_their_runs(studio: str):
     assert shown["lms_model_verification_attempts_total", "small/one", "found"] == 3
     assert shown["lms_model_verification_attempts_total", "big/one", "not_found"] >= 1
     assert shown["lms_active_models",] == 0
-
-
-def test_loads_beside_runs_are_measured(studio: str):
-    async def work(house: BridgeHouse, watch: Watch) -> None:
-        for load in watch.loads:
-            load("small/one", 0.3)
-            load("small/one", None)
-
-    shown = watched(studio, work)
-    assert shown["lms_model_load_attempts_total", "small/one", "success"] == 1
-    assert shown["lms_model_load_attempts_total", "small/one", "failure"] == 1
-    assert shown["lms_model_load_duration_seconds_bucket", "0.5", "small/one"] == 1
-    assert shown["lms_model_load_duration_seconds_bucket", "0.1", "small/one"] == 0
 
 
 def test_a_validator_tells_what_it_found_and_whether_it_had_to_ask(studio: str):

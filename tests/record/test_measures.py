@@ -23,7 +23,7 @@ from runner.record.events import (
     ToolReturned,
     ToolServerDied,
 )
-from runner.record.measures import NAMES_KEPT, Measures, Verification, of_load, of_task
+from runner.record.measures import NAMES_KEPT, Measures, Verification, of_task
 from runner.record.metric import METRICS
 from runner.record.wire import Entry
 
@@ -91,13 +91,6 @@ def test_a_load_that_failed_has_no_duration():
     page = Page().hear(ModelLoadFailed(endpoint=HERE, model="m", kind="overloaded", message="no memory"))
     assert page["lms_model_load_attempts_total", "m", "failure"] == 1
     assert page["lms_model_load_duration_seconds", "m"] is None
-
-
-def test_loads_beside_runs_count_the_same():
-    page = Page().take(of_load("m", 1.5)).take(of_load("m", None))
-    assert page["lms_model_load_attempts_total", "m", "success"] == 1
-    assert page["lms_model_load_attempts_total", "m", "failure"] == 1
-    assert page["lms_model_load_duration_seconds", "m"] == [1.5]
 
 
 def test_a_model_that_two_runs_use_is_one_active_model():

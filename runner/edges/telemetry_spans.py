@@ -36,6 +36,7 @@ from runner.record.parts import parent_of, unit_of
 from runner.record.wire import TYPE_NAMES, encode_json
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
 
 PROVIDER = "lmstudio"
@@ -54,6 +55,7 @@ class RunSpans:
         self._open: dict[Key, Span] = {}
         self._servers: dict[str, str] = {}
         self._said: dict[str, list[Mapping[str, Any]]] = {}
+        self._before: dict[tuple[str, str], Context] = {}
         self._run = ""
 
     def entry(self, entry: Entry) -> None:
@@ -192,8 +194,10 @@ class RunSpans:
 
     def tool_called(self, event: ToolCalled, unit: str, at: int) -> None:
         """A call of a tool begins; a tool that there is not has no name of ours."""
+        from opentelemetry import context, trace
+
         tool = event.tool if event.server else "unknown"
-        self._begin(
+        span = self._begin(
             ("tool", unit, event.call),
             f"execute_tool {tool}",
             at,
@@ -207,9 +211,17 @@ class RunSpans:
                 "bridge_run.tool.server": event.server or None,
             },
         )
+        # The MCP SDK makes spans of its own, in the task that has journalled the call: they belong below this one.
+        self._before[unit, event.call] = context.get_current()
+        context.attach(trace.set_span_in_context(span))
 
     def tool_returned(self, event: ToolReturned, unit: str, at: int) -> None:
         """A call of a tool ends."""
+        from opentelemetry import context
+
+        before = self._before.pop((unit, event.call), None)
+        if before is not None:
+            context.attach(before)  # not ``detach``: another task may have heard of the call
         result = {"gen_ai.tool.call.result": event.text if self._capture else None}
         self._end(("tool", unit, event.call), at, result, error="tool" if event.is_error else None)
 

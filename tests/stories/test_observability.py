@@ -308,6 +308,28 @@ def test_spans_go_to_a_collector(project: Project, serve):
     assert TEXT not in str(came)
 
 
+def test_spans_of_the_mcp_library_are_below_the_call_that_they_belong_to(project: Project):
+    server = json.dumps(str(Path(sys.executable).with_name("mcp-server-time")))
+    project.write("now.yaml", f"""
+version: 1
+name: now
+mcp_servers:
+  clock: {{command: {server}, args: [--local-timezone, UTC]}}
+steps:
+  - {{id: first, tool: clock.get_current_time, arguments: {{timezone: UTC}}}}
+  - {{id: second, tool: clock.convert_time, needs: [first], arguments:
+      {{source_timezone: UTC, time: "12:00", target_timezone: UTC}}}}
+""")  # fmt: skip
+    with collector() as (url, came):
+        ended = project.run("now.yaml", "-q", env={"OTEL_EXPORTER_OTLP_ENDPOINT": url})
+    assert ended.code == 0, ended
+    found = spans_of(came)
+    for tool, step in (("get_current_time", "first"), ("convert_time", "second")):
+        theirs, ours = found[f"MCP send tools/call {tool}"], found[f"execute_tool {tool}"]
+        assert theirs.parent_span_id == ours.span_id
+        assert ours.parent_span_id == found[f"step {step}"].span_id
+
+
 def test_a_collector_that_does_not_answer_is_a_warning_and_no_more(project: Project, serve):
     serve([{"say": TEXT}])
     project.write("ask.yaml", ASK)

@@ -84,6 +84,7 @@ def listen(settings: HttpSettings) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
+        listener.listen(128)  # who is told the address may come before anybody accepts
         listener.settimeout(0)
     except OSError as error:
         listener.close()

@@ -16,6 +16,7 @@ import pytest
 from kit.host import WIRES, Host, host, http_client, serving
 from kit.leftover import processes_of
 from kit.project import BRIDGE_RUN, Project, wait_until
+from kit.servers import ODD
 from syrupy.assertion import SnapshotAssertion
 
 pytestmark = pytest.mark.unmeasured
@@ -147,7 +148,32 @@ def test_a_host_without_patience_ends_what_it_started(files: Project, wire: str)
         await asyncio.gather(calling, return_exceptions=True)
         await until(lambda: not sleeps(files, 1234))
         (row,) = (await one.call("task_status")).structured["tasks"]
+        while row["status"] == "working":  # its journal is still being closed
+            (row,) = (await one.call("task_status")).structured["tasks"]
         assert row["status"] == "cancelled"
+
+    on(files, wire, story)
+
+
+@pytest.mark.parametrize("wire", ["stdio-2026", "http-2025"])
+def test_a_cancelled_call_leaves_no_tool_server(files: Project, wire: str) -> None:
+    files.write("odd.py", ODD.read_text("utf-8"))
+    files.write(
+        "workflows/slow.yaml",
+        "version: 1\nname: slow\n"
+        "mcp_servers:\n  odd: {command: python, args: [odd.py, slow, '1240']}\n"
+        "steps: [{id: call, tool: odd.echo, arguments: {message: slow}}]\n",
+    )
+
+    async def story(one: Host) -> None:
+        calling = asyncio.create_task(one.call("workflow_slow"))
+        await until(
+            lambda: any(entry["type"] == "tool_called" for run in files.runs()[:1] for entry in files.journal())
+        )
+        assert any("odd.py slow" in line for line in processes_of(files.folder))
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
+        await until(lambda: not any("odd.py slow" in line for line in processes_of(files.folder)))
 
     on(files, wire, story)
 

@@ -20,9 +20,9 @@ from runner.app.bridge.mcps import MCP_TOOLS
 from runner.app.bridge.tool import Tool
 from runner.app.bridge.workflows import WORKFLOW_TOOLS
 from runner.app.bridge.workflows_offered import OfferedWorkflows
-from runner.app.console import tell
 from runner.app.request import WatchOptions
 from runner.app.watch import Watch, watching
+from runner.app.watch_run import teller
 from runner.edges.run_folder import RUNS
 from runner.words.errors import UsageError
 from runner.words.exits import Exit
@@ -92,9 +92,10 @@ def serve(request: ServeRequest) -> int:
     """
     _enter(request.folder)
     environment = dict(os.environ)
-    with watching(request.watch, environment, complain=tell) as watch:
+    say = teller(request.watch)
+    with watching(request.watch, environment, complain=say) as watch:
         if watch.metrics_url is not None:
-            tell(f"metrics: {watch.metrics_url}")
+            say(f"metrics at {watch.metrics_url}")
         return asyncio.run(_serve(request, environment, Watched(watch)))
 
 
@@ -107,7 +108,8 @@ async def _serve(request: ServeRequest, environment: Mapping[str, str], watched:
 
     house = BridgeHouse(settings_of(request, environment), environment)
     watched.by(house)
-    return await until_ended(house, serve_stdio, await server_of(desk_of(house, request), "stdin and stdout"))
+    server = await server_of(desk_of(house, request), "stdin and stdout", teller(request.watch))
+    return await until_ended(house, serve_stdio, server)
 
 
 def desk_of(house: BridgeHouse, request: ServeRequest) -> BridgeDesk:
@@ -125,8 +127,8 @@ def all_tools(*, models: bool = True) -> tuple[Tool, ...]:
     return (*AUTONOMOUS_TOOLS, *MCP_TOOLS, *WORKFLOW_TOOLS, *more)
 
 
-async def server_of(desk: BridgeDesk, where: str) -> DeskServer:
-    """The SDK's server over the desk; tells on stderr what is served."""
+async def server_of(desk: BridgeDesk, where: str, say: Callable[[str], None]) -> DeskServer:
+    """The SDK's server over the desk; says what is served."""
     from runner.edges.mcp_link import load_sdk
 
     await load_sdk()
@@ -138,7 +140,7 @@ async def server_of(desk: BridgeDesk, where: str) -> DeskServer:
     servers = ", ".join(files) or "no file of MCP servers"
     wrong = f"; broken: {', '.join(broken)}" if broken else ""
     count = len(await desk.offers())
-    tell(f"bridge-run serves {count} tools on {where}; folder {desk.house.settings.folder}; {servers}{wrong}")
+    say(f"bridge-run serves {count} tools on {where}; folder {desk.house.settings.folder}; {servers}{wrong}")
     return server
 
 
@@ -163,7 +165,7 @@ def _enter(folder: str | None) -> None:
         os.chdir(folder)
     except OSError as error:
         why = error.strerror or str(error)
-        raise UsageError(f"`--folder {folder}`: {why}", hint="name the folder of the project") from error
+        raise UsageError(f"cannot enter the folder `{folder}`: {why}", hint="`--folder` names the project") from error
 
 
 def _run_dir(folder: Path, environment: Mapping[str, str]) -> str:

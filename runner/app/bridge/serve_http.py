@@ -15,6 +15,7 @@ from runner.app.bridge.serve import (
     settings_of,
     until_ended,
 )
+from runner.app.watch_run import teller
 from runner.edges.mcp_server import DeskServer
 from runner.edges.mcp_server_http import HttpSettings, is_loopback, listen, serve_http, url_of
 from runner.words.errors import UsageError
@@ -41,7 +42,8 @@ async def serve_over_http(request: ServeRequest, environment: Mapping[str, str],
             await serve_http(server, listener, settings)
 
         how = "with a token" if settings.token is not None else "to everybody on this machine"
-        return await until_ended(house, serving, await server_of(desk_of(house, request), f"{url}, {how}"))
+        server = await server_of(desk_of(house, request), f"{url}, {how}", teller(request.watch))
+        return await until_ended(house, serving, server)
     finally:
         listener.close()
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from runner.app.console import allows_colour, say
-from runner.app.find_run import LAST, find_run
+from runner.app.find_run import find_run
 from runner.app.request import Format
 from runner.edges.run_folder import JOURNAL, RUNS
 from runner.record.wire import Entry, read_journal
@@ -19,13 +18,10 @@ from runner.words.errors import HistoryError, UsageError
 from runner.words.exits import Exit
 from runner.words.noun import noun
 
-_BACK = re.compile(rf"{LAST}~(\d+)")
-_STAMP = len("20261122-230501")
-
 
 @noun
 class DiffRequest:
-    """Two runs: ids, beginnings of ids, folders, ``last``, or ``last~N``, which is N runs before the last."""
+    """Two runs, as ``find_run`` finds them."""
 
     before: str
     after: str
@@ -53,23 +49,7 @@ def diff_runs(request: DiffRequest, environment: Mapping[str, str]) -> int:
 
 
 def _picture(run: str, run_dir: str) -> Picture:
-    return picture(_entries(_find(run, run_dir)))
-
-
-def _find(run: str, run_dir: str) -> Path:
-    back = _BACK.fullmatch(run)
-    if back is None:
-        return find_run(run, run_dir)
-    find_run(LAST, run_dir)  # says what to do where there is none at all
-    runs = sorted(
-        (path for path in Path(run_dir).iterdir() if (path / JOURNAL).is_file()),
-        key=lambda path: (path.name[:_STAMP], (path / JOURNAL).stat().st_mtime_ns, path.name),
-    )
-    number = int(back[1])
-    if number >= len(runs):
-        there = "there is only one run" if len(runs) == 1 else f"there are only {len(runs)} runs"
-        raise UsageError(f"there is no run `{run}` in `{run_dir}`", hint=f"{there}; the first is `{runs[0].name}`")
-    return runs[-1 - number]
+    return picture(_entries(find_run(run, run_dir)))
 
 
 def _entries(folder: Path) -> list[Entry]:

@@ -1,7 +1,8 @@
-"""Which run a command line means: its id, the beginning of one, its folder, or ``last``."""
+"""Which run a command line means: its id, the beginning of one, its folder, ``last``, or ``last~1``."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from runner.words.errors import UsageError
 from runner.words.suggest import did_you_mean
 
 LAST = "last"
+_BACK = re.compile(rf"{LAST}(?:~(\d+))?")
+"""``last``, and ``last~N``, which is N runs before the last, in the order in which they began."""
 _SHOWN = 5
 _STAMP = len("20261122-230501")
 
@@ -25,10 +28,9 @@ def find_run(run: str, run_dir: str) -> Path:
     if (folder / JOURNAL).is_file():
         return folder
     runs = _runs(Path(run_dir))
-    if run == LAST:
-        if not runs:
-            raise UsageError(f"there is no run in `{run_dir}`", hint=_where(run_dir))
-        return runs[-1]
+    back = _BACK.fullmatch(run)
+    if back is not None:
+        return _from_last(run, int(back[1] or 0), runs, run_dir)
     found = [path for path in runs if path.name == run] or [path for path in runs if path.name.startswith(run)]
     if len(found) > 1:
         names = ", ".join(f"`{path.name}`" for path in found[-_SHOWN:])
@@ -39,6 +41,15 @@ def find_run(run: str, run_dir: str) -> Path:
         latest = f"the last one is `{runs[-1].name}`" if runs else _where(run_dir)
         raise UsageError(f"there is no run `{run}` in `{run_dir}`", hint=near or latest)
     return found[0]
+
+
+def _from_last(run: str, number: int, runs: list[Path], run_dir: str) -> Path:
+    if not runs:
+        raise UsageError(f"there is no run in `{run_dir}`", hint=_where(run_dir))
+    if number >= len(runs):
+        there = "there is only one run" if len(runs) == 1 else f"there are only {len(runs)} runs"
+        raise UsageError(f"there is no run `{run}` in `{run_dir}`", hint=f"{there}; the first is `{runs[0].name}`")
+    return runs[-1 - number]
 
 
 def _runs(run_dir: Path) -> list[Path]:

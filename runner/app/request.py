@@ -122,7 +122,7 @@ class CheckRequest:
 
 @noun
 class ResumeRequest:
-    """``bridge-run resume RUN``: ``run`` is an id, the beginning of one, a folder of a run, or ``last``.
+    """``bridge-run resume RUN``: ``run`` is an id, the beginning of one, a folder of a run, ``last``, or ``last~N``.
 
     ``changed``: also if the workflow file means something else by now. What shapes the run is in its journal.
     """

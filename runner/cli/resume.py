@@ -40,7 +40,7 @@ def command(
     no_color: bool,
     **watch: Any,
 ) -> int:
-    """Go on with RUN: an id of a run, the beginning of one, its folder, or `last`.
+    """Go on with RUN: an id of a run, the beginning of one, its folder, `last`, or `last~1`.
 
     What is done stays done. Models, servers and inputs are those that the run began with.
     """

@@ -42,8 +42,11 @@ def said(run: str, run_dir: str = RUNS) -> str:
         (f"{RUNS}/{FIRST}/", FIRST),
         (f"{RUNS}/{FIRST}/journal.jsonl", FIRST),
         ("last", SECOND),
+        ("last~0", SECOND),
+        ("last~1", FIRST),
+        ("last~2", OLD),
     ],
-    ids=["id", "beginning", "folder", "folder with a slash", "journal", "last"],
+    ids=["id", "beginning", "folder", "folder with a slash", "journal", "last", "last~0", "last~1", "last~2"],
 )
 def test_a_run_is_found(run: str, name: str) -> None:
     assert find_run(run, RUNS) == Path(RUNS, name)
@@ -61,6 +64,16 @@ def test_a_run_that_is_not_there() -> None:
     assert said("20270101") == f"there is no run `20270101` in `.bridge/runs` | the last one is `{SECOND}`"
 
 
+def test_more_runs_back_than_there_are() -> None:
+    assert said("last~3") == (
+        f"there is no run `last~3` in `.bridge/runs` | there are only 3 runs; the first is `{OLD}`"
+    )
+    for name in (FIRST, SECOND):
+        Path(RUNS, name, "journal.jsonl").unlink()
+    assert said("last~1") == f"there is no run `last~1` in `.bridge/runs` | there is only one run; the first is `{OLD}`"
+    assert said("last~x").startswith("there is no run `last~x`")
+
+
 def test_the_beginning_of_several_ids() -> None:
     assert said("20261122") == (f"the ids of 2 runs begin with `20261122` | write more of it: `{FIRST}`, `{SECOND}`")
     for number in range(6):
@@ -72,6 +85,7 @@ def test_the_beginning_of_several_ids() -> None:
 
 def test_no_runs_at_all() -> None:
     where = "runs are kept in `none` of the folder where they began; `--run-dir` names another place"
+    assert said("last~1", "none") == f"there is no run in `none` | {where}"
     assert said("last", "none") == f"there is no run in `none` | {where}"
     assert said("2026", "none") == f"there is no run `2026` in `none` | {where}"
 

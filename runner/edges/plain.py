@@ -176,16 +176,16 @@ def _refused(http: HttpClient, path: str, request: PlainRequest, reply: Reply) -
         retry_after=retry_seconds(reply.headers.get("retry-after"), time.time()),
     )
     lowered = reply.body.decode("utf-8", "replace").casefold()
-    unknown = reply.status in (404, 405) and not isinstance(error, ModelNotFoundError)
-    if _NO_ROUTE in lowered or unknown:
-        what, instead = INSTEAD[path]
-        return LLMValidationError(f"{http.endpoint} has no {path}: it offers no {what}", hint=instead)
     if any(text in lowered for text in _NO_ANSWER_BEFORE):
         return LLMValidationError(
             f"{http.endpoint} does not know the response `{request.body.get('previous_response_id')}`: "
             f"{error_text(reply.body)}",
             hint="leave `previous_response_id` out and send the whole conversation as `input`",
         )
+    unknown = reply.status in (404, 405) and not isinstance(error, ModelNotFoundError)
+    if _NO_ROUTE in lowered or unknown:
+        what, instead = INSTEAD[path]
+        return LLMValidationError(f"{http.endpoint} has no {path}: it offers no {what}", hint=instead)
     if path == EMBEDDINGS and _OTHER_KIND in error.message:
         return LLMValidationError(error.message, hint="name an embedding model: `list_models` tells their `type`")
     return error

@@ -7,8 +7,6 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +15,7 @@ from runner.app.bridge.desk import WAIT, BridgeDesk
 from runner.app.bridge.heartbeat import EVERY
 from runner.app.bridge.house import BridgeHouse, BridgeSettings
 from runner.app.bridge.mcps import MCP_TOOLS
+from runner.app.bridge.models import MODEL_TOOLS
 from runner.app.bridge.tool import Tool
 from runner.app.bridge.workflows import WORKFLOW_TOOLS
 from runner.app.bridge.workflows_offered import OfferedWorkflows
@@ -121,10 +120,7 @@ def desk_of(house: BridgeHouse, request: ServeRequest) -> BridgeDesk:
 
 def all_tools(*, models: bool = True) -> tuple[Tool, ...]:
     """Every tool but those of tasks and of single workflow files, in the order in which hosts see them."""
-    more: tuple[Tool, ...] = ()
-    if models and find_spec("runner.app.bridge.models") is not None:
-        more = tuple(import_module("runner.app.bridge.models").MODEL_TOOLS)
-    return (*AUTONOMOUS_TOOLS, *MCP_TOOLS, *WORKFLOW_TOOLS, *more)
+    return (*AUTONOMOUS_TOOLS, *MCP_TOOLS, *WORKFLOW_TOOLS, *(MODEL_TOOLS if models else ()))
 
 
 async def server_of(desk: BridgeDesk, where: str, say: Callable[[str], None]) -> DeskServer:

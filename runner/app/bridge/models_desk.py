@@ -298,6 +298,9 @@ def model_desk(house: BridgeHouse) -> ModelDesk:
     desk = _DESKS.get(house)
     if desk is None or desk.loop is not asyncio.get_running_loop():  # what is open belongs to a loop
         desk = _DESKS[house] = ModelDesk(house)
+        closers = getattr(house, "closers", None)
+        if closers is not None:
+            closers.append(lambda: close_models(house))
     return desk
 
 

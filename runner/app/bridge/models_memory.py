@@ -25,7 +25,7 @@ from runner.app.bridge.models_schema import (
 )
 from runner.app.bridge.tool import Tool
 from runner.app.model_memory import Copy, lacks
-from runner.chat.catalogue import Catalogue
+from runner.chat.catalogue import Catalogue, Instance
 from runner.chat.offer import Offer, Progress
 from runner.edges.management import LOAD_SECONDS, check_manages
 from runner.plan.lookup import Found, look_up
@@ -70,9 +70,16 @@ async def load_model(
             desk.models.keep_for(found.endpoint, instance.id, arguments["ttl"])
         ours = resident.ours
     desk.forget()
-    shortfall = lacks(instance, settings)
-    key = found.endpoint, instance.id
-    loaded = desk.loads[key] > before[key]
+    key, shortfall = (found.endpoint, instance.id), lacks(instance, settings)
+    return {
+        **_told(found, instance, loaded=desk.loads[key] > before[key]),
+        "unloads": ("when the bridge ends" if arguments["ttl"] is None else "when idle") if ours else "never",
+        "seconds": round(desk.clock.monotonic() - began, 3),
+        "warnings": [f"the server loaded it otherwise than asked: {shortfall}"] if shortfall else [],
+    }
+
+
+def _told(found: Found, instance: Instance, *, loaded: bool) -> dict[str, Any]:
     words = "is loaded" if loaded else "was loaded already"
     return {
         "text": f"{found.entry.key} {words} as {instance.id}: {instance_text(instance)}",
@@ -80,13 +87,6 @@ async def load_model(
         "instance": instance_json(instance),
         "endpoint": found.endpoint,
         "loaded": loaded,
-        "unloads": "when idle"
-        if ours and arguments["ttl"] is not None
-        else "when the bridge ends"
-        if ours
-        else "never",
-        "seconds": round(desk.clock.monotonic() - began, 3),
-        "warnings": [f"the server loaded it otherwise than asked: {shortfall}"] if shortfall else [],
     }
 
 

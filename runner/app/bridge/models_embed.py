@@ -55,7 +55,7 @@ async def generate_embeddings(
     said = await asking.ask(put)
     dimensions = len(said.vectors[0])
     return {
-        "text": f"{len(texts)} vectors of {dimensions} dimensions by {said.model}: see the structured content",
+        "text": f"{said.model} embedded {len(texts)} as {dimensions} numbers each: see the structured content",
         "embeddings": [list(vector) for vector in said.vectors],
         "dimensions": dimensions,
         "count": len(texts),

@@ -176,7 +176,8 @@ class App:
         texts = ask.read_embedding(call.said)
         async with self._engine.seat(ask.model_name(call.said), "embedding", ttl=ask.time_to_live(call.said)) as seat:
             call.outcome.model = seat.instance.id
-            await call.answer(embeddings(seat.instance.id, texts, seat.instance.model.dimensions))
+            instance = seat.instance
+            await call.answer(embeddings(instance.id, texts, instance.model.dimensions, instance.context_length))
 
     async def _load(self, call: Call) -> None:
         wish = ask.read_load(call.said)

@@ -7,10 +7,13 @@ from hashlib import blake2b
 from typing import Any
 
 
-def embeddings(model: str, texts: Sequence[str], dimensions: int) -> dict[str, Any]:
-    """The body of ``/v1/embeddings``; the usage is always zero, as in captures."""
+def embeddings(model: str, texts: Sequence[str], dimensions: int, context: int) -> dict[str, Any]:
+    """The body of ``/v1/embeddings``; the usage is always zero, as in captures.
+
+    Of a text beyond ``context``, in tokens, only the beginning counts, without a word (as reported).
+    """
     data = [
-        {"object": "embedding", "embedding": vector(text, dimensions), "index": index}
+        {"object": "embedding", "embedding": vector(text[: context * 4], dimensions), "index": index}
         for index, text in enumerate(texts)
     ]
     return {"object": "list", "data": data, "model": model, "usage": {"prompt_tokens": 0, "total_tokens": 0}}

@@ -457,6 +457,15 @@ def test_tokens() -> None:
     }
 
 
+def test_a_text_beyond_the_context_is_embedded_as_its_beginning() -> None:
+    loaded = {"context_length": 2}
+    with serving({"models": {"nomic": {"type": "embedding", "loaded": loaded}}}) as client:
+        texts = ["12345678", "12345678 and more", "1234567"]
+        body = client.post("/v1/embeddings", json={"model": "nomic", "input": texts}).json()
+    whole, cut, shorter = [row["embedding"] for row in body["data"]]
+    assert whole == cut != shorter
+
+
 def test_embeddings() -> None:
     script = {"models": {"nomic": {"type": "embedding", "dimensions": 100}}}
     with serving(script) as client:

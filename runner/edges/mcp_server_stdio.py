@@ -147,7 +147,7 @@ class _Reader(_Stream):
         from mcp_types import INVALID_REQUEST, PARSE_ERROR, jsonrpc_message_adapter
 
         if isinstance(line, TooLong):
-            words = f"a message of {show_bytes(line.size)}; at most {show_bytes(self._limit)} are read"
+            words = f"a message of more than {show_bytes(self._limit)}, which is not read"
             await self._refuse(INVALID_REQUEST, words)
             return None
         if not line.strip():

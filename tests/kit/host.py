@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -129,8 +128,3 @@ def serving(project: Project, *options: str) -> tuple[subprocess.Popen[str], str
     found = re.search(r"http://\S+/mcp", err.read_text())
     assert found is not None
     return process, found[0]
-
-
-def plain(value: Any) -> Any:
-    """The same as lists and dictionaries alone."""
-    return json.loads(json.dumps(value))

@@ -372,14 +372,17 @@ def test_the_end_of_a_server_is_the_end_of_what_it_started(files: Project, how: 
 
 def test_what_comes_that_is_no_message_is_refused_and_the_next_is_answered(files: Project) -> None:
     process = by_hand(files)
-    process.stdin.write("hello?\n\n")
+    process.stdin.write("hello?\n\n" + "x" * (16 * 1024 * 1024 + 1) + "\n")
     say(process, *_HELLO, {"jsonrpc": "2.0", "id": 2, "method": "tools/list"})
     process.stdin.close()
     lines = [json.loads(line) for line in process.stdout]
-    assert [line.get("id") for line in lines][:2] == [None, 1]
-    assert lines[0]["error"] == {"code": -32700, "message": "a line that is no JSON-RPC message"}
-    assert lines[1]["result"]["serverInfo"]["name"] == "bridge-run"
-    assert lines[1]["result"]["capabilities"]["tools"] == {"listChanged": True}
+    assert [line.get("id") for line in lines][:3] == [None, None, 1]
+    assert [line["error"] for line in lines[:2]] == [
+        {"code": -32700, "message": "a line that is no JSON-RPC message"},
+        {"code": -32600, "message": "a message of more than 16.0 MB, which is not read"},
+    ]
+    assert lines[2]["result"]["serverInfo"]["name"] == "bridge-run"
+    assert lines[2]["result"]["capabilities"]["tools"] == {"listChanged": True}
     assert process.wait(30) == 0
     assert "serves" in process.stderr.read()
     closed(process)

@@ -59,7 +59,6 @@ async def check_workflow(house: BridgeHouse, arguments: Mapping[str, Any], _: Pr
         endpoints=house.settings.endpoints,
         config=house.settings.config,
         offline=arguments["offline"],
-        tools=arguments["tools"],
     )
     report = await asyncio.to_thread(check, request, house.environment)
     findings = (*report.findings, *outside_findings(report))
@@ -150,7 +149,6 @@ WORKFLOW_TOOLS: Final = (
                         "description": "The YAML of a workflow, instead of `workflow`.",
                     },
                     "offline": {"type": "boolean", "default": False, "description": "Do not look for its models."},
-                    "tools": {"type": "boolean", "default": False, "description": "Start its tool servers and look."},
                 },
                 "additionalProperties": False,
             },

@@ -12,10 +12,12 @@ from runner import __version__
 from runner.app.problem import error_text
 from runner.chat.offer import Answered
 from runner.show.findings import finding_json
+from runner.show.problems import render
 from runner.words.errors import BridgeError, FailureKind, UsageError, WorkflowError
 from runner.words.suggest import did_you_mean
 
 _NO_SUCH_MODEL = "BR301"
+_HOST_FILE = "BR404"
 
 
 class ToolNotFoundError(UsageError):
@@ -60,7 +62,14 @@ def failed(error: BaseException, **more: Any) -> Answered:
     said = error.to_dict() | more
     if isinstance(error, WorkflowError):
         said["diagnostics"] = [finding_json(one) for one in error.diagnostics]
-    return Answered(structured={"error": said}, text=error_text(error).strip(), is_error=True)
+    return Answered(structured={"error": said}, text=_text(error), is_error=True)
+
+
+def _text(error: BridgeError) -> str:
+    """As a person sees it; but a line of a file of MCP servers may hold a token, which is nobody's here."""
+    if isinstance(error, WorkflowError) and any(one.code == _HOST_FILE for one in error.diagnostics):
+        return render(error.diagnostics, lambda _: None).strip()
+    return error_text(error).strip()
 
 
 def _single(error: BaseException) -> BaseException:

@@ -116,6 +116,24 @@ def test_a_bug_is_no_traceback_but_a_file_to_report(tmp_path: Path, monkeypatch:
     assert "file" not in call(tmp_path, "breaks", name="Ada").structured["error"]
 
 
+def test_a_broken_file_of_mcp_servers_is_told_without_its_words(tmp_path: Path) -> None:
+    (tmp_path / ".mcp.json").write_text('{"mcpServers": {"a": {"headers": {"X": "hush-hush"},,}}}')
+
+    async def story(house: BridgeHouse, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
+        return {"servers": list(house.hosts.servers())}
+
+    async def ask() -> Answered:
+        house = BridgeHouse(BridgeSettings(folder=tmp_path), {"HOME": str(tmp_path)})
+        return await BridgeDesk(house, [tool("look", story)]).call("look", {"name": "x"}, quiet)
+
+    answered = asyncio.run(ask())
+    (finding,) = answered.structured["error"]["diagnostics"]
+    assert (finding["code"], finding["line"]) == ("BR404", 1)
+    assert answered.text is not None
+    assert answered.text.startswith("error[BR404]: ")
+    assert "hush" not in answered.text + str(answered.structured)
+
+
 def test_long_work_goes_on_and_ends_with_the_house(tmp_path: Path) -> None:
     async def story(desk: BridgeDesk) -> tuple[Answered, Any]:
         working = await desk.call("never", {"name": "Ada"}, quiet)

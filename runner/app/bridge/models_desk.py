@@ -7,7 +7,7 @@ import random
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from typing import Final, TypeVar
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from runner.app.bridge.house import BridgeHouse
@@ -18,8 +18,10 @@ from runner.app.bridge.models_find import (
     choice_of,
     demand_of,
     no_room,
+    not_by_us,
     the_one_that_embeds,
 )
+from runner.app.bridge.models_journal import heard
 from runner.app.servers import Asked, Failure, no_server
 from runner.chat.catalogue import Catalogue, EndpointCatalogue
 from runner.edges.backends import make_backend
@@ -36,7 +38,7 @@ from runner.execute.standing import StandingModels
 from runner.plan.lookup import Found, all_names, look_up, similar_names
 from runner.plan.wanted import DEFAULT
 from runner.record.events import ModelLoaded
-from runner.record.journal import Entry, Journal
+from runner.record.wire import Entry
 from runner.words.errors import (
     BridgeError,
     LLMAuthenticationError,
@@ -49,22 +51,7 @@ from runner.words.errors import (
 from runner.words.units import show_seconds
 from runner.workflow.model import Retry
 
-RUN: Final = "bridge"
-"""Under which watchers hear of loads that belong to no run."""
 Result = TypeVar("Result")
-
-
-class _Nowhere:
-    """A journal that is only listened to."""
-
-    def write(self, line: bytes) -> None:
-        """Nobody reads it again."""
-
-    def sync(self) -> None:
-        """Nothing is kept."""
-
-    def close(self) -> None:
-        """Nothing is open."""
 
 
 class ModelDesk:
@@ -82,12 +69,10 @@ class ModelDesk:
         self.endpoints = endpoints_from(settings.endpoints, environment, self.config)
         self.clock = Clock()
         self.policy = Retry()
-        self.journal = Journal(_Nowhere(), RUN, self.clock.now, None)
+        self.journal = heard(house.watchers, self.clock.now)
         self.journal.listen(self._count)
         self.loads: Counter[tuple[str, str]] = Counter()
         """How often each instance was loaded here, by ``(endpoint, instance)``."""
-        for watcher in house.watchers:
-            self.journal.listen(watcher)
         self._offspring = Offspring()
         self.backends = {one.url: make_backend(one, offspring=self._offspring) for one in self.endpoints}
         self.models = StandingModels(
@@ -151,7 +136,8 @@ class ModelDesk:
             model = await self._validator.validate(wanted)
         except ModelNotFoundError:  # it may have come since the list was kept
             self.forget()
-            model = await self._validator.validate(wanted)
+            default = await self.default() if wanted is None else None
+            model = default.model if default else await self._validator.validate(wanted)
         found = look_up(model, (await self.ask(fresh=False)).catalogue)
         if found is None:
             found = look_up(model, (await self.ask()).catalogue)
@@ -159,6 +145,13 @@ class ModelDesk:
             raise await self.missing(model)
         check_kind(found, kind, (await self.ask(fresh=False)).catalogue)
         return found
+
+    async def default(self) -> Found | None:
+        """Which of the loaded models answers where none is named or configured; None if that cannot be told."""
+        asked, loaded = await self.ask(), self.models.residents()
+        if self.config.default_model is not None:
+            return None
+        return not_by_us(asked, {(url, resident.address) for url, resident in loaded if resident.ours})
 
     async def missing(self, name: str) -> ModelNotFoundError:
         """The error for a model that nobody has."""

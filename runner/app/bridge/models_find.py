@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
 from typing import Any, Final, Literal
 
 from runner.app.servers import Asked
 from runner.chat.catalogue import Catalogue, ModelEntry
 from runner.execute.demand import Demand
-from runner.plan.lookup import Found
+from runner.plan.lookup import Found, the_loaded
 from runner.plan.plan import ModelChoice
 from runner.plan.residency import GROWTH, LEAST_CONTEXT, ROUND, TOOLS_CONTEXT, name_of
 from runner.plan.wanted import DEFAULT
@@ -97,6 +97,19 @@ def the_one_that_embeds(asked: Asked) -> Found:
     said = f"there are {len(keys)}: {', '.join(f'`{key}`' for key in keys)}" if keys else "no server has one"
     hint = "name one" if keys else "download one, such as `nomic-ai/nomic-embed-text-v1.5`"
     raise ModelNotFoundError(DEFAULT, keys, message=f"no embedding model is named, and {said}", hint=hint)
+
+
+def not_by_us(asked: Asked, ours: Collection[tuple[str, str]]) -> Found | None:
+    """The only loaded model that somebody else has loaded: what calls have loaded is no reason to ask which is meant.
+
+    ``ours`` are the instances that calls have loaded, by ``(endpoint, instance)``.
+    """
+    others = [
+        found
+        for found in the_loaded(asked.catalogue)
+        if any((found.endpoint, instance.id) not in ours for instance in found.entry.instances)
+    ]
+    return others[0] if len(others) == 1 else None
 
 
 def check_kind(found: Found, kind: Kind | None, catalogue: Catalogue) -> None:

@@ -76,10 +76,11 @@ async def get_current_model(
         )
         origin: str | None = "configured"
     else:
-        found = loaded[0] if len(loaded) == 1 else None
+        found = loaded[0] if len(loaded) == 1 else await desk.default()
         why = f"{len(loaded)} models are loaded" if loaded else "no model is loaded"
         hint = None if found else f"{why}: name one as `model`, or configure a `default_model`"
-        origin = "the one loaded model" if found else None
+        alone = "the one loaded model" if len(loaded) == 1 else "the one model that was loaded before"
+        origin = alone if found else None
     model = found.model if found else configured
     return {
         "text": f"{model} ({origin})" if found else f"there is no default model; {hint}",

@@ -167,6 +167,22 @@ def test_the_word_default_is_never_sent(name: str | None) -> None:
     assert asked == ["small/one"] * 3 + ["embedder"] * 2
 
 
+def test_what_a_call_loaded_does_not_make_the_default_doubtful() -> None:
+    async def story(bridge: Bridge) -> None:
+        await bridge.call("chat_completion", messages=HELLO, model="big/two")
+        assert (await bridge.call("chat_completion", messages=HELLO))["model"] == "small/one"
+        current = await bridge.call("get_current_model")
+        assert (current["model"], current["others"]) == ("small/one", ["big/two"])
+        assert current["origin"] == "the one model that was loaded before"
+
+    with serving({"small/one": ANSWERS, "big/two": {"default": {"say": "Two."}}}) as url:
+        with_bridge(story, url)
+    with serving({"small/one": ANSWERS, "big/two": {"loaded": True, "turns": []}}) as url:
+        with pytest.raises(ModelNotFoundError, match="2 are loaded"):
+            call(url, "chat_completion", messages=HELLO)
+        assert call(url, "get_current_model")["model"] is None
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [

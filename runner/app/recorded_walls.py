@@ -14,6 +14,7 @@ from runner.app.recording import (
     RecordedBox,
     RecordedCommands,
     RecordedFiles,
+    RecordedServers,
     Recorder,
 )
 from runner.app.walls import Walls, fresh_run_id, read_real_image
@@ -25,12 +26,13 @@ from runner.chat.toolbox import ServerFacts, Tool, ToolBox, ToolResult
 from runner.edges.clock import Clock
 from runner.edges.process_group import Offspring
 from runner.execute.questions import Answer, Answers, Question
+from runner.execute.tool_servers import ToolServers
 from runner.execute.world import CommandResult, Commands, WorkFiles
 from runner.plan.setting import NO_SETTING, Setting
 from runner.record.cassette import Cassette
 from runner.record.cassette_mask import Mask
 from runner.record.whereabouts import follow, whereabouts
-from runner.rehearse.replay import ReplayAnswers, ReplayBackend, ReplayBox, ReplayCommands, ReplayFiles
+from runner.rehearse.replay import ReplayAnswers, ReplayBackend, ReplayBox, ReplayCommands, ReplayFiles, ReplayServers
 from runner.rehearse.replay_tape import Tape
 from runner.rehearse.replay_time import JumpingClock, run_jumping
 from runner.workflow.model import Server, Workflow
@@ -57,6 +59,7 @@ def recorded(walls: Walls, recorder: Recorder) -> Walls:
         walls,
         backends={url: RecordedBackend(one, labels[url], recorder) for url, one in walls.backends.items()},
         make_box=box,
+        make_servers=lambda boxes, journal: RecordedServers(boxes, journal, recorder),
         make_commands=commands,
         answers=lambda answers: RecordedAnswers(walls.answers(answers), recorder),
         files=lambda files: RecordedFiles(walls.files(files), recorder),
@@ -96,6 +99,7 @@ def with_replayed_tools(walls: Walls, tape: Tape) -> Walls:
     return replace(
         walls,
         make_box=lambda server, _: ReplayBox(tape, server.name),
+        make_servers=ReplayServers,
         make_commands=lambda _: ReplayCommands(tape),
         files=lambda _: ReplayFiles(tape),
         measures=False,
@@ -162,6 +166,9 @@ def switched(real: Walls, tape: Tape, chosen: Chosen) -> Walls:
         real,
         backends=backends,
         make_box=box,
+        make_servers=lambda boxes, journal: _SwitchedServers(
+            real.make_servers(boxes, journal), ReplayServers(boxes, journal), chosen
+        ),
         make_commands=lambda folder: _SwitchedCommands(real.make_commands(folder), ReplayCommands(tape), chosen),
         files=lambda files: _SwitchedFiles(real.files(files), ReplayFiles(tape), chosen),
         answers=lambda answers: _SwitchedAnswers(
@@ -238,10 +245,27 @@ class _SwitchedBox:
         return await self._real.call(tool, arguments)
 
     async def restart(self) -> None:
-        await (self._real.restart() if self._chosen(whereabouts().unit) else self._taped.restart())
+        await self._real.restart()
 
     async def close(self) -> None:
         await self._real.close()
+
+
+class _SwitchedServers(ToolServers):
+    def __init__(self, real: ToolServers, taped: ToolServers, chosen: Chosen) -> None:
+        self._real = real
+        self._taped = taped
+        self._chosen = chosen
+
+    def knows(self, server: str) -> bool:
+        return self._real.knows(server)
+
+    def tools(self, server: str) -> tuple[Tool, ...]:
+        return self._real.tools(server)
+
+    async def call(self, server: str, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
+        servers = self._real if self._chosen(whereabouts().unit) else self._taped
+        return await servers.call(server, tool, arguments)
 
 
 class _SwitchedCommands:

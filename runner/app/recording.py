@@ -10,7 +10,9 @@ from runner.chat.backend import Backend
 from runner.chat.catalogue import EndpointCatalogue, Instance
 from runner.chat.messages import ChatAnswer, ChatRequest, Delta, OnDelta
 from runner.chat.toolbox import ServerFacts, Tool, ToolBox, ToolResult
+from runner.execute.place import Recorder as Journal
 from runner.execute.questions import Answer, Answers, Question
+from runner.execute.tool_servers import ToolServers
 from runner.execute.world import CommandResult, Commands, Kept, WorkFiles
 from runner.record.cassette import Exchange, Kind
 from runner.record.cassette_mask import Mask
@@ -195,21 +197,34 @@ class RecordedBox:
         return {"facts": facts_value(facts, self._box.tools)}
 
     async def call(self, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
-        """As the server."""
-        asked = {"server": self.name, "tool": tool, "arguments": dict(arguments)}
-        clean = self._recorder.mask.text
-        return await self._recorder.ask(
-            "call", asked, lambda: self._box.call(tool, arguments), lambda it: {"result": result_value(it, clean)}
-        )
+        """As the server; ``RecordedServers`` writes it down."""
+        return await self._box.call(tool, arguments)
 
     async def restart(self) -> None:
-        """As the server; what it says of itself then is not told."""
-        facts = ServerFacts(name=self.name)
-        await self._recorder.ask("server", {"server": self.name}, self._box.restart, lambda _: self._facts(facts))
+        """As the server."""
+        await self._box.restart()
 
     async def close(self) -> None:
         """As the server."""
         await self._box.close()
+
+
+class RecordedServers(ToolServers):
+    """The tool servers of a run, with their calls written down as the steps meet them: a death under several calls is
+    one for each of them, and what is dead for good is not called any more.
+    """
+
+    def __init__(self, boxes: Mapping[str, ToolBox], journal: Journal, recorder: Recorder) -> None:
+        super().__init__(boxes, journal)
+        self._recorder = recorder
+
+    async def call(self, server: str, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
+        """As ever."""
+        asked = {"server": server, "tool": tool, "arguments": dict(arguments)}
+        clean, call = self._recorder.mask.text, super().call
+        return await self._recorder.ask(
+            "call", asked, lambda: call(server, tool, arguments), lambda it: {"result": result_value(it, clean)}
+        )
 
 
 class RecordedCommands:

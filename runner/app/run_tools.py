@@ -30,7 +30,12 @@ class RunTools:
     ) -> None:
         run_id = walls.told_id or walls.run_id
         self.house = ToolHouse(
-            prepared.surroundings, lambda server: walls.make_box(server, folder), secrets, run_id, mask
+            prepared.surroundings,
+            lambda server: walls.make_box(server, folder),
+            secrets,
+            run_id,
+            mask=mask,
+            make_servers=walls.make_servers,
         )
         names = Names(workflow=prepared.workflow, overrides=prepared.overrides, inputs=prepared.inputs)
         households = self.house.households(names)

@@ -14,7 +14,6 @@ from runner.chat.messages import Delta
 from runner.chat.toolbox import ToolBox
 from runner.execute.models import Models
 from runner.execute.purse import Purse
-from runner.execute.tool_servers import ToolServers
 from runner.execute.world import World
 from runner.plan.plan import Plan
 from runner.show.progress import Display
@@ -54,7 +53,7 @@ def make_world(plan: Plan, prepared: Prepared, history: History, display: Displa
             keep_loaded=outside.keep_loaded,
             neighbours=walls.neighbours,
         ),
-        tools=ToolServers(outside.boxes, journal),
+        tools=walls.make_servers(outside.boxes, journal),
         tool_house=outside.house,
         servers=prepared.surroundings.servers,
         commands=walls.make_commands(outside.folder),

@@ -22,12 +22,13 @@ from runner.words.errors import StepError, TemplateError, ToolServerError
 from runner.workflow.model import CallWork, Server, Workflow
 
 MakeBox = Callable[[Server], ToolBox]
+MakeServers = Callable[[Mapping[str, ToolBox], Recorder], ToolServers]
 
 
 class ToolHouse:
     """Makes the boxes of the servers. Two files, or two calls, whose servers would be started alike share one process.
 
-    ``secrets`` and ``run_id`` fill the templates of the servers' texts.
+    ``secrets`` and ``run_id`` fill the templates of the servers' texts. ``make_servers`` as in ``Walls``.
     """
 
     def __init__(
@@ -36,13 +37,16 @@ class ToolHouse:
         make_box: MakeBox,
         secrets: Mapping[str, str],
         run_id: str,
+        *,
         mask: Callable[[str], str],
+        make_servers: MakeServers = ToolServers,
     ) -> None:
         self._surroundings = surroundings
         self._make_box = make_box
         self._secrets = secrets
         self._run_id = run_id
         self._mask = mask
+        self._make_servers = make_servers
         self._shared: dict[str, ToolBox] = {}
 
     def households(self, names: Names) -> Sequence[Household]:
@@ -68,7 +72,7 @@ class ToolHouse:
         shared = {name: self._shared[alike(one)] for name, one in rendered.items() if alike(one) in self._shared}
         fresh = {name: self._make_box(one) for name, one in rendered.items() if name not in shared}
         async with self._open(callee, fresh, journal):
-            yield ToolServers({**shared, **fresh}, journal)
+            yield self._make_servers({**shared, **fresh}, journal)
 
     @asynccontextmanager
     async def own(
@@ -77,7 +81,7 @@ class ToolHouse:
         """As the protocol."""
         boxes = {name: self._make_box(self._rendered(workflow, name, inputs)) for name in names}
         async with self._open(workflow, boxes, journal):
-            yield ToolServers(boxes, journal)
+            yield self._make_servers(boxes, journal)
 
     @asynccontextmanager
     async def _open(self, workflow: Workflow, boxes: Mapping[str, ToolBox], journal: Recorder) -> AsyncIterator[None]:

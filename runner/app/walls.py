@@ -32,7 +32,9 @@ from runner.edges.command import CommandRunner
 from runner.edges.process_group import Offspring
 from runner.edges.run_folder import new_run_id
 from runner.execute.neighbour import Neighbours
+from runner.execute.place import Recorder
 from runner.execute.questions import Answers
+from runner.execute.tool_servers import ToolServers
 from runner.execute.world import Commands, WorkFiles
 from runner.plan.make import needs_models
 from runner.plan.setting import Setting
@@ -67,7 +69,8 @@ class Walls:
 
     ``backends`` are the model servers by address, ``endpoints`` the same as the configuration knows them, ``setting``
     what the plan is told of them; all empty where no step needs a model. ``make_box(server, folder)`` makes the box,
-    not started, of a server whose texts are filled in; ``make_commands(folder)`` starts commands in the workspace, None
+    not started, of a server whose texts are filled in; ``make_servers(boxes, journal)`` says what becomes of calls that
+    they cut off; ``make_commands(folder)`` starts commands in the workspace, None
     = where bridge-run was started. ``read_image(path, folder)`` raises a ``StepError`` that says why not.
 
     ``run_id`` names the run and its folder; ``told_id`` is what ``run.id`` is in templates, None = the same.
@@ -85,6 +88,7 @@ class Walls:
     backends: Mapping[str, Backend] = field(default_factory=dict)
     setting: Setting
     make_box: Callable[[Server, Path], ToolBox]
+    make_servers: Callable[[Mapping[str, ToolBox], Recorder], ToolServers] = ToolServers
     make_commands: Callable[[Path | None], Commands]
     read_image: Callable[[str, Path], Image]
     clock: WallClock

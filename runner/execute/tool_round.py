@@ -202,7 +202,7 @@ class ToolRound:
         try:
             result = await world.tools.call(offered.server, offered.tool.name, arguments)
         except ToolServerError as error:
-            if not world.tools.revived(offered.server):
+            if not error.revived:
                 raise
             result = ToolResult(text=_death(offered.server, error), is_error=True)
         return self._returned(offered, result, call, attempt, world.clock.monotonic() - started)

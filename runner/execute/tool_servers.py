@@ -40,40 +40,37 @@ class ToolServers:
         """The tools of one server."""
         return self._boxes[server].tools
 
-    def revived(self, server: str) -> bool:
-        """Whether the server is alive (again) after the last death."""
-        return server not in self._dead
-
     async def call(self, server: str, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
         """Call a tool of a server.
 
         Raises:
-            ToolServerError: the server died in this call, or is dead for good. ``revived`` tells which.
+            ToolServerError: the server died in this call, or is dead for good. Its ``revived`` tells which.
         """
         async with self._locks[server]:  # waits for a restart under way
             generation = self._generations[server]
         dead = self._dead.get(server)
         if dead is not None:
-            raise ToolServerError(server, dead.message, stderr=dead.stderr, hint=dead.hint) from dead
+            raise _cut_off(dead, revived=False, restarted=None) from dead
         try:
             return await self._boxes[server].call(tool, arguments)
         except ToolServerError as error:
-            await self._revive(server, generation, error)
-            raise
+            restarted = await self._revive(server, generation, error)
+            raise _cut_off(error, revived=server not in self._dead, restarted=restarted) from error
 
-    async def _revive(self, server: str, generation: int, error: ToolServerError) -> None:
-        """Start the server anew after its first death; who comes second finds it done.
+    async def _revive(self, server: str, generation: int, error: ToolServerError) -> bool | None:
+        """Start the server anew after its first death; None for who comes second and finds it done.
 
         A caller that is cancelled in mid-restart leaves it to the next one that was cut off by the same death.
         """
         async with self._locks[server]:
             if self._generations[server] != generation or server in self._dead:
-                return
+                return None
             restarted = generation == 0 and await self._restarted(server)
             self._generations[server] += 1
             if not restarted:
                 self._dead[server] = error
             self._journal.append(ToolServerDied(server=server, message=error.message, restarted=restarted))
+            return restarted
 
     async def _restarted(self, server: str) -> bool:
         try:
@@ -81,6 +78,13 @@ class ToolServers:
         except ToolServerError:
             return False
         return True
+
+
+def _cut_off(error: ToolServerError, *, revived: bool, restarted: bool | None) -> ToolServerError:
+    """What a caller is told of a death; of its own, for one death may cut off several."""
+    told = ToolServerError(error.server, error.message, stderr=error.stderr, hint=error.hint)
+    told.revived, told.restarted = revived, restarted
+    return told
 
 
 class _Beside(ToolServers):
@@ -95,9 +99,6 @@ class _Beside(ToolServers):
 
     def tools(self, server: str) -> tuple[Tool, ...]:
         return self._whose(server).tools(server)
-
-    def revived(self, server: str) -> bool:
-        return self._whose(server).revived(server)
 
     async def call(self, server: str, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
         return await self._whose(server).call(server, tool, arguments)

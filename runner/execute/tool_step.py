@@ -59,7 +59,7 @@ class ToolWorker:
 
     def repeatable(self, error: BridgeError) -> bool:
         """Only if the call cannot have changed something, or its tool may be called twice; a dead server is no use."""
-        if isinstance(error, ToolServerError) and not self._world.tools.revived(error.server):
+        if isinstance(error, ToolServerError) and not error.revived:
             return False
         return not self._called or (self._step.effects or self._effect) != "unsafe"
 

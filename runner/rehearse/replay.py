@@ -11,6 +11,7 @@ from runner.chat.catalogue import EndpointCatalogue, Instance
 from runner.chat.messages import ChatAnswer, ChatRequest, Delta, OnDelta
 from runner.chat.toolbox import ServerFacts, Tool, ToolResult
 from runner.execute.questions import Answer, Answers, Question
+from runner.execute.tool_servers import ToolServers
 from runner.execute.world import CommandResult, Kept
 from runner.record.cassette import Exchange
 from runner.record.cassette_values import (
@@ -22,9 +23,10 @@ from runner.record.cassette_values import (
     read_tool,
     request_value,
 )
+from runner.record.events import ToolServerDied
 from runner.record.whereabouts import Whereabouts
 from runner.rehearse.replay_tape import Tape
-from runner.words.errors import LLMValidationError, StepError
+from runner.words.errors import LLMValidationError, StepError, ToolServerError
 
 Result = TypeVar("Result")
 _NEVER = 10_000_000.0
@@ -176,11 +178,23 @@ class ReplayBox:
         return await _given(self._tape, one, lambda given: read_result(given["result"]))
 
     async def restart(self) -> None:
-        """As it went."""
-        await self.start()
+        """It was never gone: ``ReplayServers`` tells of its deaths."""
 
     async def close(self) -> None:
         """There is nothing to end."""
+
+
+class ReplayServers(ToolServers):
+    """Tool servers whose calls end as they did: which of them a death cut off depends on no order of today."""
+
+    async def call(self, server: str, tool: str, arguments: Mapping[str, Any]) -> ToolResult:
+        """As it went; a death is journalled where it was met first."""
+        try:
+            return await self._boxes[server].call(tool, arguments)
+        except ToolServerError as error:
+            if error.restarted is not None:
+                self._journal.append(ToolServerDied(server=server, message=error.message, restarted=error.restarted))
+            raise
 
 
 class ReplayCommands:

@@ -165,7 +165,14 @@ class StepError(BridgeError):
 
 
 class ToolServerError(StepError):
-    """An MCP server could not be started, died, or broke the protocol; ``stderr`` is the tail of what it wrote."""
+    """An MCP server could not be started, died, or broke the protocol; ``stderr`` is the tail of what it wrote.
+
+    Of a call that it cut off ``revived`` says whether the server is there again, ``restarted`` what came of the death
+    if this call was the first that met it: True = it was started again, False = it is dead for good.
+    """
+
+    revived: bool = True
+    restarted: bool | None = None
 
     def __init__(self, server: str, message: str, *, stderr: str = "", hint: str | None = None) -> None:
         super().__init__("tool_server", message, hint=hint)

@@ -48,7 +48,7 @@ class Room:
         try:
             return (await self.servers.call("box", "act", {})).text
         except ToolServerError as error:
-            return f"{error.message}, {'started again' if self.servers.revived('box') else 'gone'}"
+            return f"{error.message}, {'started again' if error.revived else 'gone'}"
 
     @property
     def deaths(self):

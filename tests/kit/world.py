@@ -257,7 +257,7 @@ class Bench:
 
     def _house(self, plan: Plan, inputs: Mapping[str, Any], secrets: Mapping[str, str]) -> ToolHouse:
         surroundings = survey(plan.workflow, inputs, self.environment, unset_secret="error")
-        return ToolHouse(surroundings, self._box, secrets, f"run-{self._runs}", str)
+        return ToolHouse(surroundings, self._box, secrets, f"run-{self._runs}", mask=str)
 
     def _box(self, server: Server) -> ToolBox:
         if server.name in self.boxes:

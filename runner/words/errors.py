@@ -166,9 +166,7 @@ class StepError(BridgeError):
 
 class ToolServerError(StepError):
     """An MCP server could not be started, died, or broke the protocol; ``stderr`` is the tail of what it wrote.
-
-    Of a call that it cut off ``revived`` says whether the server is there again, ``restarted`` what came of the death
-    if this call was the first that met it: True = it was started again, False = it is dead for good.
+    Of a call that was cut off: whether it is there again (``revived``), by this call's doing (``restarted`` or None).
     """
 
     revived: bool = True
@@ -176,8 +174,7 @@ class ToolServerError(StepError):
 
     def __init__(self, server: str, message: str, *, stderr: str = "", hint: str | None = None) -> None:
         super().__init__("tool_server", message, hint=hint)
-        self.server = server
-        self.stderr = stderr
+        self.server, self.stderr = server, stderr
 
 
 class TemplateError(StepError):
@@ -243,9 +240,7 @@ class ContextError(LLMValidationError):
         n_ctx: int | None = None,
     ) -> None:
         super().__init__(message, hint=hint)
-        self.pool = pool
-        self.n_prompt_tokens = n_prompt_tokens
-        self.n_ctx = n_ctx
+        self.pool, self.n_prompt_tokens, self.n_ctx = pool, n_prompt_tokens, n_ctx
 
 
 class ModelNotFoundError(LLMValidationError):
@@ -309,9 +304,7 @@ class ModelMemoryError(LLMError):
         configured: bool = False,
     ) -> None:
         super().__init__(message, kind=kind, hint=hint)
-        self.required_bytes = required_bytes
-        self.available_bytes = available_bytes
-        self.configured = configured
+        self.required_bytes, self.available_bytes, self.configured = required_bytes, available_bytes, configured
 
 
 class LLMAuthenticationError(LLMError):

@@ -66,14 +66,15 @@ class ModelValidator:
         wait: float = 0.5,
         clock: Clock | None = None,
         environment: Mapping[str, str] | None = None,
+        config: str | None = None,
     ) -> None:
         given = (endpoints,) if isinstance(endpoints, str) else endpoints or ()
         surroundings = os.environ if environment is None else environment
-        config = read_configuration(None, surroundings)
-        found = endpoints_from(given, surroundings, config)
+        settings = read_configuration(config, surroundings)
+        found = endpoints_from(given, surroundings, settings)
         self._endpoints = tuple(replace(one, token=token) for one in found) if token else found
-        self._default = config.default_model
-        self._ttl = config.catalogue_ttl if ttl is None else ttl
+        self._default = settings.default_model
+        self._ttl = settings.catalogue_ttl if ttl is None else ttl
         self._policy = Retry(attempts=max(attempts, 1), wait=wait, max_wait=max(wait, MAX_WAIT))
         self._clock: Clock = RealClock() if clock is None else clock
         self._known: _Known | None = None

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from runner.chat.backend import Backend
+from runner.chat.catalogue import Instance
 from runner.chat.endpoint import Endpoint
 from runner.execute.breaker import State
 from runner.execute.clock import Clock
@@ -21,7 +22,7 @@ from runner.execute.loading import Loading
 from runner.execute.models import Models, Waiting
 from runner.execute.neighbour import Neighbours
 from runner.execute.residency import Residency
-from runner.execute.resident import Resident
+from runner.execute.resident import Resident, make_resident
 from runner.plan.plan import ModelChoice, PlannedStep
 from runner.record.journal import Journal
 from runner.words.noun import noun
@@ -91,6 +92,22 @@ class StandingModels(Models):
         """What is loaded of that model is not enough: who comes next looks anew, and loads another copy."""
         self._standing(endpoint).outgrown(name)
 
+    async def make_room(self, demand: Demand, most: int) -> None:
+        """Unload what was loaded here and is idle, so that of ``most`` models there is room for this one."""
+        await self._standing(demand.endpoint).make_room(demand, most)
+
+    def visited(self, demand: Demand) -> Resident | None:
+        """What is known to be in memory of that model, with one user more, who asks it by other ways than a lease."""
+        return self._standing(demand.endpoint).visited(demand)
+
+    def adopt(self, demand: Demand, instance: Instance) -> Resident | None:
+        """What a run has just loaded, with one user more: it is ours from now on, too. None if another copy is."""
+        return self._standing(demand.endpoint).adopt(demand, instance)
+
+    def left(self, resident: Resident) -> None:
+        """A user of ``visited`` or ``adopt`` is done with it."""
+        self._standing(resident.demand.endpoint).release(resident)
+
     def _standing(self, endpoint: str) -> _Standing:
         server = self._servers[endpoint]
         assert isinstance(server, _Standing)
@@ -109,6 +126,14 @@ class _OpenLoading(Loading):
         ours, found = self._ours.pop(instance, None), self._found.pop(instance, None)
         with self._neighbours.leave(self._backend.endpoint, ours or found or instance, instance, ours=False):
             pass
+
+    def take(self, demand: Demand, instance: Instance) -> bool:
+        """What another run has loaded is ours, too; False if it is about to be unloaded."""
+        if not self._neighbours.use(self._backend.endpoint, instance.id):
+            return False
+        self._ours[instance.id] = demand.name
+        self.stale.discard(demand.name)
+        return True
 
 
 class _Standing(Residency):
@@ -135,6 +160,25 @@ class _Standing(Residency):
         for resident in self._at(instance):
             self.spoil(resident, crashed=False)
         self._loading.give_away(instance)
+
+    async def make_room(self, demand: Demand, most: int) -> None:
+        others = [one for one in self.known() if one.ours and one.demand.name != demand.name]
+        idle = sorted((one for one in others if not one.users), key=lambda one: one.last_used)
+        for one in idle[: max(len(others) + 1 - most, 0)]:
+            del self._there[one.demand.name]
+            await self._loading.unload(one.address, f"`{demand.name}` needs its place")
+
+    def visited(self, demand: Demand) -> Resident | None:
+        resident = self._there.get(demand.name)
+        return None if resident is None or resident.spoiled else resident.join()
+
+    def adopt(self, demand: Demand, instance: Instance) -> Resident | None:
+        if demand.name in self._there or demand.name in self._coming or not self._loading.take(demand, instance):
+            return None
+        resident = make_resident(demand, instance, self._spec, ours=True, now=self._clock.monotonic())
+        self._there[demand.name] = resident
+        self._tell()
+        return resident.join()
 
     def outgrown(self, name: str) -> None:
         resident = self._there.get(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -14,6 +15,8 @@ from runner.app.bridge.autonomous_file import Names, file_of, left_out
 from runner.app.bridge.autonomous_progress import telling
 from runner.app.bridge.autonomous_task import MODEL_STEP, AutonomousTask
 from runner.app.bridge.house import BridgeHouse
+from runner.app.bridge.models_desk import model_desk
+from runner.app.bridge.models_shared import kept_for_the_next
 from runner.app.in_process import run_in_process
 from runner.app.request import RunRequest
 from runner.app.story import RunEnd
@@ -128,7 +131,7 @@ async def run_autonomous(
         raise
     finally:
         ended = TaskEnded(mcp_name=mcp_label, result=result, seconds=clock.seconds(), rounds=count.rounds)
-        for watcher in getattr(house, "task_watchers", ()):  # ``watch.Watch.tasks``
+        for watcher in house.task_watchers:  # ``watch.Watch.tasks``
             watcher(ended)
 
 
@@ -157,7 +160,8 @@ async def resolved_model(house: BridgeHouse, name: str | None) -> str:
         return await house.validator.validate(wanted)
     except ModelNotFoundError:
         house.validator.clear_cache()
-    return await house.validator.validate(wanted)
+    default = await model_desk(house).default() if wanted is None else None
+    return default.model if default is not None else await house.validator.validate(wanted)
 
 
 class _Attempt:
@@ -206,17 +210,19 @@ class _Attempt:
             run_dir=settings.run_dir,
             keep_loaded=task.keep_loaded,
         )
-        return await run_in_process(
-            request,
-            self._house.environment,
-            loaded=loaded,
-            listener=self._entry,
-            watchers=self._house.watchers,
-            warn=lambda findings: self._warnings.extend(_words(finding) for finding in findings),
-        )
+        shared = nullcontext(_nobody) if task.keep_loaded else kept_for_the_next(self._house, model)
+        async with shared as keeper:
+            return await run_in_process(
+                request,
+                self._house.environment,
+                loaded=loaded,
+                listener=lambda entry: self._entry(entry, keeper),
+                watchers=self._house.watchers,
+                warn=lambda findings: self._warnings.extend(_words(finding) for finding in findings),
+            )
 
-    def _entry(self, entry: Entry) -> None:
-        for listener in self._listeners:
+    def _entry(self, entry: Entry, keeper: Listener) -> None:
+        for listener in (keeper, *self._listeners):
             listener(entry)
 
     def _told(self, end: RunEnd, task: AutonomousTask) -> TaskEnd:
@@ -243,6 +249,10 @@ class _Attempt:
             servers=tuple(server.name for server in task.servers),
             warnings=tuple(dict.fromkeys(warnings)),
         )
+
+
+def _nobody(entry: Entry) -> None:
+    """Keeps nothing."""
 
 
 def _finding(error: CannotServeError, code: str) -> Diagnostic | None:

@@ -4,33 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final
-from weakref import WeakKeyDictionary
 
 from runner.app.bridge.autonomous_task import TaskServer
 from runner.app.bridge.house import BridgeHouse
-from runner.edges.host_config import HostConfiguration
 from runner.words.errors import McpNotFoundError, UsageError
 
 DISCOVERED: Final = "discovered"
 """The ``mcp_label`` of a task with all servers that are enabled."""
-_made: WeakKeyDictionary[BridgeHouse, HostConfiguration] = WeakKeyDictionary()
-
-
-def hosts_of(house: BridgeHouse) -> HostConfiguration:
-    """The configuration of the hosts that a house goes by."""
-    kept: HostConfiguration | None = getattr(house, "hosts", None)
-    if kept is not None:
-        return kept
-    if house not in _made:
-        settings = house.settings
-        _made[house] = HostConfiguration(
-            house.environment,
-            settings.folder,
-            mcp_json=settings.mcp_json,
-            merge=settings.merge_mcp_json,
-            own_urls=settings.own_urls,
-        )
-    return _made[house]
 
 
 def named_servers(house: BridgeHouse, names: Sequence[str]) -> tuple[TaskServer, ...]:
@@ -43,7 +23,7 @@ def named_servers(house: BridgeHouse, names: Sequence[str]) -> tuple[TaskServer,
     """
     if not names:
         raise UsageError("no MCP server is named", hint="`list_available_mcps` lists them")
-    found = map(hosts_of(house).find, dict.fromkeys(names))
+    found = map(house.hosts.find, dict.fromkeys(names))
     return tuple(TaskServer(name=server.name, file=server.file) for server in found)
 
 
@@ -54,7 +34,7 @@ def enabled_servers(house: BridgeHouse) -> tuple[TaskServer, ...]:
         McpNotFoundError: there is none.
         WorkflowError: no file of servers can be read.
     """
-    hosts = hosts_of(house)
+    hosts = house.hosts
     found = hosts.enabled()
     if not found:
         looked = ", ".join(file.path for file in hosts.files if file.used)

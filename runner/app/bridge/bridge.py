@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from runner.app.bridge.autonomous import TaskEnd, resolved_model, run_autonomous
-from runner.app.bridge.autonomous_servers import DISCOVERED, enabled_servers, hosts_of, label_of, named_servers
+from runner.app.bridge.autonomous_servers import DISCOVERED, enabled_servers, label_of, named_servers
 from runner.app.bridge.autonomous_task import MAX_ROUNDS, TIMEOUT, AutonomousTask, TaskServer
 from runner.app.bridge.house import BridgeHouse, BridgeSettings
 from runner.app.validator import ModelValidator
@@ -170,7 +170,7 @@ class Bridge:
         Raises:
             WorkflowError: the files are broken.
         """
-        return tuple(hosts_of(self._house).servers().values())
+        return tuple(self._house.hosts.servers().values())
 
     async def close(self) -> None:
         """Forget what was asked; may be called twice. Tasks that go on are ended by cancelling them."""

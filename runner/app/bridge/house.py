@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ class BridgeHouse:
     of every autonomous task.
 
     ``hosts`` knows the MCP servers of the hosts of this machine, ``tasks`` the work that outlives the call that asked
-    for it.
+    for it. What is opened later adds to ``closers`` how it is closed.
     """
 
     def __init__(
@@ -52,7 +52,8 @@ class BridgeHouse:
         self.environment = environment
         self.watchers = tuple(watchers)
         self.task_watchers: tuple[Callable[[Any], None], ...] = ()
-        self.validator = ModelValidator(settings.endpoints or None, environment=environment)
+        self.validator = ModelValidator(settings.endpoints or None, environment=environment, config=settings.config)
+        self.closers: list[Callable[[], Awaitable[None]]] = []
         self.hosts = HostConfiguration(
             environment,
             settings.folder,
@@ -65,4 +66,6 @@ class BridgeHouse:
     async def close(self) -> None:
         """End what goes on; may be called twice."""
         await self.tasks.close()
+        while self.closers:
+            await self.closers.pop()()
         await self.validator.close()

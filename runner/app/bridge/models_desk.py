@@ -197,7 +197,7 @@ class ModelDesk:
         most = found.entry.max_context_length
         if most is not None and wish.context > most:
             raise no_room(found, wish.context, most)
-        await self._open()
+        await self.open()
         demand = demand_of(choice, wish)
         if self._lacks(demand):
             self.models.outgrown(found.endpoint, demand.name)
@@ -266,7 +266,7 @@ class ModelDesk:
         refused = all(isinstance(failure.error, LLMAuthenticationError) for failure in asked.failures)
         raise first if refused or len(asked.failures) == 1 else no_server(asked.failures)
 
-    async def _open(self) -> None:
+    async def open(self) -> None:
         """Loads run in a task of their own: a call that is cancelled does not end a load that others wait for."""
         if self._owner is None:
             self._owner = asyncio.create_task(self._own(), name="the models of the bridge")
@@ -291,9 +291,7 @@ def model_desk(house: BridgeHouse) -> ModelDesk:
     desk = _DESKS.get(house)
     if desk is None or desk.loop is not asyncio.get_running_loop():  # what is open belongs to a loop
         desk = _DESKS[house] = ModelDesk(house)
-        closers = getattr(house, "closers", None)
-        if closers is not None:
-            closers.append(lambda: close_models(house))
+        house.closers.append(lambda: close_models(house))
     return desk
 
 

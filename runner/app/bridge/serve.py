@@ -16,7 +16,6 @@ from runner.app.bridge.heartbeat import EVERY
 from runner.app.bridge.house import BridgeHouse, BridgeSettings
 from runner.app.bridge.mcps import MCP_TOOLS
 from runner.app.bridge.models import MODEL_TOOLS
-from runner.app.bridge.models_desk import close_models
 from runner.app.bridge.tool import Tool
 from runner.app.bridge.workflows import WORKFLOW_TOOLS
 from runner.app.bridge.workflows_offered import OfferedWorkflows
@@ -184,8 +183,6 @@ async def until_ended(house: BridgeHouse, serving: Callable[[DeskServer], Awaita
         try:
             await running
         finally:
-            await house.tasks.close()
-            await close_models(house)
             await house.close()
 
     def on_signal() -> None:

@@ -374,6 +374,45 @@ def test_ten_at_once_keep_their_own_counters() -> None:
     assert len({end.usage.total for end in ends}) == 10
 
 
+@pytest.mark.parametrize(
+    ("asked", "loads"),
+    [("AAA", ["load A", "unload A"]), ("AAB", ["load A", "unload A", "load B", "unload B"])],
+)
+def test_a_model_stays_for_the_next_task_until_another_needs_its_place(asked: str, loads: list[str]) -> None:
+    script = {"models": {f"small/{name}": {"turns": [{"say": name, "times": 9}]} for name in "AB"}}
+
+    async def story(url: str) -> list[str]:
+        mine = house(url)
+        ends = [
+            await run_autonomous(mine, AutonomousTask(task="Who?", model=f"small/{n}"), mcp_label="") for n in asked
+        ]
+        await mine.close()
+        return [end.text for end in ends]
+
+    with simulator(script, log="log") as url:
+        assert asyncio.run(story(url)) == list(asked)
+    lines = [json.loads(line) for line in Path("log").read_text("utf-8").splitlines()]
+    told = [(line["path"].rpartition("/")[2], line["request"]) for line in lines if line["path"].endswith("load")]
+    assert [f"{verb} {(body.get('model') or body['instance_id'])[-1]}" for verb, body in told] == loads
+
+
+def test_where_two_may_be_loaded_both_stay(tmp_path: Path) -> None:
+    script = {"models": {f"small/{name}": {"turns": [{"say": name, "times": 9}]} for name in "AB"}}
+
+    async def story(url: str) -> None:
+        Path("bridge.toml").write_text(f'[endpoints.desk]\nurl = "{url}"\nmax_loaded = 2\n', "utf-8")
+        mine = house("desk")
+        for name in "ABAB":
+            await run_autonomous(mine, AutonomousTask(task="Who?", model=f"small/{name}"), mcp_label="")
+        await mine.close()
+
+    with simulator(script, log="log") as url:
+        asyncio.run(story(url))
+    lines = [json.loads(line) for line in Path("log").read_text("utf-8").splitlines()]
+    asked = Counter(line["path"].rpartition("/")[2] for line in lines)
+    assert (asked["load"], asked["unload"]) == (2, 2)
+
+
 @pytest.mark.parametrize("models", [10, 1])
 @pytest.mark.parametrize("keep_loaded", [True, False])
 def test_what_ten_at_once_load_is_shared_and_not_left_behind(*, models: int, keep_loaded: bool) -> None:

@@ -16,7 +16,7 @@ from kit.servers import python_server
 from kit.simulator import simulator
 
 from runner import Bridge, LLMConnectionError, McpNotFoundError, ModelNotFoundError, UsageError
-from runner.app.bridge.autonomous_servers import hosts_of, label_of
+from runner.app.bridge.autonomous_servers import label_of
 from runner.app.bridge.autonomous_tools import AUTONOMOUS_TOOLS, task_of
 from runner.app.bridge.bridge import Bridge as RealBridge
 from runner.app.bridge.house import BridgeHouse, BridgeSettings
@@ -235,7 +235,5 @@ def test_the_bridge_without_a_server_of_models() -> None:
     with_bridge("http://127.0.0.1:9", story)
 
 
-def test_a_house_has_one_configuration_of_hosts() -> None:
-    house = BridgeHouse(BridgeSettings(), dict(os.environ))
-    assert hosts_of(house) is hosts_of(house)
+def test_several_servers_are_counted_under_one_label() -> None:
     assert label_of(["b", "a", "b"]) == "a+b"

@@ -31,10 +31,13 @@ class Report(Protocol):
 def report_run(
     outcome: Mapping[str, Any], place: str, request: RunRequest, *, told: bool, colour: bool, changes: str | None
 ) -> None:
-    """How it ended, to stderr unless it is ``told`` already or is to be quiet; the outputs, or the whole result, to
-    stdout. ``place`` is where the journal is, ``changes`` what became of a workspace.
+    """How it ended, to stderr unless it is ``told`` already; the outputs, or the whole result, to stdout.
+
+    To be quiet means to say nothing of a success, and nothing beside the whole result. ``place`` is where the journal
+    is, ``changes`` what became of a workspace.
     """
-    to_tell = not request.quiet and not told
+    silent = request.quiet and (outcome["status"] == "succeeded" or request.output == "json")
+    to_tell = not silent and not told
     on_terminal = sys.stderr.isatty()
     if to_tell:
         gap = "\n" if on_terminal else ""  # between the progress and the end

@@ -281,3 +281,14 @@ def test_a_command_inherits_no_declared_secret(project: Project) -> None:
 
 
 COMPARE = 'test "$T" = s3cret-token && echo same'
+
+
+def test_a_quiet_run_says_nothing_of_a_success_and_why_of_a_failure(project: Project) -> None:
+    project.write("flow.yaml", 'version: 1\nname: flow\nsteps: [{id: look, run: [sh, -c, "exit $CODE"]}]\n')
+    ended = project.run("flow.yaml", "-q", env={"CODE": "0"})
+    assert (ended.code, ended.err) == (0, "")
+    ended = project.run("flow.yaml", "-q", env={"CODE": "3"})
+    assert (ended.code, ended.out) == (1, "")
+    assert "ended with exit code 3" in ended.err
+    ended = project.run("flow.yaml", "-q", "--output", "json", env={"CODE": "3"})
+    assert (ended.code, ended.err, json.loads(ended.raw_out)["status"]) == (1, "", "failed")

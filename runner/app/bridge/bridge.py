@@ -30,7 +30,8 @@ class Bridge:
     the folder of run folders; ``environment`` stands for that of the process.
 
     Every task is a run: its journal is kept, its limits hold, what it started is gone at its end. Cancelling the call
-    ends it.
+    ends it. A model that a task has loaded stays for the next; it is unloaded after an idle hour, when another task
+    needs its place, and by ``close``.
 
     Raises:
         UsageError: an address, or a token of the environment, makes no sense.
@@ -92,7 +93,7 @@ class Bridge:
         ``model`` None is the default model. ``max_rounds`` is the most answers of the model, ``max_tokens`` the most
         tokens of one answer, ``timeout`` the seconds of the whole task. ``output_schema`` is a JSON Schema that the
         answer must fit; it then is the ``value``. ``tools`` are globs over ``server.tool``, None = all. ``images`` are
-        paths. ``keep_loaded``: a model that had to be loaded stays so.
+        paths. ``keep_loaded``: a model that had to be loaded stays so for good, not just for the next task.
 
         Raises:
             ModelNotFoundError: no server has the model; it has ``available_models``, and nothing was started.
@@ -173,7 +174,10 @@ class Bridge:
         return tuple(self._house.hosts.servers().values())
 
     async def close(self) -> None:
-        """Forget what was asked; may be called twice. Tasks that go on are ended by cancelling them."""
+        """Unload what tasks have loaded, and forget what was asked; may be called twice.
+
+        Tasks that go on are ended by cancelling them.
+        """
         await self._house.close()
 
     async def _do(

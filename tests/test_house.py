@@ -171,18 +171,19 @@ def test_help_stays_light():
 
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "workflows").rglob("*.md")])
-EXAMPLE = re.compile(r"^```ya?ml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+EXAMPLE = re.compile(r"^(?:<!-- file: \S*?([^/\s]+) -->\n)?```ya?ml\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 NAMED = re.compile(r"# (\S+\.yaml)\n")
 
 
 def workflows_on_pages():
-    """Each workflow, with those of its page that are named in their first line: others call them."""
+    """Each workflow, with those of its page that are named, above them or in their first line: others call them."""
     for page in PAGES:
-        texts = [found[1] for found in EXAMPLE.finditer(page.read_text(encoding="utf-8"))]
-        named = {name[1]: text for text in texts if (name := NAMED.match(text))}
-        for number, text in enumerate(texts, start=1):
+        found = [(one[1], one[2]) for one in EXAMPLE.finditer(page.read_text(encoding="utf-8"))]
+        named = {name[1]: text for _, text in found if (name := NAMED.match(text))}
+        named |= {above: text for above, text in found if above}
+        for number, (_, text) in enumerate(found, start=1):
             if re.search(r"^version:", text, re.MULTILINE):
                 yield pytest.param(text, named, id=f"{page.relative_to(ROOT)}-{number}")
 

@@ -67,7 +67,7 @@ def test_defaults_of_the_schema_are_those_of_the_nouns():
         (DEFINITIONS["step_limits"], model.StepLimits, {}),
         (DEFINITIONS["retry"], model.Retry, {}),
         (workflow_schema()["properties"]["limits"], model.RunLimits, {}),
-        (DEFINITIONS["server"], model.Server, {"from": "source", None: {"name", "path"}}),
+        (DEFINITIONS["server"], model.Server, {"from": "source", None: {"name", "path", "verbatim"}}),
         (DEFINITIONS["expectation"], model.Expectation, {None: {"path"}}),
         (DEFINITIONS["model"], model.ModelWish, {None: {"path", "alias"}}),
     ],

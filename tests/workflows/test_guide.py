@@ -66,11 +66,13 @@ def test_the_page_has_ten_examples_and_each_has_its_file_and_what_is_seen():
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_example_has_a_script_a_test_and_says_how_to_edit_it(name):
+def test_an_example_has_a_script_a_test_a_recording_and_says_how_to_edit_it(name):
     text = (GUIDE / f"{name}.yaml").read_text("utf-8")
     assert text.startswith("# yaml-language-server: $schema=../../schemas/workflow.schema.json\n")
     assert (GUIDE / f"{name}.sim.yaml").exists()
     assert (GUIDE / f"{name}.test.yaml").exists()
+    recorded = (GUIDE / f"{name}.recording.jsonl").exists()
+    assert recorded or name == "embeddings"  # it would be the list of all tools of the bridge, and old tomorrow
 
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in ("embeddings", "approval")])

@@ -73,21 +73,22 @@ _END: Mapping[str, Any] = {
         "tool_calls": {**_COUNT, "description": "Tool calls that were made."},
         "usage": {
             "type": "object",
+            "description": "Tokens of all rounds together.",
             "required": ["prompt_tokens", "completion_tokens", "reasoning_tokens", "total_tokens"],
             "properties": dict.fromkeys(
                 ("prompt_tokens", "completion_tokens", "reasoning_tokens", "total_tokens"), _COUNT
             ),
         },
-        "seconds": {"type": "number", "minimum": 0},
+        "seconds": {"type": "number", "minimum": 0, "description": "Of the whole task."},
         "run": {"type": "string", "description": "Id of the run."},
         "folder": {"type": "string", "description": "Where its journal and result are kept."},
         "finish": {
             "enum": ["stop", "length", "limit"],
             "description": "stop: the model was done; length: the answer is cut off; limit: it ran out of rounds.",
         },
-        "note": {"type": ["string", "null"]},
-        "servers": {"type": "array", "items": {"type": "string"}},
-        "warnings": {"type": "array", "items": {"type": "string"}},
+        "note": {"type": ["string", "null"], "description": "Why it ended, where `finish` is not `stop`."},
+        "servers": {"type": "array", "items": {"type": "string"}, "description": "MCP servers whose tools it had."},
+        "warnings": {"type": "array", "items": {"type": "string"}, "description": "What a person should know."},
     },
 }
 

@@ -198,6 +198,21 @@ _KEEP: Final = {
     "description": "Leave it loaded when it is idle, and when the bridge ends.",
 }
 
+_LOAD: Final = {
+    "eval_batch_size": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Tokens of a prompt that are read at once. Left out: the server's own.",
+    },
+    "flash_attention": {**FLAG, "description": "Attention that takes less memory, and is often faster."},
+    "num_experts": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Experts that work on each token, for models made of experts.",
+    },
+    "offload_kv_cache_to_gpu": {**FLAG, "description": "Keep the cache of the context in the memory of the GPU."},
+}
+
 MEMORY_TOOLS: Final = (
     Tool(
         offer=Offer(
@@ -212,10 +227,7 @@ MEMORY_TOOLS: Final = (
                 {
                     "model": MODEL,
                     "context_length": _CONTEXT,
-                    "eval_batch_size": {"type": "integer", "minimum": 1},
-                    "flash_attention": FLAG,
-                    "num_experts": {"type": "integer", "minimum": 1},
-                    "offload_kv_cache_to_gpu": FLAG,
+                    **_LOAD,
                     "ttl": TTL,
                     "keep_loaded": _KEEP,
                     "endpoint": ENDPOINT,

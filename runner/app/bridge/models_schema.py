@@ -42,15 +42,51 @@ TTL: Final[Schema] = {
     ),
 }
 SAMPLING: Final[Mapping[str, Schema]] = {
-    "temperature": {"type": "number", "minimum": 0, "maximum": 2, "description": "Left out: the model's own."},
-    "top_p": {"type": "number", "minimum": 0, "maximum": 1},
-    "top_k": {"type": "integer", "minimum": 0},
-    "min_p": {"type": "number", "minimum": 0, "maximum": 1},
-    "repeat_penalty": {"type": "number", "minimum": 0},
-    "presence_penalty": {"type": "number", "minimum": -2, "maximum": 2},
-    "frequency_penalty": {"type": "number", "minimum": -2, "maximum": 2},
-    "logit_bias": {"type": "object", "additionalProperties": {"type": "number", "minimum": -100, "maximum": 100}},
-    "seed": {"type": "integer"},
+    "temperature": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 2,
+        "description": "Chance in the choice of tokens; 0: none. Left out: the model's own.",
+    },
+    "top_p": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "description": "Only the most likely tokens whose probabilities add up to this.",
+    },
+    "top_k": {"type": "integer", "minimum": 0, "description": "Only so many of the most likely tokens."},
+    "min_p": {
+        "type": "number",
+        "minimum": 0,
+        "maximum": 1,
+        "description": "Only tokens that have this share of the probability of the most likely one.",
+    },
+    "repeat_penalty": {
+        "type": "number",
+        "minimum": 0,
+        "description": "Above 1: tokens that were used become less likely. 1: no penalty.",
+    },
+    "presence_penalty": {
+        "type": "number",
+        "minimum": -2,
+        "maximum": 2,
+        "description": "Above 0: tokens that were used at all become less likely.",
+    },
+    "frequency_penalty": {
+        "type": "number",
+        "minimum": -2,
+        "maximum": 2,
+        "description": "Above 0: tokens become less likely, the more often they were used.",
+    },
+    "logit_bias": {
+        "type": "object",
+        "additionalProperties": {"type": "number", "minimum": -100, "maximum": 100},
+        "description": "Id of a token of the model → how much more likely it becomes; -100: never.",
+    },
+    "seed": {
+        "type": "integer",
+        "description": "The same seed and request give the same answer, as far as servers can.",
+    },
     "stop": {
         "anyOf": [TEXT, {"type": "array", "items": TEXT, "maxItems": 16}],
         "description": "Texts at which the answer ends; they are not part of it.",
@@ -74,7 +110,7 @@ USAGE: Final[Schema] = {
         "estimated": {**FLAG, "description": "The server did not count; these are estimates from the length of texts."},
     },
 }
-WARNINGS: Final[Schema] = {"type": "array", "items": TEXT}
+WARNINGS: Final[Schema] = {"type": "array", "items": TEXT, "description": "What a person should know."}
 _CALL: Final[Schema] = {
     "type": "object",
     "required": ["id", "type", "function"],

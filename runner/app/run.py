@@ -69,7 +69,7 @@ def run_behind(
     console = Console(request, environment_of(prepared.workflow, environment), report)
     audience: Audience = console if request.watch.log_format == "text" else _log_of(console)
     story = Story(walls, request, prepared, environment, audience, earlier=earlier)
-    return walls.start(_until_interrupted(story, walls, audience.tell))
+    return walls.start(_until_interrupted(story, walls, audience.tell, quiet=request.quiet))
 
 
 class Console:
@@ -123,7 +123,7 @@ def _log_of(console: Console) -> Audience:
     return Log(console)
 
 
-async def _until_interrupted(story: Story, walls: Walls, tell: Callable[[str], None]) -> int:
+async def _until_interrupted(story: Story, walls: Walls, tell: Callable[[str], None], *, quiet: bool) -> int:
     """The exit code of the run, or that of an interruption."""
     running = asyncio.ensure_future(story.run())
 
@@ -138,7 +138,7 @@ async def _until_interrupted(story: Story, walls: Walls, tell: Callable[[str], N
         try:
             return await running
         except asyncio.CancelledError:
-            if not story.recorded:
+            if not story.recorded and not quiet:
                 tell("interrupted before the run began")
             return Exit.INTERRUPTED
         finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from difflib import unified_diff
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +47,8 @@ class Page:
         real = "".join(f"{line.rstrip()}\n" for line in real.strip("\n").splitlines())
         if os.environ.get("BRIDGE_RUN_WRITE_PAGES"):
             self._write(kind, name, real)
-        assert self.blocks(kind)[name].text == real
+        shown = self.blocks(kind)[name].text
+        assert shown == real, "".join(unified_diff(shown.splitlines(True), real.splitlines(True), "page", "real"))
 
     def _write(self, kind: str, name: str, real: str) -> None:
         self.text = self.path.read_text("utf-8")

@@ -18,6 +18,7 @@ from runner.words.errors import (
     LLMResponseError,
     LLMTimeoutError,
     LLMValidationError,
+    ModelMemoryError,
     ModelNotFoundError,
     StepError,
     ToolServerError,
@@ -31,8 +32,9 @@ _CLASSES: Mapping[str, Callable[..., BridgeError]] = {
     "context": ContextError,
     "auth": LLMAuthenticationError,
     "request": LLMValidationError,
+    "overloaded": ModelMemoryError,
 }
-_OF_THE_MODEL = {"crash": LLMError, "overloaded": LLMError, "empty": LLMResponseError, "wrong_model": LLMResponseError}
+_OF_THE_MODEL = {"crash": LLMError, "empty": LLMResponseError, "wrong_model": LLMResponseError}
 
 
 def error_of(outcome: Mapping[str, Any], folder: str, task: AutonomousTask) -> BridgeError:
@@ -44,7 +46,7 @@ def error_of(outcome: Mapping[str, Any], folder: str, task: AutonomousTask) -> B
     error: Mapping[str, str] = step["error"] or outcome["error"] or _ENDED
     kind, message = cast(FailureKind, error["kind"]), error["message"]
     hint = f"what happened is in {folder}/{JOURNAL}"
-    if kind == "timeout" and step["seconds"] >= task.timeout:  # its own time, not that of a server
+    if kind == "timeout" and outcome["seconds"] >= task.timeout:  # its own time, not that of a server
         return StepError(kind, message, hint=f"give it more than {task.timeout:g} seconds (`timeout`); {hint}")
     if kind == "model_not_found":
         return ModelNotFoundError(step["model"] or "", (), message=message, hint=hint)

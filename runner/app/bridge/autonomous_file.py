@@ -77,7 +77,7 @@ def file_of(
         **(
             {"mcp_servers": {names.legal[one.name]: {"from": one.file} for one in task.servers}} if task.servers else {}
         ),
-        "limits": _set(tokens=task.tokens),
+        "limits": _set(tokens=task.tokens, time=_milliseconds(task.timeout)),
         "steps": [_step(task, names, model)],
     }
     text = _NOT_IN_YAML.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(data, ensure_ascii=False, indent=1))
@@ -90,7 +90,7 @@ def _step(task: AutonomousTask, names: Names, model: str) -> dict[str, Any]:
         "id": MODEL_STEP,
         "task": "{{ inputs.task }}",
         "model": model,
-        "timeout": f"{max(round(task.timeout * 1000), 1)}ms",
+        "timeout": _milliseconds(task.timeout),
         "limits": _set(rounds=task.max_rounds, tool_calls=task.tool_calls),
         **_set(
             system=None if task.system is None else "{{ inputs.system }}",
@@ -101,6 +101,10 @@ def _step(task: AutonomousTask, names: Names, model: str) -> dict[str, Any]:
             tools=None if task.tools is None or not task.servers else list(map(names.pattern, task.tools)),
         ),
     }
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{max(round(seconds * 1000), 1)}ms"
 
 
 def _set(**keys: Any) -> dict[str, Any]:

@@ -19,22 +19,23 @@ async def kept_for_the_next(house: BridgeHouse, model: str) -> AsyncIterator[Lis
     """For a run with that one model, whose entries the listener is to hear: what it loads stays until it was idle for
     its time, another task needs its place, or the house closes.
 
-    What idle models take is freed first, for a server has one model of ours at a time unless its ``max_loaded`` says
-    more.
+    If it has to be loaded, what idle models take is freed first: a server has one model of ours at a time unless its
+    ``max_loaded`` says more.
 
     Raises:
         LLMError: no server could be asked.
         OutsideError: as ``ModelDesk.ask``.
     """
     desk = model_desk(house)
-    found = look_up(model, (await desk.ask(fresh=False)).catalogue)
+    found = look_up(model, (await desk.ask()).catalogue)
     if found is None or not found.server.manages:
         yield lambda _: None
         return
     demand = demand_of(choice_of(found, Wish()), Wish())
     await desk.open()
-    most = next((one.max_loaded for one in desk.endpoints if one.url == found.endpoint), None) or 1
-    await desk.models.make_room(demand, most)
+    if demand.best(found.entry.instances) is None:
+        most = next((one.max_loaded for one in desk.endpoints if one.url == found.endpoint), None) or 1
+        await desk.models.make_room(demand, most)
     used = [one for one in (desk.models.visited(demand),) if one is not None]
 
     def listener(entry: Entry) -> None:

@@ -1,0 +1,87 @@
+"""Scenarios of model loading: what is missing, what cannot be loaded, what is loaded although it went wrong first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from kit.scene import Scene, cold, loaded
+
+from runner import ModelMemoryError, ModelNotFoundError
+from runner.words.errors import BridgeError, LLMError, StepError
+
+
+def test_a_model_that_is_missing_is_told_with_those_that_are_there(scene: Scene) -> None:
+    scene.studio({"qwen/qwen3-coder": loaded(), "other/model": loaded()})
+    with pytest.raises(ModelNotFoundError) as missing:
+        scene.do(model="qwen/qwen3-codr")
+    assert set(missing.value.available_models) >= {"qwen/qwen3-coder", "other/model"}
+    assert missing.value.nearest[0] == "qwen/qwen3-coder"
+    assert scene.heard() == []
+    assert not Path(".bridge").exists(), "nothing was started"
+
+
+def test_a_load_that_fails_once_is_tried_again(scene: Scene) -> None:
+    scene.studio({"small/one": cold()}, faults=["load-failure"])
+    assert scene.do(model="small/one").text == "Hi."
+    assert scene.counted()["load"] == 2
+
+
+def test_a_load_that_always_fails_is_an_error_of_its_own_kind(scene: Scene) -> None:
+    scene.studio({"small/one": cold(load_error="the file is damaged")})
+    with pytest.raises(LLMError, match="the file is damaged"):
+        scene.do(model="small/one")
+    assert scene.heard() == []
+
+
+def test_a_model_that_does_not_fit_is_told_with_its_sizes(scene: Scene) -> None:
+    scene.studio({"big/one": cold(size="40GB")}, memory="8GB")
+    with pytest.raises(ModelMemoryError) as full:
+        scene.do(model="big/one")
+    assert full.value.kind == "overloaded"
+    assert scene.heard() == []
+
+
+def test_a_slow_load_ends_with_the_time_of_the_task(scene: Scene) -> None:
+    scene.studio({"slow/one": cold(load_time="60s")})
+    with pytest.raises(StepError) as late:
+        scene.do(model="slow/one", timeout=0.3)
+    assert late.value.kind == "timeout"
+
+
+def test_a_model_that_embeds_is_not_asked_to_chat(scene: Scene) -> None:
+    scene.studio({"embed/one": {"type": "embedding", "loaded": True}, "small/one": loaded()})
+    with pytest.raises(BridgeError, match="embed"):
+        scene.do(model="embed/one")
+    assert scene.heard() == []
+
+
+def test_a_loaded_copy_with_too_little_context_gets_a_larger_one_beside_it(scene: Scene) -> None:
+    scene.studio({"small/one": {**cold(max_context_length=65536), "loaded": {"context_length": 2048}}})
+    end = scene.do("word " * 4000, model="small/one")
+    assert end.text == "Hi."
+    assert scene.counted()["load"] == 1
+    assert [body["model"] for body in scene.heard()] == ["small/one:2"]
+    assert scene.heard("/unload") == [{"instance_id": "small/one:2"}], "what a person has loaded stays"
+
+
+@pytest.mark.parametrize("name", [None, "default"])
+def test_the_default_is_the_one_that_is_loaded_and_nothing_else(scene: Scene, name: str | None) -> None:
+    scene.studio({"small/one": cold(), "small/two": loaded()})
+    assert scene.do(model=name).model == "small/two"
+    assert {body["model"] for body in scene.heard()} == {"small/two"}
+
+
+@pytest.mark.parametrize(("models", "said"), [(cold, "none is loaded"), (loaded, "2 are loaded")])
+def test_without_one_loaded_model_there_is_no_default(scene: Scene, models: object, said: str) -> None:
+    assert callable(models)
+    scene.studio({"small/one": models(), "small/two": models()})
+    with pytest.raises(ModelNotFoundError, match=said) as missing:
+        scene.do()
+    assert set(missing.value.available_models) >= {"small/one", "small/two"}
+    assert scene.heard() == []
+
+
+def test_a_crash_while_it_answers_is_survived(scene: Scene) -> None:
+    scene.studio({"small/one": loaded()}, faults=["crash-midway"])
+    assert scene.do(model="small/one").text == "Hi."

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import bridge
 import bridge_config
 import engine
 import files
@@ -170,7 +171,8 @@ BENCHES: Mapping[str, Callable[[Path, int], list[Figure]]] = {
     "check": bench_check, "memory": bench_memory, "validator": talk.bench_validator, "stream": talk.bench_stream,
     "retry": talk.bench_retry, "talk": talk.bench_talk, "cache": engine.bench_prompt_cache,
     "embedded": engine.bench_embedded, "schedule": schedule.bench_schedule, "stages": flow.bench_stages,
-    "large": flow.bench_large, "hosts": bridge_config.bench_bridge_config,
+    "large": flow.bench_large, "hosts": bridge_config.bench_bridge_config, "round": bridge.bench_round,
+    "calls": bridge.bench_calls,
 }  # fmt: skip
 
 

@@ -41,6 +41,7 @@ def bench_validator(folder: Path, repeat: int) -> list[Figure]:
         ),
         above("the same, cold", bare, found["cold"]),
         above(f"the same, {found['callers']} cold at once, all of them", bare, found["many"]),
+        above(f"the same, {found['callers']} in a row, beside them at once", found["many"], found["row"]),
     ]  # fmt: skip
 
 

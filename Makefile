@@ -6,6 +6,7 @@
 #   make fix        format, and repair what the linter can repair
 #   make snapshots  accept the command lines that the stories now show (read the diff before you commit it)
 #   make bench      measure speed and size, write benchmarks/RESULTS.md
+#   make docs       write the pages that are made from tools, signatures and docstrings
 #   make wheel      build dist/*.whl
 #   make setup      only the set-up; make clean forgets it
 #
@@ -27,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 demo test check bench snapshots: export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := test
-.PHONY: setup node demo test check fix bench snapshots wheel clean
+.PHONY: setup node demo test check fix bench snapshots docs wheel clean
 
 setup: $(READY) node
 
@@ -83,6 +84,9 @@ bench: setup
 
 snapshots: setup
 	$(BIN)/pytest -n $(JOBS) --snapshot-update $(PYTEST_ARGS)
+
+docs: $(READY)
+	$(BIN)/python docs/reference/make.py
 
 wheel: $(READY)
 	$(BIN)/hatchling build -t wheel

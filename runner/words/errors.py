@@ -84,7 +84,7 @@ class BridgeError(Exception):
 
 
 class UsageError(BridgeError):
-    """The command line is wrong."""
+    """What was asked for makes no sense: an option, an argument, a path with nothing there."""
 
     kind: FailureKind = "request"
     exit_code = Exit.USAGE
@@ -155,7 +155,7 @@ class HistoryError(BridgeError):
 
 
 class StepError(BridgeError):
-    """A step cannot go on."""
+    """A step, or the task of a model, cannot go on; ``kind`` says why."""
 
     exit_code = Exit.STEP_FAILED
 
@@ -185,7 +185,7 @@ class TemplateError(StepError):
 
 
 class LLMError(BridgeError):
-    """Anything that a model server does."""
+    """A model server failed; its children say how, where that is known."""
 
     kind: FailureKind = "server"
     exit_code = Exit.OUTSIDE

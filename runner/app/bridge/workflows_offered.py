@@ -187,11 +187,12 @@ def _offer(name: str, workflow: Workflow) -> Offer:
     inputs = {_argument(one.name): _property(one) for one in workflow.inputs.values()}
     required = [_argument(one.name) for one in workflow.inputs.values() if one.required]
     about = workflow.description.strip() or f"Runs the workflow `{workflow.name}`."
+    steps = "1 step" if len(workflow.steps) == 1 else f"{len(workflow.steps)} steps"
     reads_only = all(step.reads_only for member in workflow.family for step in member.steps)
     return Offer(
         name=name,
         title=f"Run the workflow {workflow.name}",
-        description=f"{about}\n\nA checked-in workflow of {len(workflow.steps)} steps: {workflow.file}",
+        description=f"{about}\n\nA checked-in workflow of {steps}: {workflow.file}",
         input_schema={
             "type": "object",
             "required": required,

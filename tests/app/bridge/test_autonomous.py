@@ -399,15 +399,15 @@ def test_a_model_stays_for_the_next_task_until_another_needs_its_place(asked: st
 def test_where_two_may_be_loaded_both_stay(tmp_path: Path) -> None:
     script = {"models": {f"small/{name}": {"turns": [{"say": name, "times": 9}]} for name in "AB"}}
 
-    async def story(url: str) -> None:
-        Path("bridge.toml").write_text(f'[endpoints.desk]\nurl = "{url}"\nmax_loaded = 2\n', "utf-8")
+    async def story() -> None:
         mine = house("desk")
         for name in "ABAB":
             await run_autonomous(mine, AutonomousTask(task="Who?", model=f"small/{name}"), mcp_label="")
         await mine.close()
 
     with simulator(script, log="log") as url:
-        asyncio.run(story(url))
+        Path("bridge.toml").write_text(f'[endpoints.desk]\nurl = "{url}"\nmax_loaded = 2\n', "utf-8")
+        asyncio.run(story())
     lines = [json.loads(line) for line in Path("log").read_text("utf-8").splitlines()]
     asked = Counter(line["path"].rpartition("/")[2] for line in lines)
     assert (asked["load"], asked["unload"]) == (2, 2)

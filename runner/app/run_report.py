@@ -33,10 +33,11 @@ def report_run(
 ) -> None:
     """How it ended, to stderr unless it is ``told`` already; the outputs, or the whole result, to stdout.
 
-    To be quiet means to say nothing of a success, and nothing beside the whole result. ``place`` is where the journal
-    is, ``changes`` what became of a workspace.
+    To be quiet means to say nothing of a success, and nothing at all where machines are told all of it. ``place`` is
+    where the journal is, ``changes`` what became of a workspace.
     """
-    silent = request.quiet and (outcome["status"] == "succeeded" or request.output == "json")
+    for_machines = request.output == "json" or request.watch.log_format == "json"
+    silent = request.quiet and (for_machines or outcome["status"] == "succeeded")
     to_tell = not silent and not told
     on_terminal = sys.stderr.isatty()
     if to_tell:

@@ -177,6 +177,7 @@ class _Standing(Residency):
             return None
         resident = make_resident(demand, instance, self._spec, ours=True, now=self._clock.monotonic())
         self._there[demand.name] = resident
+        self._loading.reused(demand, instance)
         self._tell()
         return resident.join()
 

@@ -396,6 +396,21 @@ def test_a_model_stays_for_the_next_task_until_another_needs_its_place(asked: st
     assert [f"{verb} {(body.get('model') or body['instance_id'])[-1]}" for verb, body in told] == loads
 
 
+def test_a_model_that_stays_is_told_to_who_watches() -> None:
+    heard: list[Entry] = []
+
+    async def story(url: str) -> list[str]:
+        mine = BridgeHouse(BridgeSettings(endpoints=(url,)), dict(os.environ), watchers=[heard.append])
+        await run_autonomous(mine, AutonomousTask(task="Who?", model="small/one"), mcp_label="")
+        between = [type(entry.event).__name__ for entry in heard if entry.run == "bridge"]
+        await mine.close()
+        return between
+
+    with simulator({"models": {"small/one": {"turns": [{"say": "I."}]}}}) as url:
+        assert asyncio.run(story(url)) == ["ModelLoaded"]
+    assert [type(entry.event).__name__ for entry in heard if entry.run == "bridge"] == ["ModelLoaded", "ModelUnloaded"]
+
+
 def test_where_two_may_be_loaded_both_stay(tmp_path: Path) -> None:
     script = {"models": {f"small/{name}": {"turns": [{"say": name, "times": 9}]} for name in "AB"}}
 

@@ -36,3 +36,4 @@ from runner.words.errors import WorkflowError as WorkflowError
 from runner.workflow.model import Workflow as Workflow
 
 __version__: str
+__all__: list[str]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
@@ -16,6 +17,7 @@ from kit.simulator import simulator
 from runner.app.bridge.autonomous import TaskEnd, run_autonomous
 from runner.app.bridge.autonomous_task import AutonomousTask, TaskServer
 from runner.app.bridge.house import BridgeHouse, BridgeSettings
+from runner.record.journal import Listener
 
 
 class Scene:
@@ -30,6 +32,10 @@ class Scene:
         script = {"settings": settings, "faults": list(faults), "models": dict(models)}
         self.url = self._stack.enter_context(simulator(script, log="log"))
         return self.url
+
+    def gone(self) -> None:
+        """The server is no more; who waits for an answer of it hears so."""
+        self._stack.close()
 
     def heard(self, end: str = "/chat/completions") -> list[Any]:
         """The bodies of the requests to such a path, in the order in which they were answered."""
@@ -64,8 +70,8 @@ class Scene:
         return end
 
 
-async def ask(house: BridgeHouse, task: str = "Hello", **given: Any) -> TaskEnd:
-    return await run_autonomous(house, AutonomousTask(task=task, **given), mcp_label="scene")
+async def ask(house: BridgeHouse, task: str = "Hello", *, listener: Listener | None = None, **given: Any) -> TaskEnd:
+    return await run_autonomous(house, AutonomousTask(task=task, **given), mcp_label="scene", listener=listener)
 
 
 def servers(**entries: Mapping[str, Any]) -> tuple[TaskServer, ...]:
@@ -73,6 +79,36 @@ def servers(**entries: Mapping[str, Any]) -> tuple[TaskServer, ...]:
     file = Path("mcp.json").absolute()
     file.write_text(json.dumps({"mcpServers": entries}), encoding="utf-8")
     return tuple(TaskServer(name=name, file=str(file)) for name in entries)
+
+
+def tool_server(name: str, calling: str, *arguments: str, tools: str = "[ECHO]") -> dict[str, Any]:
+    """An entry of an MCP server of a few lines: ``calling`` is run in each call, before it is answered."""
+    path = Path(f"{name}.py").absolute()
+    path.write_text(_TOOL_SERVER.format(calling=calling, tools=tools), encoding="utf-8")
+    return {"command": sys.executable, "args": [str(path), *arguments]}
+
+
+_TOOL_SERVER = """
+import json, os, sys
+from pathlib import Path
+ECHO = {{"name": "echo", "description": "Changes something.", "inputSchema": {{"type": "object", "properties": {{}}}}}}
+for line in sys.stdin:
+    asked = json.loads(line)
+    if "id" not in asked:
+        continue
+    method, reply = asked["method"], {{"jsonrpc": "2.0", "id": asked["id"]}}
+    if method == "initialize":
+        reply["result"] = {{"protocolVersion": "2025-11-25", "capabilities": {{"tools": {{}}}},
+                           "serverInfo": {{"name": "small", "version": "1"}}}}
+    elif method == "tools/list":
+        reply["result"] = {{"tools": {tools}}}
+    elif method == "tools/call":
+        {calling}
+        reply["result"] = {{"content": [{{"type": "text", "text": "done"}}]}}
+    else:
+        reply["error"] = {{"code": -32601, "message": "no such method"}}
+    print(json.dumps(reply), flush=True)
+"""
 
 
 def loaded(*turns: Mapping[str, Any], **more: Any) -> dict[str, Any]:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import urllib.request
+
 import pytest
 from kit.bridge import HELLO, Bridge, with_bridge
 from kit.scene import Scene, loaded
+from prometheus_client.parser import text_string_to_metric_families
 
 from runner import CircuitOpenError, LLMError
 from runner.app.bridge.models_desk import model_desk
+from runner.app.request import WatchOptions
+from runner.app.watch import Watch, watching
 from runner.record.events import CircuitChanged
 from runner.workflow.model import Retry
 
@@ -83,3 +89,47 @@ def test_refused_requests_say_nothing_about_a_server(scene: Scene) -> None:
         assert states(bridge) == []
 
     with_bridge(story, scene.url)
+
+
+def test_of_those_who_come_after_the_rest_one_asks_and_all_go_by_what_it_hears(scene: Scene) -> None:
+    scene.studio({"bad/one": loaded({**FAILS, "times": 6}, first_token="100ms")})
+
+    async def story(bridge: Bridge) -> None:
+        await fail(bridge, 5)
+        (breaker,) = model_desk(bridge.house).models._breakers.values()
+        breaker._opened -= 61  # the rest is over
+        calls = (bridge.call("chat_completion", messages=HELLO, model="bad/one") for _ in range(3))
+        ends = await asyncio.gather(*calls, return_exceptions=True)
+        kinds = sorted(type(end).__name__ for end in ends)
+        assert kinds == ["CircuitOpenError", "CircuitOpenError", "LLMResponseError"]
+
+    with_bridge(story, scene.url)
+    assert len(scene.heard()) == 6
+
+
+def test_the_metric_follows_the_circuit(scene: Scene) -> None:
+    scene.studio({"bad/one": loaded({**FAILS, "times": 5}), "good/one": loaded()})
+    shown: list[object] = []
+
+    async def story(bridge: Bridge, watch: Watch) -> None:
+        bridge.house.watchers = (*bridge.house.watchers, *watch.listeners)
+        await bridge.call("chat_completion", messages=HELLO, model="good/one")
+        await fail(bridge, 5)
+        shown.append(_gauge(watch))
+        (breaker,) = (one for one in model_desk(bridge.house).models._breakers.values() if one.state == "open")
+        breaker._opened -= 61  # the rest is over
+        await bridge.call("chat_completion", messages=HELLO, model="bad/one")
+        shown.append(_gauge(watch))
+
+    with watching(WatchOptions(metrics_port=0), {}, complain=print) as watch:
+        with_bridge(lambda bridge: story(bridge, watch), scene.url)
+    assert shown == [{"chat bad/one": 1.0}, {"chat bad/one": 0.0}]
+
+
+def _gauge(watch: Watch) -> dict[str, float]:
+    assert watch.metrics_url is not None
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with direct.open(watch.metrics_url, timeout=10) as page:
+        families = text_string_to_metric_families(page.read().decode())
+    (family,) = (one for one in families if one.name == "lms_circuit_breaker_state")
+    return {sample.labels["operation"]: sample.value for sample in family.samples}

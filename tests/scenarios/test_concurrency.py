@@ -11,10 +11,13 @@ from typing import Any
 
 import pytest
 from kit.scene import Scene, ask, cold, loaded, servers
-from kit.servers import ODD
+from kit.servers import ODD, python_server
 
 from runner import ModelNotFoundError, ModelValidator
+from runner.app.bridge.autonomous_task import TaskServer
 from runner.app.bridge.house import BridgeHouse
+from runner.record.events import ModelLoaded
+from runner.record.journal import Entry
 
 
 def test_ten_tasks_with_ten_models_keep_their_own_counters(scene: Scene) -> None:
@@ -102,3 +105,64 @@ def test_two_programs_on_one_server_share_what_they_load(scene: Scene) -> None:
     assert [one.communicate(timeout=60)[0] for one in both] == ["Hi.\n", "Hi.\n"]
     asked = scene.counted()
     assert (asked["load"], asked["unload"]) == (1, 1)
+
+
+def test_tasks_for_one_cold_model_load_it_once(scene: Scene) -> None:
+    scene.studio({"small/one": cold(load_time="400ms")})
+
+    async def story(house: BridgeHouse) -> list[str]:
+        return [end.text for end in await asyncio.gather(*(ask(house, model="small/one") for _ in range(4)))]
+
+    assert scene.in_house(story) == ["Hi."] * 4
+    asked = scene.counted()
+    assert (asked["load"], asked["unload"]) == (1, 1)
+
+
+def test_a_house_that_closes_leaves_another_one_its_model(scene: Scene) -> None:
+    scene.studio({"small/one": cold({"say": "Done.", "times": 9}, load_time="200ms", first_token="400ms")})
+
+    async def story(first: BridgeHouse) -> None:
+        second = scene.house()
+        try:
+            await ask(first, model="small/one")
+            used = asyncio.Event()
+
+            def look(entry: Entry) -> None:
+                if isinstance(entry.event, ModelLoaded):
+                    used.set()
+
+            working = asyncio.create_task(ask(second, model="small/one", listener=look))
+            await used.wait()
+            await first.close()
+            assert (await working).text == "Done."
+        finally:
+            await second.close()
+
+    scene.in_house(story)
+    asked = scene.counted()
+    assert (asked["load"], asked["unload"]) == (1, 1)
+
+
+def test_tasks_with_real_tool_servers_keep_their_answers_apart(scene: Scene) -> None:
+    for command in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "A first word"]):
+        subprocess.run(["git", "-c", "user.name=a", "-c", "user.email=a@b.example", *command], check=True)
+    asks_time = {"tool": "time__get_current_time", "arguments": {"timezone": "Asia/Tokyo"}}
+    asks_git = {"tool": "git__git_log", "arguments": {"repo_path": str(Path.cwd())}}
+    scene.studio({
+        "m/time": loaded({"when": {"turn": 1}, "call": [asks_time]},
+                         {"when": {"tool_result": '"timezone": "([^"]+)"'}, "say": "It is {{ match[1] }}."}),
+        "m/git": loaded({"when": {"turn": 1}, "call": [asks_git]},
+                        {"when": {"tool_result": "(A first word)"}, "say": "It says {{ match[1] }}."}),
+    })  # fmt: skip
+    time, git = servers(
+        time={"command": python_server("mcp-server-time")}, git={"command": python_server("mcp-server-git")}
+    )
+
+    async def story(house: BridgeHouse) -> None:
+        given: list[tuple[str, tuple[TaskServer, ...]]] = [("m/time", (time,)), ("m/git", (git,))]
+        given += [("m/time", (time, git)), ("m/git", (time, git))]
+        ends = await asyncio.gather(*(ask(house, model=model, servers=some) for model, some in given))
+        assert [end.text for end in ends] == ["It is Asia/Tokyo.", "It says A first word."] * 2
+        assert [(end.rounds, end.tool_calls) for end in ends] == [(2, 1)] * 4
+
+    scene.in_house(story)

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
-from kit.scene import Scene, cold, loaded
+from kit.scene import Scene, ask, cold, loaded
 
-from runner import ModelMemoryError, ModelNotFoundError
-from runner.words.errors import BridgeError, LLMError, StepError
+import runner
+from runner import LLMConnectionError, ModelMemoryError, ModelNotFoundError
+from runner.app.bridge.house import BridgeHouse
+from runner.record.events import ModelLoadStarted
+from runner.record.journal import Entry
+from runner.words.errors import BridgeError, CannotServeError, LLMError, StepError
 
 
 def test_a_model_that_is_missing_is_told_with_those_that_are_there(scene: Scene) -> None:
@@ -85,3 +90,30 @@ def test_without_one_loaded_model_there_is_no_default(scene: Scene, models: obje
 def test_a_crash_while_it_answers_is_survived(scene: Scene) -> None:
     scene.studio({"small/one": loaded()}, faults=["crash-midway"])
     assert scene.do(model="small/one").text == "Hi."
+
+
+def test_a_server_that_goes_while_it_loads_is_told_as_gone(scene: Scene) -> None:
+    scene.studio({"slow/one": cold(load_time="60s")})
+
+    def leave(entry: Entry) -> None:
+        if isinstance(entry.event, ModelLoadStarted):
+            threading.Thread(target=scene.gone).start()
+
+    async def story(house: BridgeHouse) -> None:
+        with pytest.raises(LLMConnectionError):
+            await ask(house, model="slow/one", listener=leave)
+
+    scene.in_house(story)
+    assert scene.heard() == []
+
+
+def test_a_workflow_with_a_misspelt_model_is_told_the_nearest_and_starts_nothing(scene: Scene) -> None:
+    scene.studio({"qwen/qwen3-coder": loaded()})
+    Path("flow.yaml").write_text("version: 1\nname: flow\nsteps: [{id: a, model: qwen/qwen3-codr, task: Hello}]\n")
+    with pytest.raises(CannotServeError) as missing:
+        runner.run_sync("flow.yaml", endpoints=scene.url)
+    (finding,) = missing.value.diagnostics
+    assert (finding.help or "").startswith("did you mean `qwen/qwen3-coder`")
+    assert finding.span is not None
+    assert finding.span.line == 3
+    assert scene.heard() == []

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from kit.scene import Scene, loaded
+from kit.scene import Scene, ask, loaded, servers
+from kit.servers import ODD
 
 import runner
 from runner import LLMConnectionError, LLMError, ModelValidator
+from runner.app.bridge.house import BridgeHouse
+from runner.record.events import ToolReturned
+from runner.record.journal import Entry
 from runner.words.errors import OutsideError, StepError
 
 
@@ -91,3 +98,24 @@ def test_a_refused_token_is_told_and_not_asked_again(scene: Scene, monkeypatch: 
     assert "wrong-token" not in f"{refused.value} {refused.value.hint}"
     monkeypatch.setenv("LM_API_TOKEN", "right-token")
     assert scene.do().text == "Hi."
+
+
+def test_a_server_that_goes_between_two_rounds_ends_the_task_with_its_record(scene: Scene) -> None:
+    call = {"when": {"turn": 1}, "call": [{"tool": "odd__echo", "arguments": {}}]}
+    scene.studio({"small/one": loaded(call)})
+    given = servers(odd={"command": sys.executable, "args": [str(ODD), "good"]})
+    folders: list[str] = []
+
+    def leave(entry: Entry) -> None:
+        folders.append(entry.run)
+        if isinstance(entry.event, ToolReturned):
+            scene.gone()
+
+    async def story(house: BridgeHouse) -> None:
+        with pytest.raises(LLMConnectionError) as gone:
+            await ask(house, servers=given, listener=leave)
+        assert gone.value.retryable
+
+    scene.in_house(story)
+    result = json.loads(Path(".bridge/runs", folders[0], "result.json").read_text("utf-8"))
+    assert (result["status"], result["steps"]["answer"]["error"]["kind"]) == ("failed", "connection")

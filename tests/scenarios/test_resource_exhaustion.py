@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from kit.scene import Scene, ask, cold, loaded, servers
+from kit.scene import Scene, ask, cold, loaded, servers, tool_server
 from kit.servers import ODD
 
 from runner import ContextError, HistoryError
@@ -102,3 +102,32 @@ def test_a_model_that_repeats_itself_without_end_is_stopped(scene: Scene) -> Non
     with pytest.raises((LLMError, BridgeError)) as looped:
         scene.do()
     assert looped.value.kind in ("empty", "invalid_output", "limit", "server")
+
+
+def test_a_huge_result_of_a_tool_is_cut_for_the_model_and_kept_whole_in_the_record(scene: Scene) -> None:
+    scene.studio({"small/one": loaded(*calling(1))})
+    end = scene.do(servers=servers(odd={"command": sys.executable, "args": [str(ODD), "huge", "2000000"]}))
+    assert (end.text, end.tool_calls) == ("Hi.", 1)
+    told = scene.heard()[-1]["messages"][-1]["content"]
+    assert "cut here" in told
+    assert len(told) < 8192 * 4
+    assert max(path.stat().st_size for path in Path(end.folder).rglob("*") if path.is_file()) >= 2_000_000
+
+
+MANY = '[{**ECHO, "name": f"tool_{n}", "description": "It does one thing of many. " * 8} for n in range(400)]'
+
+
+def test_many_tools_are_all_offered_where_there_is_room(scene: Scene) -> None:
+    scene.studio({"large/one": {**loaded(max_context_length=131_072), "loaded": {"context_length": 131_072}}})
+    scene.do(servers=servers(many=tool_server("many", "pass", tools=MANY)))
+    assert len(scene.heard()[0]["tools"]) == 400
+
+
+def test_many_tools_without_room_are_told_as_such_and_fewer_fit(scene: Scene) -> None:
+    scene.studio({"small/one": loaded(max_context_length=8192)})
+    given = servers(many=tool_server("many", "pass", tools=MANY))
+    with pytest.raises(ContextError):
+        scene.do(servers=given)
+    assert scene.heard() == []
+    assert scene.do(servers=given, tools=("many.tool_7",)).text == "Hi."
+    assert [tool["function"]["name"] for tool in scene.heard()[0]["tools"]] == ["many__tool_7"]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import sys
+import json
 from pathlib import Path
 
 import pytest
-from kit.scene import Scene, loaded, servers
+from kit.bad_day import bad_day, once, said
+from kit.raw_server import reply
+from kit.scene import Scene, loaded, servers, tool_server
 
 from runner.words.errors import LLMAuthenticationError, LLMError, LLMRateLimitError, LLMValidationError
+
+TALLY = 'Path(sys.argv[1]).open("a").write("called\\n")'
 
 
 @pytest.mark.parametrize(
@@ -60,38 +64,36 @@ def test_a_call_that_may_have_changed_something_is_not_made_twice(scene: Scene) 
             )
         }
     )
-    given = servers(odd={"command": sys.executable, "args": [str(_tallying()), "tally"]})
+    given = servers(odd=tool_server("tallying", TALLY, "tally"))
     end = scene.do(servers=given)
     assert (end.text, end.tool_calls) == ("Once.", 1)
     assert Path("tally").read_text("utf-8") == "called\n"
 
 
-def _tallying() -> Path:
-    """An MCP server whose one tool writes a line each time it is called."""
-    path = Path("tallying.py").absolute()
-    path.write_text(
-        """
-import json, sys
-from pathlib import Path
-TOOL = {"name": "echo", "description": "Changes something.", "inputSchema": {"type": "object", "properties": {}}}
-for line in sys.stdin:
-    asked = json.loads(line)
-    if "id" not in asked:
-        continue
-    method, reply = asked["method"], {"jsonrpc": "2.0", "id": asked["id"]}
-    if method == "initialize":
-        reply["result"] = {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}},
-                           "serverInfo": {"name": "tally", "version": "1"}}
-    elif method == "tools/list":
-        reply["result"] = {"tools": [TOOL]}
-    elif method == "tools/call":
-        with Path(sys.argv[1]).open("a") as file:
-            file.write("called\\n")
-        reply["result"] = {"content": [{"type": "text", "text": "done"}]}
-    else:
-        reply["error"] = {"code": -32601, "message": "no such method"}
-    print(json.dumps(reply), flush=True)
-""",
-        encoding="utf-8",
-    )
-    return path
+def test_a_call_in_which_the_server_dies_is_not_made_twice(scene: Scene) -> None:
+    """Nobody knows whether it did its work: the model is told, and decides."""
+    scene.studio({"small/one": loaded({"when": {"turn": 1}, "call": [{"tool": "odd__echo", "arguments": {}}]})})
+    end = scene.do(servers=servers(odd=tool_server("dying", f"{TALLY}; os._exit(7)", "tally")))
+    assert (end.text, Path("tally").read_text("utf-8")) == ("Hi.", "called\n")
+    assert "Whether the call had an effect is not known" in scene.heard()[-1]["messages"][-1]["content"]
+
+
+def test_two_failures_and_a_good_answer_are_three_requests_and_two_lines_of_the_journal(scene: Scene) -> None:
+    scene.studio({"small/one": loaded({"fault": {"error": {"status": 500, "body": "oops"}}, "times": 2})})
+    end = scene.do()
+    assert (end.text, len(scene.heard())) == ("Hi.", 3)
+    assert [line["kind"] for line in _retries(end.folder)] == ["server", "server"]
+
+
+def test_a_server_that_says_how_long_to_wait_is_given_that_long(scene: Scene) -> None:
+    wait = reply({"error": "Too Many Requests"}, status=429, headers="Retry-After: 1\r\n")
+    with bad_day(once(wait, said("fine"))) as day:
+        scene.url = day.url
+        end = scene.do()
+    assert (end.text, len(day.asked)) == ("fine", 2)
+    assert [(line["kind"], line["wait"]) for line in _retries(end.folder)] == [("rate_limit", 1.0)]
+
+
+def _retries(folder: str) -> list[dict[str, object]]:
+    lines = map(json.loads, Path(folder, "journal.jsonl").read_text("utf-8").splitlines())
+    return [line for line in lines if line["type"] == "step_retried"]

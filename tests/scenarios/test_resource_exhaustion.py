@@ -126,8 +126,9 @@ def test_many_tools_are_all_offered_where_there_is_room(scene: Scene) -> None:
 def test_many_tools_without_room_are_told_as_such_and_fewer_fit(scene: Scene) -> None:
     scene.studio({"small/one": loaded(max_context_length=8192)})
     given = servers(many=tool_server("many", "pass", tools=MANY))
-    with pytest.raises(ContextError):
+    with pytest.raises(ContextError) as full:
         scene.do(servers=given)
+    assert "fewer tools (`tools`)" in str(full.value.hint)
     assert scene.heard() == []
     assert scene.do(servers=given, tools=("many.tool_7",)).text == "Hi."
     assert [tool["function"]["name"] for tool in scene.heard()[0]["tools"]] == ["many__tool_7"]

@@ -43,7 +43,13 @@ def test_a_server_that_stays_busy_is_told_as_such(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(400, LLMValidationError), (401, LLMAuthenticationError), (403, LLMAuthenticationError)]
+    ("status", "error"),
+    [
+        (400, LLMValidationError),
+        (401, LLMAuthenticationError),
+        (403, LLMAuthenticationError),
+        (404, LLMValidationError),
+    ],
 )
 def test_what_will_not_pass_is_asked_once(scene: Scene, status: int, error: type[LLMError]) -> None:
     scene.studio({"small/one": loaded({"fault": {"error": {"status": status, "body": "no"}}})})

@@ -29,8 +29,8 @@ _CLASSES: Mapping[str, Callable[..., BridgeError]] = {
     "timeout": LLMTimeoutError,
     "rate_limit": LLMRateLimitError,
     "server": LLMResponseError,
-    "context": ContextError,
     "auth": LLMAuthenticationError,
+    "context": ContextError,
     "request": LLMValidationError,
     "overloaded": ModelMemoryError,
 }
@@ -48,6 +48,9 @@ def error_of(outcome: Mapping[str, Any], folder: str, task: AutonomousTask) -> B
     hint = f"what happened is in {folder}/{JOURNAL}"
     if kind == "timeout" and outcome["seconds"] >= task.timeout:  # its own time, not that of a server
         return StepError(kind, message, hint=f"give it more than {task.timeout:g} seconds (`timeout`); {hint}")
+    if kind == "context":
+        tools = "offer it fewer tools (`tools`), " if task.servers else ""
+        hint = f"{tools}give it less to read, or load it with more context before; {hint}"
     if kind == "model_not_found":
         return ModelNotFoundError(step["model"] or "", (), message=message, hint=hint)
     if kind == "tool_server":

@@ -488,7 +488,7 @@ OURSELVES = {
 OTHERS = {
     "another verb": ["bridge-run", "check"],
     "another verb with serve": ["bridge-run", "check", "serve"],
-    "a folder of our name": ["mcp-server-git", "--repository", "/work/bridge-run"],
+    "a folder of our name": ["mcp-server-git", "--repository", "/srv/bridge-run"],
     "ours as a folder of uv": ["uv", "run", "--directory", "/x/bridge-run", "other", "serve"],
     "another program": ["other", "serve"],
     "a similar name": ["bridge-runner", "serve"],

@@ -71,8 +71,7 @@ def test_an_example_has_a_script_a_test_a_recording_and_says_how_to_edit_it(name
     assert text.startswith("# yaml-language-server: $schema=../../schemas/workflow.schema.json\n")
     assert (GUIDE / f"{name}.sim.yaml").exists()
     assert (GUIDE / f"{name}.test.yaml").exists()
-    recorded = (GUIDE / f"{name}.recording.jsonl").exists()
-    assert recorded or name == "embeddings"  # it would be the list of all tools of the bridge, and old tomorrow
+    assert (GUIDE / f"{name}.recording.jsonl").exists()
 
 
 @pytest.mark.parametrize("name", [name for name in EXAMPLES if name not in ("embeddings", "approval")])

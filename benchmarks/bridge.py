@@ -73,7 +73,7 @@ async def calls(url: str, number: int) -> None:
     """Many calls of one tool through the desk; prints resident bytes when warm and at the end."""
     from runner.app.bridge.desk import BridgeDesk
     from runner.app.bridge.house import BridgeHouse, BridgeSettings
-    from runner.app.bridge.models import MODEL_TOOLS
+    from runner.app.bridge.models.models import MODEL_TOOLS
 
     house = BridgeHouse(BridgeSettings(endpoints=(url,)), dict(os.environ))
     desk, warm = BridgeDesk(house, MODEL_TOOLS), 0

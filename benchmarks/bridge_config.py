@@ -43,7 +43,7 @@ def bench_bridge_config(folder: Path, repeat: int) -> list[Figure]:
 
 def figures(folder: Path, rounds: int) -> dict[str, float]:
     """Medians, in seconds of one call; ours and its floor by turns."""
-    from runner.edges.host_config import HostConfiguration
+    from runner.edges.host_config.host_config import HostConfiguration
 
     file, stray = folder / ".mcp.json", folder / "new.json"
     text = json.dumps({"mcpServers": {f"server-{number}": _entry(number) for number in range(SERVERS)}}, indent=2)

@@ -22,7 +22,7 @@ from measure import HERE, bridge_run, newest_journal
 
 sys.path.append(str(HERE.parent / "tests"))
 
-ENGINE = HERE.parent / "runner/edges/embedded_server.py"
+ENGINE = HERE.parent / "runner/edges/embedded/embedded_server.py"
 ROUNDS = 12
 MOST_READ = 1.05
 

@@ -18,7 +18,7 @@ from runner.chat.catalogue import Catalogue, EndpointCatalogue, ModelEntry
 from runner.chat.endpoint import Endpoint
 from runner.plan.make import make_plan
 from runner.plan.plan import Plan
-from runner.plan.schedule import make_forecast
+from runner.plan.schedule.schedule import make_forecast
 from runner.plan.setting import Setting
 from runner.words.units import show_seconds
 from runner.workflow.load import load

@@ -20,18 +20,18 @@ __all__ = [
 
 _HOMES = {
     "Bridge": "runner.app.bridge.bridge",
-    "CheckReport": "runner.app.api",
+    "CheckReport": "runner.app.api.api",
     "Entry": "runner.record.wire",
-    "LiveRun": "runner.app.api_live",
+    "LiveRun": "runner.app.api.live",
     "ModelValidator": "runner.app.validator",
-    "Run": "runner.app.api_run",
-    "TaskEnd": "runner.app.bridge.autonomous",
+    "Run": "runner.app.api.run",
+    "TaskEnd": "runner.app.bridge.autonomous.autonomous",
     "Workflow": "runner.workflow.model",
-    "check": "runner.app.api",
-    "load": "runner.app.api",
-    "run": "runner.app.api",
-    "run_sync": "runner.app.api",
-    "start": "runner.app.api",
+    "check": "runner.app.api.api",
+    "load": "runner.app.api.api",
+    "run": "runner.app.api.api",
+    "run_sync": "runner.app.api.api",
+    "start": "runner.app.api.api",
 }
 """Where the names live that are no errors."""
 

@@ -1,14 +1,14 @@
 # What `__getattr__` gives, for type checkers. Beside the module, not in it: every floor imports `runner` for its
 # version, and nothing below the roof may import the application, be it for types.
-from runner.app.api import CheckReport as CheckReport
-from runner.app.api import check as check
-from runner.app.api import load as load
-from runner.app.api import run as run
-from runner.app.api import run_sync as run_sync
-from runner.app.api import start as start
-from runner.app.api_live import LiveRun as LiveRun
-from runner.app.api_run import Run as Run
-from runner.app.bridge.autonomous import TaskEnd as TaskEnd
+from runner.app.api.api import CheckReport as CheckReport
+from runner.app.api.api import check as check
+from runner.app.api.api import load as load
+from runner.app.api.api import run as run
+from runner.app.api.api import run_sync as run_sync
+from runner.app.api.api import start as start
+from runner.app.api.live import LiveRun as LiveRun
+from runner.app.api.run import Run as Run
+from runner.app.bridge.autonomous.autonomous import TaskEnd as TaskEnd
 from runner.app.bridge.bridge import Bridge as Bridge
 from runner.app.validator import ModelValidator as ModelValidator
 from runner.record.wire import Entry as Entry

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from runner.app.test_cases_read import Case
+    from runner.app.cases.read import Case
     from runner.app.workflow_run import WorkflowRun
     from runner.show.test_view import CaseReport
 
@@ -46,8 +46,8 @@ class WorkflowTests(pytest.File):
 
     def collect(self) -> Iterable[pytest.Item]:
         """Its cases, and one item more where it has snapshots that no case uses."""
-        from runner.app.test_cases import unused_snapshots
-        from runner.app.test_cases_read import read_cases
+        from runner.app.cases.cases import unused_snapshots
+        from runner.app.cases.read import read_cases
         from runner.words.errors import WorkflowError
 
         try:
@@ -103,8 +103,8 @@ class WorkflowCase(_Reported):
 
     def report(self) -> CaseReport:
         """Run the case."""
-        from runner.app.test_cases import run_case
-        from runner.app.test_cases_snapshots import Snapshots
+        from runner.app.cases.cases import run_case
+        from runner.app.cases.snapshots import Snapshots
 
         repeat = self.config.getoption("workflow_repeat")
         return run_case(self.case, Snapshots(update=self.updates), os.environ, repeat=repeat)
@@ -123,7 +123,7 @@ class UnusedSnapshots(_Reported):
 
     def report(self) -> CaseReport:
         """Look again."""
-        from runner.app.test_cases import unused_report, unused_snapshots
+        from runner.app.cases.cases import unused_report, unused_snapshots
 
         file = _shown(self.path)
         return unused_report(file, unused_snapshots(file, self.cases, update=self.updates), update=self.updates)

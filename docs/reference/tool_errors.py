@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-import runner.app.bridge.serve  # every error of the bridge is known once it is imported
+import runner.app.bridge.serve.served  # every error of the bridge is known once it is imported
 import runner.words.recording_error  # noqa: F401  as is the one that lives apart
 from runner.words.errors import BridgeError
 

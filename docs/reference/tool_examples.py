@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from runner.app.bridge.desk import BridgeDesk
 from runner.app.bridge.house import BridgeHouse
-from runner.app.bridge.serve import ServeRequest, desk_of, settings_of
+from runner.app.bridge.serve.request import ServeRequest
+from runner.app.bridge.serve.served import desk_of, settings_of
 from runner.chat.offer import Answered, Offer
 from runner.rehearse.simulator.reading import parse_script
 from runner.rehearse.simulator.serve import start_in_thread

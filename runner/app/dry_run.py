@@ -19,8 +19,8 @@ from runner.chat.catalogue import Catalogue
 from runner.edges.measured import read_costs
 from runner.plan.make import needs_models
 from runner.plan.plan import Plan
-from runner.plan.schedule import make_forecast
-from runner.show.plan_view import plan_json, plan_text
+from runner.plan.schedule.schedule import make_forecast
+from runner.show.plan.view import plan_json, plan_text
 from runner.words.diagnostics import in_file_order
 from runner.workflow.model import Workflow
 

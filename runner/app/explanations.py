@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.words.errors import UsageError
 from runner.words.suggest import nearest
-from runner.workflow.explain import EXPLANATIONS, Explanation
+from runner.workflow.explain.explain import EXPLANATIONS, Explanation
 
 
 def list_text() -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from runner.app.console import allows_colour, say, tell
 from runner.app.files import one_file
 from runner.app.problem import tell_findings
-from runner.show.graph import Diagram, GraphFormat, box_count, diagram
+from runner.show.graph.graph import Diagram, GraphFormat, box_count, diagram
 from runner.words.errors import UsageError
 from runner.words.exits import Exit
 from runner.words.noun import noun
@@ -92,18 +92,18 @@ def _bounded(workflow: Workflow, depth: int | None) -> int | None:
 def _drawn(view: Diagram, form: GraphFormat, *, colour: bool = False, plain: bool = False) -> str:
     """Each way to draw is imported when it is asked for."""
     if form == "svg":
-        from runner.show.graph_svg import graph_svg
+        from runner.show.graph.svg import graph_svg
 
         return graph_svg(view)
     if form == "dot":
-        from runner.show.graph_dot import graph_dot
+        from runner.show.graph.dot import graph_dot
 
         return graph_dot(view)
     if form == "mermaid":
-        from runner.show.graph_mermaid import graph_mermaid
+        from runner.show.graph.mermaid import graph_mermaid
 
         return graph_mermaid(view)
-    from runner.show.graph_ascii import graph_text
+    from runner.show.graph.ascii import graph_text
 
     columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else _COLUMNS
     return graph_text(view, columns, colour=colour, plain=plain)

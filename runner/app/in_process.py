@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from runner.app.answers import Ask
 from runner.app.prepare import Prepared, models_named, prepare
 from runner.app.request import RunRequest
-from runner.app.run_workspace import environment_of
-from runner.app.story import RunEnd, Story
-from runner.app.walls import real_servers, real_walls
+from runner.app.run.answers import Ask
+from runner.app.run.story import RunEnd, Story
+from runner.app.run.walls import real_servers, real_walls
+from runner.app.run.workspace import environment_of
 from runner.chat.messages import Delta
 from runner.edges.run_folder import new_run_id
 from runner.execute.scheduler import CLEAN_UP_SECONDS

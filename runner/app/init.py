@@ -10,9 +10,9 @@ from typing import Literal
 
 from runner import __version__
 from runner.app import templates
-from runner.app.check import check
+from runner.app.check.check import check
+from runner.app.check.report import tell_report
 from runner.app.console import say, tell
-from runner.app.report import tell_report
 from runner.app.request import CheckRequest
 from runner.edges.replace_file import replace_file
 from runner.words.errors import BridgeError, UsageError
@@ -117,7 +117,7 @@ def _lock(environment: Mapping[str, str]) -> str:
     """Write the lock file if the model servers can be asked; what became of it."""
     if Path("bridge.lock").exists():
         return "left     bridge.lock  (it is there already)"
-    from runner.app.lock import LockRequest, lock
+    from runner.app.lock.lock import LockRequest, lock
 
     try:
         lock(LockRequest(paths=("workflows",), file="bridge.lock"), environment)

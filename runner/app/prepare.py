@@ -11,8 +11,8 @@ from runner.app.files import one_file
 from runner.app.request import CheckRequest, RunRequest
 from runner.app.surroundings import Surroundings, survey
 from runner.chat.catalogue import Catalogue
-from runner.edges.config_file import read_configuration
-from runner.edges.configuration import NO_CONFIGURATION, Configuration
+from runner.edges.config.configuration import NO_CONFIGURATION, Configuration
+from runner.edges.config.file import read_configuration
 from runner.plan.calls import every_name
 from runner.plan.make import make_plan, needs_models
 from runner.plan.overrides import NO_OVERRIDES, Overrides, parse_overrides, refuse_unknown_aliases
@@ -83,7 +83,7 @@ def configured(request: RunRequest | CheckRequest, environment: Mapping[str, str
     config = read_configuration(request.config, environment)
     if request.offline or request.simulate is not None or not config.endpoints:
         return config
-    from runner.edges.endpoints import endpoints_from, unset_tokens
+    from runner.edges.config.endpoints import endpoints_from, unset_tokens
 
     unset = unset_tokens(endpoints_from(request.endpoints, environment, config), environment, config)
     return replace(config, warnings=(*config.warnings, *unset))

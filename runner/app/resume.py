@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from runner import __version__
-from runner.app.answers import parse_answers
-from runner.app.earlier import Earlier
 from runner.app.files import one_file
 from runner.app.find_run import find_run
 from runner.app.request import ResumeRequest, RunRequest
-from runner.app.run import run_workflow
+from runner.app.run.answers import parse_answers
+from runner.app.run.earlier import Earlier
+from runner.app.run.run import run_workflow
 from runner.edges.run_folder import RUNS, RunFolder
 from runner.record.events import ApprovalAnswered, RunFinished, RunStarted
 from runner.record.parts import unit_of
@@ -59,7 +59,7 @@ def _go_on(request: ResumeRequest, folder: RunFolder, entries: Sequence[Entry], 
     earlier = Earlier(run=entries[0].run, folder=folder, entries=tuple(entries), seeds=seeds)
     asked = _as_run(request, started)
     if asked.locked is not None:
-        from runner.app.lock_guard import run_locked
+        from runner.app.lock.guard import run_locked
 
         return run_locked(asked, earlier)
     return run_workflow(asked, earlier)

@@ -11,7 +11,7 @@ from runner.app.files import script_file
 from runner.app.request import CheckRequest, RunRequest
 from runner.chat.catalogue import Catalogue, EndpointCatalogue
 from runner.chat.endpoint import Endpoint
-from runner.edges.configuration import NO_CONFIGURATION, Configuration
+from runner.edges.config.configuration import NO_CONFIGURATION, Configuration
 from runner.plan.setting import Setting
 from runner.words.errors import (
     LLMAuthenticationError,
@@ -89,7 +89,9 @@ async def ask(backends: Sequence[Backend], endpoints: Sequence[Endpoint] = ()) -
 
 
 async def ask_endpoints(endpoints: Sequence[Endpoint], named: Collection[str] = ()) -> Asked:
-    """Open a connection to each address, ask, and close it again; ``named`` as in ``edges.backends.make_backend``.
+    """Open a connection to each address, ask, and close it again.
+
+    ``named`` is as in ``edges.backends.make_backend``.
 
     Raises:
         OutsideError: as ``ask``.
@@ -157,7 +159,7 @@ def model_endpoints(
         WorkflowError: the simulator's script is at fault.
     """
     if simulate is None:
-        from runner.edges.endpoints import endpoints_from
+        from runner.edges.config.endpoints import endpoints_from
 
         yield endpoints_from(given, environment, config)
         return
@@ -165,7 +167,7 @@ def model_endpoints(
         raise UsageError(
             "`--simulate` and `--endpoint` exclude each other", hint="the simulator is the only server of its run"
         )
-    from runner.edges.endpoints import token_from
+    from runner.edges.config.endpoints import token_from
     from runner.rehearse.simulator.serve import start_in_thread
 
     simulator = start_in_thread(script_file(simulate))

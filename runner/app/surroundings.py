@@ -96,7 +96,7 @@ def imported(server: Server, workflow: Workflow, environment: Mapping[str, str])
     """
     if server.source is None:
         return server
-    from runner.edges.client_config import read_client_server
+    from runner.edges.host_config.client_config import read_client_server
 
     found = read_client_server(str(Path(workflow.folder) / server.source), server.name, environment)
     return replace(

@@ -14,7 +14,7 @@ from runner.words.noun import noun
 from runner.workflow.model import Server, Workflow
 
 if TYPE_CHECKING:  # they bring asyncio, and the SDK of the tool servers
-    from runner.app.tool_start import Household
+    from runner.app.run.tool_start import Household
     from runner.chat.toolbox import ToolBox
     from runner.edges.process_group import Offspring
 
@@ -42,7 +42,7 @@ def confirm_tools(prepared: Prepared, environment: Mapping[str, str]) -> tuple[D
 
 def startable(prepared: Prepared, environment: Mapping[str, str]) -> tuple[str, ...]:
     """The names of the tool servers that ``confirm_tools`` starts; those that would start alike are one."""
-    from runner.app.tool_house import alike
+    from runner.app.run.tool_house import alike
 
     found = [one.server for one in _used(prepared, environment) if one.server is not None]
     return tuple({alike(server): server.name for server in found}.values())
@@ -64,8 +64,8 @@ class _Used:
 
 def _used(prepared: Prepared, environment: Mapping[str, str]) -> tuple[_Used, ...]:
     """The servers of the file and of all that it calls."""
-    from runner.app.tool_house import every_file
-    from runner.app.tool_start import servers_used
+    from runner.app.run.tool_house import every_file
+    from runner.app.run.tool_start import servers_used
 
     names = Names(workflow=prepared.workflow, overrides=prepared.overrides, inputs=prepared.inputs)
     secrets = _secrets(prepared, environment)
@@ -99,7 +99,7 @@ async def _confirm(
     import asyncio
 
     from runner.app.interrupt import interruptible
-    from runner.app.tool_start import ToolStart
+    from runner.app.run.tool_start import ToolStart
     from runner.edges.process_group import Offspring
     from runner.words.redact import Redactor
 
@@ -117,8 +117,8 @@ async def _confirm(
 
 def _households(used: Sequence[_Used], environment: Mapping[str, str], offspring: Offspring) -> tuple[Household, ...]:
     """The servers, each with its file; what would start alike is started once."""
-    from runner.app.tool_house import alike
-    from runner.app.tool_start import Household
+    from runner.app.run.tool_house import alike
+    from runner.app.run.tool_start import Household
     from runner.edges.toolbox import make_toolbox
 
     folder = os.getcwd()  # noqa: PTH109 - a text is asked for

@@ -15,8 +15,8 @@ from runner.app.servers import Asked, Failure
 from runner.chat.backend import Backend
 from runner.chat.catalogue import Catalogue, EndpointCatalogue
 from runner.edges.clock import Clock as RealClock
-from runner.edges.config_file import read_configuration
-from runner.edges.endpoints import endpoints_from
+from runner.edges.config.endpoints import endpoints_from
+from runner.edges.config.file import read_configuration
 from runner.execute.clock import Clock
 from runner.execute.retry import Attempts
 from runner.plan.lookup import all_names, look_up, similar_names, the_loaded

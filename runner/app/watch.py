@@ -47,7 +47,7 @@ def watching(
 
             stack.enter_context(logging_to_stderr(options.log_level))
         if wants_traces(environment):
-            from runner.edges.telemetry import exporting
+            from runner.edges.telemetry.telemetry import exporting
 
             stack.enter_context(exporting(environment, complain))
         yield _metrics(options, stack, complain)

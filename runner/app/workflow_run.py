@@ -6,8 +6,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from runner.app.test_cases_judge import calls_made
-from runner.app.test_cases_play import CasePlayed, given_stubs, play_workflow
+from runner.app.cases.judge import calls_made
+from runner.app.cases.play import CasePlayed, given_stubs, play_workflow
 
 
 class WorkflowRun:

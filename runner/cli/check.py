@@ -12,7 +12,7 @@ from runner.cli.locked_option import LockedCommand, locked_option
 from runner.cli.options import config_option, endpoint_option, model_option, no_color_option, simulate_option
 
 if TYPE_CHECKING:
-    from runner.app.check import Report
+    from runner.app.check.check import Report
 
 
 @click.command(name="check", cls=LockedCommand, short_help="Check workflow files.")
@@ -89,11 +89,11 @@ def _refuse_what_excludes(request: CheckRequest) -> None:
 
 
 def _check(request: CheckRequest) -> int:
-    from runner.app.report import tell_report
+    from runner.app.check.report import tell_report
 
     report = _report(request)
     if request.fix or request.diff:
-        from runner.app.fix import fix_files
+        from runner.app.check.fix import fix_files
 
         if fix_files(report, request):
             report = _report(request)
@@ -102,13 +102,13 @@ def _check(request: CheckRequest) -> int:
 
 def _report(request: CheckRequest) -> Report:
     if request.locked is None:
-        from runner.app.check import check
+        from runner.app.check.check import check
 
         return check(request, os.environ)
     asks = {"--offline": request.offline, "--tools": request.tools, "--simulate": request.simulate is not None}
     other = next((option for option, given in asks.items() if given), None)
     if other is not None:
         raise click.UsageError(f"`--locked` and `{other}` exclude each other: the lock file stands in for all servers")
-    from runner.app.lock_check import check_locked
+    from runner.app.lock.check import check_locked
 
     return check_locked(request, os.environ)

@@ -29,7 +29,7 @@ def command(
 
     Without a name the files are those of the folder `workflows`, if there is one. Nothing is loaded and no step runs.
     """
-    from runner.app.doctor import DoctorRequest, doctor
+    from runner.app.doctor.doctor import DoctorRequest, doctor
 
     request = DoctorRequest(
         paths=paths,

@@ -10,7 +10,7 @@ import click
 from runner.cli.options import no_color_option
 
 if TYPE_CHECKING:
-    from runner.show.graph import GraphFormat
+    from runner.show.graph.graph import GraphFormat
 
 
 @click.command(name="graph", short_help="Draw a workflow's graph.")

@@ -40,7 +40,7 @@ def command(
         raise click.UsageError("`--check` and `--update` exclude each other")
     if format != "text" and not check:
         raise click.UsageError("`--format` belongs to `--check`")
-    from runner.app.lock import LockRequest, lock
+    from runner.app.lock.lock import LockRequest, lock
 
     request = LockRequest(
         paths=paths,

@@ -12,7 +12,7 @@ import click
 from runner.cli.options import config_option, endpoint_option, no_color_option, simulate_option
 
 if TYPE_CHECKING:
-    from runner.app.model_servers import ModelsRequest
+    from runner.app.models.servers import ModelsRequest
 
 DEFAULT = "ls"
 _Function = Callable[..., int]
@@ -60,7 +60,7 @@ def _listing(function: _Function) -> _Function:
 @_listing
 def list_(*, workflows: tuple[str, ...], as_json: bool, **shared: Any) -> int:
     """Every model: its state, context, size, abilities, and the workflow files that use it."""
-    from runner.app.models import list_models
+    from runner.app.models.models import list_models
 
     return list_models(_request(shared, workflows=workflows, format="json" if as_json else "text"), os.environ)
 
@@ -70,7 +70,7 @@ def list_(*, workflows: tuple[str, ...], as_json: bool, **shared: Any) -> int:
 @_listing
 def show(*, key: str, workflows: tuple[str, ...], as_json: bool, **shared: Any) -> int:
     """All that is known of one model: its loaded copies and their settings, and who uses it."""
-    from runner.app.models import show_model
+    from runner.app.models.models import show_model
 
     return show_model(key, _request(shared, workflows=workflows, format="json" if as_json else "text"), os.environ)
 
@@ -98,7 +98,7 @@ def load(
     **shared: Any,
 ) -> int:
     """Load a model and wait for it; a loaded copy that is good enough is left as it is."""
-    from runner.app.model_memory import load_model
+    from runner.app.models.memory import load_model
 
     settings = {
         "context_length": context_length,
@@ -122,7 +122,7 @@ def unload(*, name: str | None, everything: bool, exact: bool, **shared: Any) ->
         raise click.UsageError("name a model, or say `--all`" if name is None else "`--all` takes no name")
     if exact and name is None:
         raise click.UsageError("`--exact` needs the id of a copy")
-    from runner.app.model_memory import unload_models
+    from runner.app.models.memory import unload_models
 
     choose = _choose if sys.stdin.isatty() else None
     return unload_models(name, _request(shared), os.environ, exact=exact, choose=choose)
@@ -134,13 +134,13 @@ def unload(*, name: str | None, everything: bool, exact: bool, **shared: Any) ->
 @_shared
 def get(*, key: str, quantization: str | None, **shared: Any) -> int:
     """Have the server download a model: its KEY, or the address of its page on Hugging Face."""
-    from runner.app.model_download import get_model
+    from runner.app.models.download import get_model
 
     return get_model(key, quantization, _request(shared), os.environ)
 
 
 def _request(shared: dict[str, Any], **more: Any) -> ModelsRequest:
-    from runner.app.model_servers import ModelsRequest
+    from runner.app.models.servers import ModelsRequest
 
     return ModelsRequest(
         endpoints=shared["endpoints"],

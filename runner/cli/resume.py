@@ -45,7 +45,7 @@ def command(
     What is done stays done. Models, servers and inputs are those that the run began with.
     """
     from runner.app.resume import resume_run
-    from runner.app.watch_run import run_watched
+    from runner.app.run.watched import run_watched
 
     return run_watched(
         ResumeRequest(

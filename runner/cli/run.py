@@ -171,11 +171,11 @@ def _refuse_beside_watching(asked: RunRequest) -> None:
 
 def _carry_out(request: RunRequest) -> int:
     if request.stubs_init:
-        from runner.app.rehearse import init_stubs
+        from runner.app.rehearsal.rehearse import init_stubs
 
         return init_stubs(request)
     if request.rehearse:
-        from runner.app.rehearse import rehearse
+        from runner.app.rehearsal.rehearse import rehearse
 
         return rehearse(request)
     if request.faults is not None:
@@ -185,7 +185,7 @@ def _carry_out(request: RunRequest) -> int:
 
 def _rehearse(request: RunRequest) -> int:
     """The faults one by one; ``list`` only names them."""
-    from runner.app.faults import fault_list, rehearse_faults
+    from runner.app.rehearsal.faults import fault_list, rehearse_faults
 
     if request.faults == "list":
         click.echo(fault_list())
@@ -197,21 +197,21 @@ def _watched(request: RunRequest) -> int:
     """The run, and around it who watches; mostly nobody, and then nothing is paid for them."""
     if request.watch == WatchOptions() and not any(name.startswith("OTEL_") for name in os.environ):
         return _run(request)
-    from runner.app.watch_run import run_watched
+    from runner.app.run.watched import run_watched
 
     return run_watched(request, _run)
 
 
 def _run(request: RunRequest) -> int:
     if request.record or request.replay is not None:
-        from runner.app.recording_story import record_run, replay_run
+        from runner.app.recording.story import record_run, replay_run
 
         return record_run(request) if request.record else replay_run(request)
     if request.locked is not None:
-        from runner.app.lock_guard import run_locked
+        from runner.app.lock.guard import run_locked
 
         return run_locked(request)
-    from runner.app.run import run_workflow
+    from runner.app.run.run import run_workflow
 
     return run_workflow(request)
 
@@ -220,7 +220,7 @@ def _show_plan(request: RunRequest) -> int:
     from runner.app.dry_run import dry_run, tell_plan
 
     if request.locked is not None:
-        from runner.app.lock_plan import dry_run_locked
+        from runner.app.lock.plan import dry_run_locked
 
         plan, notes = dry_run_locked(request, os.environ)
     else:

@@ -39,7 +39,8 @@ def command(**given: Any) -> int:
     asked = {name: value for name, value in given.items() if value is not None}
     if "http" not in asked:
         _refuse_without_http(asked)
-    from runner.app.bridge.serve import ServeRequest, serve
+    from runner.app.bridge.serve.request import ServeRequest
+    from runner.app.bridge.serve.serve import serve
 
     return serve(ServeRequest(watch=watch, **asked))
 

@@ -22,7 +22,7 @@ def command(
     Prints the address, and serves until it is interrupted.
     """
     if faults == "list":
-        from runner.app.faults import fault_list
+        from runner.app.rehearsal.faults import fault_list
 
         click.echo(fault_list())
         return

@@ -31,7 +31,7 @@ def command(
 
     Exit codes: 0 all passed, 1 a case failed, 3 a file is at fault.
     """
-    from runner.app.test_cases import TestRequest, run_tests
+    from runner.app.cases.cases import TestRequest, run_tests
 
     request = TestRequest(
         paths=paths, only=only, update=update, repeat=repeat, jobs=jobs, junit=junit, quiet=quiet, colour=not no_color

@@ -18,10 +18,10 @@ def make_backend(endpoint: Endpoint, *, named: Collection[str] = (), offspring: 
     ``offspring`` is told of every process that is started, so that an interrupted command leaves none behind.
     """
     if endpoint.embedded is not None:
-        from runner.edges.embedded import EmbeddedBackend  # llama.cpp, an extra
+        from runner.edges.embedded.embedded import EmbeddedBackend  # llama.cpp, an extra
 
         return EmbeddedBackend(endpoint, offspring=offspring)
-    from runner.edges.lmstudio import HttpBackend
+    from runner.edges.model_server.lmstudio import HttpBackend
 
     return HttpBackend(
         endpoint.url,

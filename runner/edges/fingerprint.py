@@ -14,8 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from runner.edges.git import CACHES, OWN, Git, GitError, find_checkout
-from runner.edges.workspace_state import first_named
+from runner.edges.workspace.git import CACHES, OWN, Git, GitError, find_checkout
+from runner.edges.workspace.state import first_named
 from runner.words.errors import StepError
 from runner.words.noun import noun
 

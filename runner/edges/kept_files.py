@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final
 
 from runner.edges.files.glob import compile_glob
-from runner.edges.git import OWN
-from runner.edges.tree_copy import pour, remove_tree
+from runner.edges.workspace.git import OWN
+from runner.edges.workspace.tree_copy import pour, remove_tree
 from runner.words.errors import HistoryError, StepError
 from runner.words.noun import noun
 

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
-from runner.plan.lock import Lock
-from runner.plan.lock_read import read_lock
+from runner.plan.lock.lock import Lock
+from runner.plan.lock.read import read_lock
 from runner.words.diagnostics import Diagnostic
 from runner.words.errors import UsageError, WorkflowError
 

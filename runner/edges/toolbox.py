@@ -24,9 +24,9 @@ def make_toolbox(server: Server, *, folder: str, environment: Mapping[str, str],
     if server.builtin is not None:
         return FilesBox.of(server, folder=folder)
     # Imported here: it loads asyncio's subprocesses, which a run without MCP servers does not need.
-    from runner.edges.mcp import McpToolBox
-    from runner.edges.mcp_http import HttpLink
-    from runner.edges.mcp_stdio import StdioLink
+    from runner.edges.mcp.box import McpToolBox
+    from runner.edges.mcp.http import HttpLink
+    from runner.edges.mcp.stdio import StdioLink
 
     if server.url is not None:
         return McpToolBox(server, lambda: HttpLink(server=server))

@@ -20,7 +20,7 @@ Result = TypeVar("Result")
 VANISHED: frozenset[FailureKind] = frozenset(("model_not_found", "wrong_model"))
 """Kinds after which the model may not be where it was."""
 _NOT_THERE = ("is not loaded", "could not be loaded")
-"""What ``edges.model_errors`` says when the server has unloaded it; such an error has the kind ``server``."""
+"""What ``edges.model_server.errors`` says when the server has unloaded it; such an error has the kind ``server``."""
 
 
 class Spoil(Protocol):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from runner.plan.lock import Lock
-from runner.plan.lock_drift import Drift
-from runner.plan.lock_words import words_of
+from runner.plan.lock.drift import Drift
+from runner.plan.lock.lock import Lock
+from runner.plan.lock.words import words_of
 
 
 def drift_text(drift: Sequence[Drift]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from runner.record.cassette_diff import differences
+from runner.record.cassette.diff import differences
 from runner.record.events import CommandRan, RunStarted, ToolCalled, ToolReturned
 from runner.record.parts import unit_of
 from runner.record.state import fold, result

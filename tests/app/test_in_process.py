@@ -14,7 +14,7 @@ from kit.simulator import simulator
 
 from runner.app.in_process import run_in_process
 from runner.app.request import RunRequest
-from runner.app.story import RunEnd
+from runner.app.run.story import RunEnd
 from runner.words.errors import CannotServeError, UsageError
 from runner.workflow.document import parse_document
 from runner.workflow.load import Loaded, load_document

@@ -13,8 +13,8 @@ import pytest
 from kit.simulator import simulator
 from prometheus_client.parser import text_string_to_metric_families
 
-from runner.app.bridge.autonomous import run_autonomous
-from runner.app.bridge.autonomous_task import AutonomousTask
+from runner.app.bridge.autonomous.autonomous import run_autonomous
+from runner.app.bridge.autonomous.task import AutonomousTask
 from runner.app.bridge.house import BridgeHouse, BridgeSettings
 from runner.app.request import WatchOptions
 from runner.app.validator import ModelValidator

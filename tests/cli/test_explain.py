@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from runner.app.explanations import explanation_text
 from runner.cli.explain import command
 from runner.words.errors import UsageError
-from runner.workflow.explain import EXPLANATIONS
+from runner.workflow.explain.explain import EXPLANATIONS
 
 
 def said(*arguments: str) -> str:

@@ -14,8 +14,8 @@ from kit.llama_server import CONTEXT, KEY, MODEL, llama_server
 from kit.simulator import simulator
 
 from runner.chat.messages import ChatRequest, Image, Message, ToolCall, ToolSpec
-from runner.edges.http import HttpClient
-from runner.edges.lmstudio import HttpBackend
+from runner.edges.model_server.http import HttpClient
+from runner.edges.model_server.lmstudio import HttpBackend
 from runner.words import errors
 
 NUMBER = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}

@@ -20,7 +20,7 @@ from kit.llama_server import MODEL, llama_server
 from runner.chat.assemble import read_usage
 from runner.chat.form import FULL, Form, shaped
 from runner.chat.messages import ChatRequest, Message, ToolCall, ToolSpec, Usage
-from runner.edges.wire import encode_chat
+from runner.edges.model_server.wire import encode_chat
 
 MOST = 1.05
 ROUNDS = 8

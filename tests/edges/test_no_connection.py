@@ -9,7 +9,7 @@ import ssl
 
 import pytest
 
-from runner.edges.http import HttpClient
+from runner.edges.model_server.http import HttpClient
 from runner.edges.no_connection import why_no_connection
 from runner.words.errors import LLMConnectionError
 

@@ -14,8 +14,8 @@ from kit.world import MODEL, PaintedBackend, PaintedBox
 
 from runner.chat.messages import ChatAnswer, ToolCall, Usage
 from runner.chat.toolbox import Blob, Tool, ToolResult
-from runner.edges.lmstudio import HttpBackend
-from runner.edges.wire import encode_chat
+from runner.edges.model_server.lmstudio import HttpBackend
+from runner.edges.model_server.wire import encode_chat
 from runner.record.events import (
     AnswerRefused,
     CommandRan,

@@ -14,7 +14,7 @@ from kit.world import PaintedBox
 
 from runner.chat.endpoint import Endpoint
 from runner.chat.toolbox import Tool
-from runner.edges.lmstudio import HttpBackend
+from runner.edges.model_server.lmstudio import HttpBackend
 from runner.plan.setting import Setting
 from runner.record.events import (
     ModelLoaded,

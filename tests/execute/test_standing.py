@@ -12,7 +12,7 @@ from kit.simulator import simulator
 from runner.chat.endpoint import Endpoint
 from runner.chat.messages import ChatRequest, Message
 from runner.edges.clock import Clock
-from runner.edges.lmstudio import HttpBackend
+from runner.edges.model_server.lmstudio import HttpBackend
 from runner.execute.demand import Demand
 from runner.execute.standing import MANY, StandingModels
 from runner.plan.plan import ModelChoice

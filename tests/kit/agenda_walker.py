@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from runner.plan.agenda import Agenda, open_stays
-from runner.plan.schedule_jobs import Problem, Round, Turn
+from runner.plan.schedule.jobs import Problem, Round, Turn
 
 Key = TypeVar("Key")
 Unit = tuple[int, int]

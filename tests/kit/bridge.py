@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.app.bridge.house import BridgeHouse, BridgeSettings
-from runner.app.bridge.models import MODEL_TOOLS
-from runner.app.bridge.models_desk import close_models, model_desk
+from runner.app.bridge.models.desk import close_models, model_desk
+from runner.app.bridge.models.models import MODEL_TOOLS
 from runner.record.wire import Entry
 from runner.words.schemas import complaints
 from runner.workflow.model import Retry

@@ -14,8 +14,8 @@ from typing import Any
 
 from kit.simulator import simulator
 
-from runner.app.bridge.autonomous import TaskEnd, run_autonomous
-from runner.app.bridge.autonomous_task import AutonomousTask, TaskServer
+from runner.app.bridge.autonomous.autonomous import TaskEnd, run_autonomous
+from runner.app.bridge.autonomous.task import AutonomousTask, TaskServer
 from runner.app.bridge.house import BridgeHouse, BridgeSettings
 from runner.record.journal import Listener
 

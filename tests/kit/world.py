@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from runner.app.run.tool_house import ToolHouse
+from runner.app.run.work_files import WorkFiles
 from runner.app.surroundings import survey
-from runner.app.tool_house import ToolHouse
-from runner.app.work_files import WorkFiles
 from runner.chat.backend import Backend
 from runner.chat.catalogue import Catalogue, EndpointCatalogue, Instance, ModelEntry
 from runner.chat.messages import ChatAnswer, ChatRequest, Delta, OnDelta
@@ -38,7 +38,7 @@ from runner.execute.world import World
 from runner.plan.make import make_plan
 from runner.plan.overrides import NO_OVERRIDES
 from runner.plan.plan import Plan
-from runner.plan.schedule import make_forecast
+from runner.plan.schedule.schedule import make_forecast
 from runner.plan.setting import NO_SETTING, Setting
 from runner.plan.wanted import Names
 from runner.record.events import Event, RunFinished, RunStarted, StepFinished

@@ -19,8 +19,8 @@ from runner.chat.endpoint import Endpoint
 from runner.plan.agenda import NO_COSTS
 from runner.plan.make import make_plan
 from runner.plan.plan import Plan
-from runner.plan.schedule import make_forecast
-from runner.plan.schedule_build import make_problem
+from runner.plan.schedule.build import make_problem
+from runner.plan.schedule.schedule import make_forecast
 from runner.plan.setting import Setting
 from runner.workflow.load import load
 

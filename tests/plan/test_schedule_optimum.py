@@ -9,7 +9,7 @@ from kit.schedule_case import Case, random_case
 from kit.schedule_oracle import best_seconds
 
 from runner.plan.agenda import Forecast
-from runner.plan.schedule import make_forecast
+from runner.plan.schedule.schedule import make_forecast
 
 CASES = 300
 

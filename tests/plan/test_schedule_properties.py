@@ -10,8 +10,8 @@ from kit.schedule_case import HERE, choice, plan, step
 
 from runner.plan.agenda import Costs
 from runner.plan.plan import Plan, PlannedStep
-from runner.plan.schedule import make_forecast
-from runner.plan.schedule_build import make_problem
+from runner.plan.schedule.build import make_problem
+from runner.plan.schedule.schedule import make_forecast
 
 MODELS = ("a", "b", "c", "d")
 THERE = "http://two"

@@ -11,7 +11,7 @@ from kit.scene import Scene, loaded
 from prometheus_client.parser import text_string_to_metric_families
 
 from runner import CircuitOpenError, LLMError
-from runner.app.bridge.models_desk import model_desk
+from runner.app.bridge.models.desk import model_desk
 from runner.app.request import WatchOptions
 from runner.app.watch import Watch, watching
 from runner.record.events import CircuitChanged

@@ -14,7 +14,7 @@ from kit.scene import Scene, ask, cold, loaded, servers
 from kit.servers import ODD, python_server
 
 from runner import ModelNotFoundError, ModelValidator
-from runner.app.bridge.autonomous_task import TaskServer
+from runner.app.bridge.autonomous.task import TaskServer
 from runner.app.bridge.house import BridgeHouse
 from runner.record.events import ModelLoaded
 from runner.record.journal import Entry

@@ -10,14 +10,14 @@ from typing import Any
 import jsonschema
 import pytest
 
-from runner.show.findings import findings_json
-from runner.show.findings_github import findings_github
-from runner.show.findings_junit import findings_junit
-from runner.show.findings_sarif import FINGERPRINT, findings_sarif
+from runner.show.findings.findings import findings_json
+from runner.show.findings.github import findings_github
+from runner.show.findings.junit import findings_junit
+from runner.show.findings.sarif import FINGERPRINT, findings_sarif
 from runner.show.xml_text import attribute, content
 from runner.words.diagnostics import Diagnostic, Edit, Fix, Note
 from runner.words.spans import Span
-from runner.workflow.explain import EXPLANATIONS
+from runner.workflow.explain.explain import EXPLANATIONS
 
 TEXT = "version: 1\nsteps:\n  - id: fix\n    needs: [survy]\n"
 FIX = Fix(

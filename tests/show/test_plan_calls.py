@@ -13,9 +13,9 @@ from runner.plan.agenda import Agenda, Forecast
 from runner.plan.make import make_plan
 from runner.plan.plan import Plan
 from runner.show.cell import width
-from runner.show.plan_forecast import forecast_json, forecast_text
-from runner.show.plan_lines import compact, join, times
-from runner.show.plan_view import plan_json, plan_text
+from runner.show.plan.forecast import forecast_json, forecast_text
+from runner.show.plan.lines import compact, join, times
+from runner.show.plan.view import plan_json, plan_text
 from runner.workflow.fan_out import FanOut, ForEach, Matrix, Repeat
 from runner.workflow.load import load
 from runner.workflow.model import RunWork, Step

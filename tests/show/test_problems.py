@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.show.cell import width
-from runner.show.findings import findings_json
+from runner.show.findings.findings import findings_json
 from runner.show.problems import count, render, render_error
 from runner.words.diagnostics import Diagnostic, Note
 from runner.words.errors import (

@@ -97,7 +97,7 @@ def test_who_gets_which_display(environment, is_tty, kind):
 
 def test_a_pipe_does_not_pay_for_rich():
     code = (
-        "import io, sys; from runner.show import plan_view, problems, progress, result_view; "
+        "import io, sys; from runner.show import problems, progress, result_view; from runner.show.plan import view; "
         "progress.make_display(io.StringIO(), {}, quiet=False, is_tty=False); "
         "print(sorted({'rich', 'asyncio', 'difflib', 'textwrap'} & set(sys.modules)))"
     )

@@ -14,7 +14,7 @@ from kit.project import Project
 from syrupy.assertion import SnapshotAssertion
 
 from runner.cli.schema import SCHEMAS
-from runner.workflow.explain import EXPLANATIONS
+from runner.workflow.explain.explain import EXPLANATIONS
 
 Serve = Callable[..., str]
 REPOSITORY = Path(__file__).parents[2]

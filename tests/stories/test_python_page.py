@@ -16,7 +16,7 @@ from kit.servers import python_server
 from kit.simulator import simulator
 
 import runner
-from runner.app.api import start
+from runner.app.api.api import start
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "python.md"
 TEXT = PAGE.read_text("utf-8")

@@ -17,7 +17,7 @@ import pytest
 from kit.project import Ended, Project
 from kit.simulator import simulator
 
-from runner.app.recording_story import replay_run
+from runner.app.recording.story import replay_run
 from runner.app.request import RunRequest
 
 MODEL = "qwen/qwen3-coder-30b"

@@ -6,7 +6,7 @@ import pytest
 
 from runner.workflow.allow import ALLOWABLE, read_allows
 from runner.workflow.document import parse_document
-from runner.workflow.explain import EXPLANATIONS
+from runner.workflow.explain.explain import EXPLANATIONS
 from runner.workflow.load import load_document
 
 FILE = """\

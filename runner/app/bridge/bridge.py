@@ -8,12 +8,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from runner.app.bridge.autonomous import TaskEnd, resolved_model, run_autonomous
-from runner.app.bridge.autonomous_servers import DISCOVERED, enabled_servers, label_of, named_servers
-from runner.app.bridge.autonomous_task import MAX_ROUNDS, TIMEOUT, AutonomousTask, TaskServer
+from runner.app.bridge.autonomous.autonomous import TaskEnd, resolved_model, run_autonomous
+from runner.app.bridge.autonomous.servers import DISCOVERED, enabled_servers, label_of, named_servers
+from runner.app.bridge.autonomous.task import MAX_ROUNDS, TIMEOUT, AutonomousTask, TaskServer
 from runner.app.bridge.house import BridgeHouse, BridgeSettings
 from runner.app.validator import ModelValidator
-from runner.edges.host_config import HostServer
+from runner.edges.host_config.host_config import HostServer
 from runner.edges.run_folder import RUNS
 from runner.record.journal import Entry
 

@@ -11,7 +11,7 @@ from typing import Any
 from runner import __version__
 from runner.app.problem import error_text
 from runner.chat.offer import Answered
-from runner.show.findings import finding_json
+from runner.show.findings.findings import finding_json
 from runner.show.problems import render
 from runner.words.errors import BridgeError, FailureKind, UsageError, WorkflowError
 from runner.words.suggest import did_you_mean

@@ -9,7 +9,7 @@ from typing import Any
 
 from runner.app.bridge.tasks import Tasks
 from runner.app.validator import ModelValidator
-from runner.edges.host_config import HostConfiguration
+from runner.edges.host_config.host_config import HostConfiguration
 from runner.record.journal import Listener
 from runner.words.noun import noun
 

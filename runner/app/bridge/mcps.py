@@ -10,8 +10,8 @@ from typing import Any, Final
 from runner.app.bridge.house import BridgeHouse
 from runner.app.bridge.tool import Tool
 from runner.chat.offer import Offer, Progress
-from runner.edges.host_config import VARIABLE, HostFile, HostServer
-from runner.edges.host_config_shown import shown_url
+from runner.edges.host_config.host_config import VARIABLE, HostFile, HostServer
+from runner.edges.host_config.shown import shown_url
 from runner.words.errors import BridgeError, ToolServerError
 from runner.words.redact import Redactor
 from runner.words.units import show_seconds

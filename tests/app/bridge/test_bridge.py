@@ -16,8 +16,8 @@ from kit.servers import python_server
 from kit.simulator import simulator
 
 from runner import Bridge, LLMConnectionError, McpNotFoundError, ModelNotFoundError, UsageError
-from runner.app.bridge.autonomous_servers import label_of
-from runner.app.bridge.autonomous_tools import AUTONOMOUS_TOOLS, task_of
+from runner.app.bridge.autonomous.servers import label_of
+from runner.app.bridge.autonomous.tools import AUTONOMOUS_TOOLS, task_of
 from runner.app.bridge.bridge import Bridge as RealBridge
 from runner.app.bridge.house import BridgeHouse, BridgeSettings
 from runner.record.events import ToolServerStarted

@@ -1,0 +1,1 @@
+"""``import runner``: workflows from Python."""

@@ -1,0 +1,1 @@
+"""The tools of the bridge for models: asking them, loading them, telling what there is."""

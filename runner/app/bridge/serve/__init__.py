@@ -1,0 +1,1 @@
+"""``bridge-run serve``: the tools of the bridge behind the MCP wall, for hosts."""

@@ -1,0 +1,1 @@
+"""Checked-in workflow files as tools of the bridge."""

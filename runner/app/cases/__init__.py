@@ -1,0 +1,1 @@
+"""``bridge-run test``: test files, their cases, and what came of each."""

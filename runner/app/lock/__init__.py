@@ -1,0 +1,1 @@
+"""``bridge-run lock`` and ``--locked``: what servers are, written down, compared, and standing in for them."""

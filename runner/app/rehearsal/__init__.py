@@ -1,0 +1,1 @@
+"""``--rehearse`` and ``--faults``: runs on painted walls, to see every way that a workflow can go."""

@@ -1,0 +1,1 @@
+"""The configuration files: ``bridge.toml`` and ``[tool.bridge-run]``."""

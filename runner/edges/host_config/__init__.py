@@ -1,0 +1,1 @@
+"""The MCP servers in the files of other MCP clients."""

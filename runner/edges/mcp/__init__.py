@@ -1,0 +1,1 @@
+"""Tool servers: MCP over pipes and over HTTP, as a ``ToolBox``."""

@@ -1,0 +1,123 @@
+"""The door to OpenTelemetry: a run as a tree of spans, by the conventions for generative AI.
+
+Spans are made through the API alone, of the entries of a journal, and dated as those are. Without a tracer provider
+nothing here is done, and the library is not imported. ``exporting`` is for the command line, which has no program
+around it that could set one up; it needs the SDK.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from runner import __version__
+from runner.edges.telemetry.spans import RunSpans
+from runner.record.journal import Entry
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+_CAPTURED = ("true", "span_only", "span_and_event")
+_SCOPE = "bridge_run"
+FLUSH_MILLISECONDS = 5000
+"""How long the end of a command waits for a collector that does not answer."""
+
+
+def run_spans(workflow: str, environment: Mapping[str, str]) -> Callable[[Entry], None] | None:
+    """A listener that makes the spans of a run; None where no tracer provider is set up.
+
+    What was said (messages, answers, arguments, results) is in them only if the environment asks for it.
+    """
+    trace = sys.modules.get("opentelemetry.trace")
+    if trace is None:  # nobody can have set one up
+        return None
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider):
+        return None
+    capture = environment.get(CAPTURE, "").strip().lower() in _CAPTURED
+    return RunSpans(provider.get_tracer(_SCOPE, __version__), workflow, capture=capture).entry
+
+
+@contextmanager
+def exporting(environment: Mapping[str, str], complain: Callable[[str], None]) -> Iterator[None]:
+    """Export spans as the environment says (``OTEL_…``) while the context lives, and flush them at its end.
+
+    Whatever goes wrong is a complaint: it changes nothing of the work.
+    """
+    try:
+        from opentelemetry import trace
+        from opentelemetry.sdk.resources import Resource
+        from opentelemetry.sdk.trace import TracerProvider
+
+        processor = _processor(environment, complain)
+    except ImportError:
+        complain(
+            "warning: the environment asks for traces, but the OpenTelemetry SDK is not installed; there are none: "
+            "pip install 'bridge-run[otel]'"
+        )
+        yield
+        return
+    provider = TracerProvider(resource=Resource.create(_resource(environment)), shutdown_on_exit=False)
+    provider.add_span_processor(processor)
+    heard = _Complaints()
+    library = logging.getLogger("opentelemetry")
+    library.addHandler(heard)
+    propagated, library.propagate = library.propagate, False
+    trace.set_tracer_provider(provider)
+    try:
+        yield
+    finally:
+        flushed = provider.force_flush(FLUSH_MILLISECONDS)
+        provider.shutdown()
+        library.removeHandler(heard)
+        library.propagate = propagated
+        if heard.first is not None or not flushed:
+            why = f": {heard.first}" if heard.first is not None else ""
+            complain(f"warning: not all traces could be exported{why}")
+
+
+def _processor(environment: Mapping[str, str], complain: Callable[[str], None]) -> SpanProcessor:
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
+
+    if environment.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "console":
+        return SimpleSpanProcessor(ConsoleSpanExporter(out=sys.stderr))  # stdout is for results
+    return BatchSpanProcessor(_otlp(environment, complain))
+
+
+def _otlp(environment: Mapping[str, str], complain: Callable[[str], None]) -> SpanExporter:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    names = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    protocol = next((environment[name] for name in names if environment.get(name)), "http/protobuf")
+    if protocol != "http/protobuf":
+        complain(f"warning: traces are exported as http/protobuf, not as {protocol}")
+    return OTLPSpanExporter()
+
+
+def _resource(environment: Mapping[str, str]) -> dict[str, str]:
+    """What we say of ourselves; a name in the environment goes before."""
+    named = environment.get("OTEL_SERVICE_NAME") or "service.name=" in environment.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    return {"service.version": __version__, **({} if named else {"service.name": "bridge-run"})}
+
+
+class _Complaints(logging.Handler):
+    """Keeps the first thing that the library has to complain about; it would write tracebacks to stderr."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.first: str | None = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Only the words."""
+        if self.first is None:
+            self.first = _line(record.getMessage())
+
+
+def _line(text: Any) -> str:
+    """The first line, not too long."""
+    return str(text).strip().partition("\n")[0][:300]

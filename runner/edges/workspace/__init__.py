@@ -1,0 +1,1 @@
+"""Where a run works when not in place, and git."""

@@ -1,0 +1,1 @@
+"""The lock: what it holds, how it is read, written and compared."""

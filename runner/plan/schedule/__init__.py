@@ -1,0 +1,1 @@
+"""The order of the work in which models are loaded as few times as possible."""

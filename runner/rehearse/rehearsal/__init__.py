@@ -1,0 +1,1 @@
+"""Answers made up from schemas and stubs, so that a run without models goes every way."""

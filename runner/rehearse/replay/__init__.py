@@ -1,0 +1,1 @@
+"""A recording played back in place of the walls."""

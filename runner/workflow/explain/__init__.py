@@ -1,0 +1,1 @@
+"""What ``bridge-run explain CODE`` says."""

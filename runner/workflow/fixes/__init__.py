@@ -1,0 +1,1 @@
+"""Repairs of a file's findings, where they are certain."""

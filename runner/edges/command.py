@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from runner.edges.process_group import Offspring, ProcessGroup
+from runner.edges.process_start import start_group
 from runner.execute.world import CommandResult
 from runner.words.errors import StepError
 
@@ -45,10 +46,7 @@ class CommandRunner:
 
         if self._folder is not None:
             cwd = str(Path(self._folder) / (cwd or "."))
-        with anyio.CancelScope(shield=True):  # a process that nobody knows of could not be ended
-            transport, watch = await self._start(argv, cwd, env, with_stdin=stdin is not None)
-        group = ProcessGroup(transport.get_pid())
-        self._offspring.add(group)
+        transport, watch, group = await self._start(argv, cwd, env, with_stdin=stdin is not None)
         try:
             _feed(transport, stdin)
             await watch.over.wait()
@@ -64,15 +62,15 @@ class CommandRunner:
 
     async def _start(
         self, argv: Sequence[str], cwd: str | None, env: Mapping[str, str], *, with_stdin: bool
-    ) -> tuple[asyncio.SubprocessTransport, _Watch]:
+    ) -> tuple[asyncio.SubprocessTransport, _Watch, ProcessGroup]:
         try:
-            return await asyncio.get_running_loop().subprocess_exec(
+            return await start_group(
                 _Watch,
-                *argv,
+                argv,
+                environment={**self._environment, **env},
+                folder=cwd,
+                offspring=self._offspring,
                 stdin=asyncio.subprocess.PIPE if with_stdin else asyncio.subprocess.DEVNULL,
-                cwd=cwd,
-                env={**self._environment, **env},
-                start_new_session=True,
             )
         except (OSError, ValueError) as error:
             raise StepError("command", _cannot_start(argv, cwd, error)) from error

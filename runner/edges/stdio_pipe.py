@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from runner.edges.line_splitter import LineSplitter, TooLong
 from runner.edges.process_group import Offspring, ProcessGroup
+from runner.edges.process_start import start_group
 from runner.words.noun import noun
 
 LINE_LIMIT = 64 * 1024 * 1024  # bytes of one message; a result of 50 MB passes, memory stays bounded
@@ -226,13 +227,11 @@ async def start_process(launch: Launch, *, offspring: Offspring, line_limit: int
         OSError: it cannot be started: no such file, not executable, no such folder.
         ValueError: a NUL byte in an argument or a variable.
     """
-    process, pipes = await asyncio.get_running_loop().subprocess_exec(
+    process, pipes, group = await start_group(
         lambda: _Pipes(LineSplitter(line_limit)),
-        *launch.argv,
-        env=dict(launch.environment),
-        cwd=launch.folder,
-        start_new_session=True,
+        launch.argv,
+        environment=launch.environment,
+        folder=launch.folder,
+        offspring=offspring,
     )
-    group = ProcessGroup(process.get_pid())
-    offspring.add(group)
     return StdioPipe(process, group, offspring, pipes)

@@ -208,7 +208,8 @@ class TestNothingStays:
             runner = CommandRunner(dict(os.environ), offspring)
             async with anyio.create_task_group() as group:
                 group.start_soon(lambda: runner.run(["/bin/sh", "-c", f"{sleeper(mark)} & {sleeper(mark)}"], env={}))
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # the command's turn,
+                await asyncio.sleep(0)  # and that of its start
                 wait_until(lambda: len(processes_with(mark)) > 2, "the command runs")
                 assert len(offspring) == 0
                 group.cancel_scope.cancel()

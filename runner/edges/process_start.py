@@ -23,8 +23,8 @@ async def start_group(
     """Start ``argv`` as the leader of a session of its own, which ``offspring`` then knows of.
 
     A start is never left half done: whoever is cancelled meanwhile gets the process all the same, and the cancellation
-    at the next wait. (asyncio's own way is to end the process alone, not what it has started by then, and to wait for
-    pipes that are not connected: for ever; github.com/python/cpython/issues/119710.)
+    at the next wait. (asyncio's own way is to end the process alone, not what it has started by then; and before
+    github.com/python/cpython/pull/140805 it waits for ever for pipes that were not connected yet.)
 
     Raises:
         OSError: it cannot be started: no such file, not executable, no such folder.

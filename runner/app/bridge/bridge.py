@@ -216,7 +216,8 @@ class Bridge:
             "images": arguments.paths("images", images),
         }
         names = None if mcp_names is None else arguments.texts("mcp_names", mcp_names)
-        await resolved_model(self._house, model)  # first of all: who swaps models learns which there are
+        # First of all: who swaps models learns which there are.
+        asked["found"] = await resolved_model(self._house, model)
         servers = enabled_servers(self._house) if names is None else named_servers(self._house, names)
         label = DISCOVERED if names is None else label_of(names)
         end = await run_autonomous(

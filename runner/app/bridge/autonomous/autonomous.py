@@ -178,7 +178,7 @@ class _Attempt:
 
     async def run(self) -> TaskEnd:
         """As ``run_autonomous``."""
-        model = await resolved_model(self._house, self._task.model)
+        model = self._task.found or await resolved_model(self._house, self._task.model)
         task = self._task
         while True:
             names = Names.of(task.servers)

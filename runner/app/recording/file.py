@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from runner.app.recording.place import replace_recording
 from runner.app.request import RunRequest
 from runner.chat.catalogue import Catalogue
 from runner.plan.lookup import look_up
 from runner.plan.wanted import DEFAULT
 from runner.record.cassette.cassette import SUFFIX, Cassette, Exchange, read_cassette, write_cassette
 from runner.record.cassette.values import read_catalogue
-from runner.words.errors import HistoryError, UsageError
+from runner.words.errors import UsageError
 from runner.words.recording_error import RecordingError
 
 
@@ -47,21 +47,12 @@ def read_recording(path: Path, request: RunRequest) -> Cassette:
 
 
 def save_recording(path: Path, cassette: Cassette) -> None:
-    """Write it in one piece: what was there stays until the new one is whole.
+    """Write it in one piece.
 
     Raises:
         HistoryError: it cannot be written.
     """
-    data, new = write_cassette(cassette), path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        new.write_bytes(data)
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        why = error.strerror or error
-        raise HistoryError(
-            f"the recording `{path}` cannot be written: {why}", hint="`--recording PATH` says another place"
-        ) from error
+    replace_recording(path, write_cassette(cassette))
 
 
 def kept_models(exchanges: Sequence[Exchange], named: Collection[str]) -> tuple[Exchange, ...]:
@@ -87,10 +78,10 @@ def merged(
 ) -> tuple[tuple[Exchange, ...], tuple[str, ...]]:
     """The old exchanges with those of the chosen units replaced, and the chosen units that asked nothing this time.
 
-    What the run as a whole asked stays; what is new in it is added.
+    What the run as a whole asked stays; what is new in it is added, and what others asked that had not been recorded.
     """
-    again = [one for one in new if chosen(one.unit)]
-    tops = {one.unit.partition("/")[0].partition("[")[0] for one in again}
+    again = [one for one in new if one.unit]
+    tops = {one.unit.partition("/")[0].partition("[")[0] for one in again if chosen(one.unit)}
     missed = {one.unit for one in old if chosen(one.unit) and one.unit.partition("/")[0].partition("[")[0] not in tops}
     stay = [one for one in old if not chosen(one.unit) or one.unit in missed]
     of_run = [one for one in new if not one.unit]

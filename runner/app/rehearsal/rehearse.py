@@ -14,11 +14,11 @@ from runner.app.console import say, tell
 from runner.app.rehearsal.run import Played, RehearsalStage, prepare_rehearsal
 from runner.app.request import RunRequest
 from runner.record.events import RunFinished, StepFinished
-from runner.record.parts import unit_of
+from runner.record.parts import unit_of, without_indices
 from runner.rehearse.rehearsal.goals import Goal, goals_of, goals_seen
 from runner.rehearse.rehearsal.prompter import INJECTED, Prompter
 from runner.rehearse.rehearsal.search import Part, Search
-from runner.rehearse.scripted import NO_STUBS, Reply, read_stubs, without_indices
+from runner.rehearse.scripted import NO_STUBS, Reply, read_stubs
 from runner.rehearse.scripted_text import stub_text
 from runner.show.rehearsal_view import Fault, RehearsalReport, SeenStep, rehearsal_json, rehearsal_text
 from runner.words.errors import UsageError

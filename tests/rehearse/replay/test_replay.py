@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from runner.app.again import record_command
+from runner.app.request import RunRequest
 from runner.chat.catalogue import Instance
 from runner.chat.messages import ChatRequest, Message
 from runner.record.cassette.cassette import Cassette, Exchange, Header
 from runner.record.cassette.mask import Mask
 from runner.record.whereabouts import Whereabouts
 from runner.rehearse.replay.replay import ReplayBackend, ReplayBox, ReplayCommands
-from runner.rehearse.replay.tape import Tape, record_command
+from runner.rehearse.replay.tape import Tape
 from runner.rehearse.replay.time import JumpingClock, run_jumping
 from runner.words.errors import LLMValidationError, ModelMemoryError, StepError, ToolServerError
 
@@ -24,7 +26,10 @@ HEADER = Header(workflow="flow", digest="0" * 64, bridge_run="1.0")
 def tape(*exchanges: Exchange, **more: Any) -> Tape:
     cassette = Cassette(header=HEADER, exchanges=exchanges, file="flow.recording.jsonl")
     return Tape(
-        cassette, Mask({}, "/home/me", "2026-flow-1f"), lambda unit: record_command("flow.yaml", None, unit), **more
+        cassette,
+        Mask({}, "/home/me", "2026-flow-1f"),
+        lambda units: record_command(RunRequest(file="flow.yaml"), units),
+        **more,
     )
 
 

@@ -268,3 +268,38 @@ def test_an_answer_given_while_a_step_is_recorded_anew_is_recorded_with_it(proje
     assert project.run("flow.yaml", "--re-record", "one", "--answer", "gate=no").code == 0
     assert project.run("flow.yaml", "--replay").code == 0
     assert project.result()["steps"]["gate"]["output"] == "no"
+
+
+def edited(project: Project, change: tuple[str, str]) -> Ended:
+    path = project.folder / "flow.recording.jsonl"
+    text = path.read_text("utf-8")
+    assert change[0] in text
+    path.write_text(text.replace(*change, 1), "utf-8")
+    return project.run("flow.yaml", "--replay", "--strict")
+
+
+@pytest.mark.parametrize("change", [("}\n", "}\n\n"), ("}\n", "}\n  \n"), ("}\n", "}\r\n")])
+def test_what_an_editor_adds_is_no_fault(flow: Project, change: tuple[str, str]) -> None:
+    assert edited(flow, change).code == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "hint"),
+    [
+        (('"version": 1', '"version": 2'), "take a newer bridge-run"),
+        (("{", "<<<<<<< ours\n{"), "keep one side of each line"),
+    ],
+)
+def test_what_helps_is_told_before_what_loses_the_recording(flow: Project, change: tuple[str, str], hint: str) -> None:
+    ended = edited(flow, change)
+    assert ended.code == 3
+    assert ended.err.endswith(f"  = help: {hint}, or record the run anew: `bridge-run FILE --record`\n")
+
+
+@pytest.mark.parametrize(
+    ("now", "why"), [('"exit_code": "0"', "it has another shape"), ('"code": 0', "`exit_code` is missing")]
+)
+def test_an_answer_that_somebody_edited_wrong_is_named_with_its_line(flow: Project, now: str, why: str) -> None:
+    ended = edited(flow, ('"exit_code": 0', now))
+    assert ended.code == 1
+    assert f"request: flow.recording.jsonl:2: the answer is none of a command: {why}\n" in ended.err

@@ -42,7 +42,9 @@ def read_recording(path: Path, request: RunRequest) -> Cassette:
         raise RecordingError(str(path), 0, f"it cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise RecordingError(str(path), line, "it is not UTF-8", hint="record the workflow anew") from error
+        raise RecordingError(
+            str(path), line, "it is not UTF-8", hint=f"record it anew: `bridge-run {request.file} --record`"
+        ) from error
     return read_cassette(text.removeprefix("\ufeff").replace("\r\n", "\n"), str(path))
 
 

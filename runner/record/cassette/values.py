@@ -185,10 +185,10 @@ def error_value(error: BridgeError) -> dict[str, Any]:
 
 
 def read_error(value: Mapping[str, Any]) -> BridgeError:
-    """Raises: KeyError, TypeError: it is none."""
+    """Raises: KeyError, TypeError, ValueError: it is none."""
     made = getattr(errors, value["class"], None)
     if not (isinstance(made, type) and issubclass(made, BridgeError)):
-        raise TypeError(f"there is no error `{value['class']}`")
+        raise ValueError(f"there is no error `{value['class']}`")
     error: BridgeError = made.__new__(made)
     BridgeError.__init__(error, value["message"], hint=value.get("hint"))
     for name, item in value.items():

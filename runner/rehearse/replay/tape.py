@@ -87,7 +87,9 @@ class Tape:
 
     def misshapen(self, one: Exchange, why: Exception) -> StepError:
         """The error for an answer that cannot be what it should be: somebody edited the file."""
-        said = f"`{why.args[0]}` is missing" if isinstance(why, KeyError) else str(why)
+        said = str(why) if isinstance(why, ValueError) else "it has another shape"
+        if isinstance(why, KeyError):
+            said = f"`{why.args[0]}` is missing"
         wrong = f"{self._cassette.file}:{one.line}: the answer is none of a {_WORDS[one.kind]}: {said}"
         return StepError("request", wrong, hint=self._way([one.unit]))
 

@@ -303,3 +303,40 @@ def test_an_answer_that_somebody_edited_wrong_is_named_with_its_line(flow: Proje
     ended = edited(flow, ('"exit_code": 0', now))
     assert ended.code == 1
     assert f"request: flow.recording.jsonl:2: the answer is none of a command: {why}\n" in ended.err
+
+
+def test_what_a_replay_of_a_part_did_not_use_of_it_is_told(flow: Project) -> None:
+    path = flow.folder / "flow.recording.jsonl"
+    path.write_text(path.read_text("utf-8") + path.read_text("utf-8").splitlines()[-1] + "\n", "utf-8")
+    ended = flow.run("flow.yaml", "--replay", "tools")
+    assert ended.code == 0
+    assert "warning: 1 recorded exchange was not used:\n" in ended.err
+    ended = flow.run("flow.yaml", "--replay", "tools", "--strict")
+    assert ended.code == 1
+    assert "error: 1 recorded exchange was not used:\n" in ended.err
+    assert flow.run("flow.yaml", "--replay", "models", "--strict").code == 0  # it runs the commands themselves
+
+
+def test_a_model_that_the_recording_lacks_is_recorded_not_downloaded(project: Project) -> None:
+    file = "version: 1\nname: flow\nsteps:\n  - {id: say, model: qwen/qwen3-8b, task: Say it}\n"
+    project.write("flow.yaml", file)
+    model = {"loaded": True, "max_context_length": 32768, "turns": [{"say": "fine"}]}
+    project.write("sim.yaml", {"models": {"qwen/qwen3-8b": model, "mistralai/magistral-small-2509": model}})
+    assert project.run("flow.yaml", "--simulate", "sim.yaml", "--record").code == 0
+    ended = project.run("flow.yaml", "--replay", "--model", "mistralai/magistral-small-2509")
+    assert ended.code == 0, ended  # the step names its own
+    project.write("flow.yaml", file.replace("qwen/qwen3-8b", "mistralai/magistral-small-2509"))
+    ended = project.run("flow.yaml", "--replay")
+    assert ended.code == 4
+    assert ended.err.startswith(
+        "error[BR301]: the recording has no model named `mistralai/magistral-small-2509`\n --> flow.yaml:4:22\n"
+    )
+    assert "  = note: server has `qwen/qwen3-8b` (loaded)\n" in ended.err
+    way = "`bridge-run flow.yaml --record` records it with that model, with `--step ID` one step alone"
+    assert f"  = help: {way}\n" in ended.err
+    project.write("flow.yaml", file.replace("qwen3-8b", "qwen3-8c"))
+    ended = project.run("flow.yaml", "--replay")
+    assert f"  = help: did you mean `qwen/qwen3-8b` or `qwen/qwen3-8b@q4_k_m`? Otherwise {way}\n" in ended.err
+    project.write("flow.yaml", file.replace("qwen/qwen3-8b", "mistralai/magistral-small-2509"))
+    assert project.run("flow.yaml", "--simulate", "sim.yaml", "--record", "--step", "say").code == 0
+    assert project.run("flow.yaml", "--replay", "--strict").code == 0

@@ -36,7 +36,7 @@ from runner.app.run.workspace import environment_of
 from runner.app.run.world import all_secrets
 from runner.app.surroundings import FATAL, TOLERATED
 from runner.edges.config.endpoints import tokens_of
-from runner.record.cassette.cassette import Cassette, Exchange, Header
+from runner.record.cassette.cassette import Cassette, Exchange, Header, Kind
 from runner.record.cassette.mask import Mask
 from runner.record.parts import covers, units_of, without_indices
 from runner.rehearse.replay.tape import Tape
@@ -49,6 +49,11 @@ from runner.workflow.digest import digest_of
 from runner.workflow.model import TaskWork, Workflow
 
 Environment = Mapping[str, str]
+_REPLAYED: Mapping[str | None, frozenset[Kind]] = {
+    "models": frozenset(("catalogue", "chat", "answer")),
+    "tools": frozenset(("server", "call", "command", "changed", "kept", "answer")),
+}
+"""What a replay of a part takes from the recording."""
 Judge = Callable[[Tape, Mapping[str, Any]], int]
 """Looks at the tape of a replay that has ended, and its outcome; gives an exit code as ``Walls.after``."""
 
@@ -132,6 +137,8 @@ def replay_run(
         walls = replace(real, told_id=told)
         if asked.replay != "tools":
             walls = with_replayed_models(walls, tape, cassette)
+            command = record_command(_short(request), (), cassette.header.inputs)
+            walls = replace(walls, setting=replace(walls.setting, recorded_by=command))
         walls = with_replayed_tools(walls, tape) if asked.replay != "models" else working_in(mask, walls)
         walls = with_replayed_answers(walls, tape, parse_answers(asked.answers, prepared.workflow))
         walls = replace(walls, after=partial(judge or _judge(asked), tape))
@@ -177,17 +184,20 @@ def _nothing() -> Any:
 def _tape(cassette: Cassette, mask: Mask, request: RunRequest, prepared: Prepared) -> Tape:
     """``request`` as it was typed: a command that a message names repeats it."""
     changed = cassette.header.digest != digest_of(prepared.workflow)
-    beside = recording_path(replace(request, recording=None))
-    if recording_path(request) == beside:
-        request = replace(request, recording=None)
     return Tape(
         cassette,
         mask,
-        lambda units: record_command(request, units, cassette.header.inputs),
+        lambda units: record_command(_short(request), units, cassette.header.inputs),
         changed=changed,
         bounds=_bounds(prepared.workflow),
         jumps=request.replay == "all",
     )
+
+
+def _short(request: RunRequest) -> RunRequest:
+    """The request; it does not name the place where the recording lies anyway."""
+    beside = replace(request, recording=None)
+    return beside if recording_path(request) == recording_path(beside) else request
 
 
 def _bounds(workflow: Workflow) -> frozenset[int]:
@@ -230,9 +240,13 @@ def _chosen(request: RunRequest, workflow: Workflow) -> Chosen:
     return lambda unit: any(covers(name, unit) for name in names)
 
 
-def left_over(tape: Tape, outcome: Mapping[str, Any]) -> tuple[Exchange, ...]:
-    """What a replay of everything did not use, where that is a fault: it came to its end, and asked nothing else."""
-    return tape.unused() if outcome["status"] in ("succeeded", "failed") and not tape.mismatches else ()
+def left_over(tape: Tape, outcome: Mapping[str, Any], part: str | None = None) -> tuple[Exchange, ...]:
+    """What a replay of everything, or of a part, did not use of it, where that is a fault: it came to its end, and
+    asked nothing else.
+    """
+    if outcome["status"] not in ("succeeded", "failed") or tape.mismatches:
+        return ()
+    return tuple(one for one in tape.unused() if part not in _REPLAYED or one.kind in _REPLAYED[part])
 
 
 def _judge(request: RunRequest) -> Judge:
@@ -242,7 +256,7 @@ def _judge(request: RunRequest) -> Judge:
         if tape.mismatches:
             tell_mismatches(tape)
             return int(Exit.STEP_FAILED)  # also where a step tolerates its failure
-        unused = left_over(tape, outcome) if request.replay == "all" else ()
+        unused = left_over(tape, outcome, request.replay)
         if not unused:
             return 0
         if not request.quiet or request.strict:

@@ -273,7 +273,7 @@ def test_errors_there_and_back(error: Any) -> None:
 
 @pytest.mark.parametrize("name", ["OSError", "nearest", "Sequence"])
 def test_an_error_that_nobody_knows(name: str) -> None:
-    with pytest.raises(TypeError, match=f"there is no error `{name}`"):
+    with pytest.raises(ValueError, match=f"there is no error `{name}`"):
         read_error({"class": name, "message": "x", "kind": "bug"})
 
 
@@ -290,6 +290,17 @@ def test_the_folder_and_the_run_are_hidden_and_shown_again() -> None:
     assert mask.text("/home/me/here") == "[folder]"
     assert mask.pieces(["/home", "/me/here/x"]) == ("[folder]/x",)
     assert Mask({}, "/", "2026-x").text("/") == "/"
+
+
+@pytest.mark.parametrize(
+    "said", ["cd [folder]", "[run id]", "a [[folder]] b", "[[[run id]]]", "[folder][folder]/home/me"]
+)
+def test_who_says_what_stands_for_the_folder_is_replayed_saying_it(said: str) -> None:
+    mask = Mask({}, "/home/me", "2026-x")
+    hidden = mask.hidden({"content": said})
+    assert mask.shown(hidden) == {"content": said}
+    assert Mask({}, "/work/other", "2026-y").shown(hidden) == {"content": said.replace("/home/me", "/work/other")}
+    assert "".join(mask.pieces(list(said))) == hidden["content"]
 
 
 def test_the_names_of_the_format_stay_whatever_a_secret_is() -> None:

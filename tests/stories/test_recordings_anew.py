@@ -340,3 +340,14 @@ def test_a_model_that_the_recording_lacks_is_recorded_not_downloaded(project: Pr
     project.write("flow.yaml", file.replace("qwen/qwen3-8b", "mistralai/magistral-small-2509"))
     assert project.run("flow.yaml", "--simulate", "sim.yaml", "--record", "--step", "say").code == 0
     assert project.run("flow.yaml", "--replay", "--strict").code == 0
+
+
+def test_a_run_that_cannot_be_done_leaves_the_recording_as_it_was(flow: Project) -> None:
+    served = FLOW.replace("steps:", "mcp_servers: {t: {command: sh, args: [serve.sh]}}\nsteps:", 1)
+    flow.write("flow.yaml", served + "  - {id: ask, tool: t.ask}\n")
+    flow.write("serve.sh", "echo gone >&2; exit 3\n")
+    before = lines(flow)
+    ended = flow.run("flow.yaml", "--record")
+    assert ended.code == 5
+    assert "nothing was recorded in flow.recording.jsonl: the run could not be done\n" in ended.err
+    assert lines(flow) == before

@@ -23,6 +23,9 @@ from runner.words.exits import Exit
 from runner.words.noun import noun
 from runner.workflow.digest import digest_of
 
+_LASTING = (Exit.OK, Exit.STEP_FAILED, Exit.WAITING)
+"""How a run ends that says something of its workflow; of any other way this machine is the reason."""
+
 
 def tell_mismatches(tape: Tape) -> None:
     """What records all of it anew, where there is more than one thing to record."""
@@ -53,6 +56,9 @@ class Writes:
         """Raises: HistoryError: it cannot be written."""
         if outcome["status"] == "cancelled":
             tell(f"nothing was recorded in {self.path}: the run was interrupted")
+            return 0
+        if outcome["exit_code"] not in _LASTING:
+            tell(f"nothing was recorded in {self.path}: the run could not be done")
             return 0
         workflow, config = self.prepared.workflow, self.prepared.config
         exchanges = kept_models(self.recorder.exchanges, models_named(self.prepared, config))

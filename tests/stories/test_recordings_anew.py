@@ -202,6 +202,9 @@ def test_items_that_are_as_recorded_are_not_recorded_anew(flow: Project) -> None
     flow.write("flow.yaml", FLOW.replace("[a, b, c]", "[a, B, C]"))
     ended = flow.run("flow.yaml", "--replay")
     assert "  bridge-run flow.yaml --record --step 'each[1]' --step 'each[2]'\n" in ended.err
+    many = ", ".join(["a", *map(str, range(25))])
+    flow.write("flow.yaml", FLOW.replace("[a, b, c]", f"[{many}]"))
+    assert "  bridge-run flow.yaml --record --step each\n" in flow.run("flow.yaml", "--replay").err
 
 
 def test_two_runs_that_record_steps_anew_at_once_keep_both(flow: Project) -> None:

@@ -15,6 +15,8 @@ from runner.words.errors import StepError
 
 _SHOWN = 5
 """Of more lines that nobody used than this, only so many are named."""
+_TYPED = 20
+"""Of more units than this, a command names the steps."""
 _WORDS: Mapping[Kind, str] = {
     "catalogue": "list of models",
     "server": "start of a tool server",
@@ -128,12 +130,13 @@ class Tape:
         return f"{count}; all of them are recorded anew by:\n  {self._command(self._together(units))}"
 
     def _together(self, units: Sequence[str]) -> list[str]:
-        """The units; in place of all items that a step has, the step."""
+        """The units; in place of all items that a step has, or of more than a person types, the step."""
         whole = dict[str, set[str]]()
         for unit in (*units, *(one.unit for one in self._cassette.exchanges)):
             whole.setdefault(without_indices(unit), set()).add(unit)
         short = {step for step, all_of_it in whole.items() if len(all_of_it) > 1 and all_of_it <= set(units)}
-        return list(dict.fromkeys(step if (step := without_indices(unit)) in short else unit for unit in units))
+        named = list(dict.fromkeys(step if (step := without_indices(unit)) in short else unit for unit in units))
+        return named if len(named) <= _TYPED else list(dict.fromkeys(map(without_indices, named)))
 
     def _way(self, units: Sequence[str]) -> str:
         return f"`{self._command([unit for unit in units if unit])}` records just that anew"

@@ -354,3 +354,34 @@ def test_a_run_that_cannot_be_done_leaves_the_recording_as_it_was(flow: Project)
     assert ended.code == 5
     assert "nothing was recorded in flow.recording.jsonl: the run could not be done\n" in ended.err
     assert lines(flow) == before
+
+
+def test_the_file_may_stand_behind_the_option(flow: Project) -> None:
+    assert flow.run("--replay", "flow.yaml", "--strict").code == 0
+    assert flow.run("run", "--replay", "tools", "flow.yaml").code == 0
+    assert flow.run("flow.yaml", "--replay", "--", "flow.yaml").code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "ways"),
+    [
+        (["--replay", "flow.recording.jsonl"], "`--recording flow.recording.jsonl` says where the recording lies"),
+        (["--record", "x.jsonl"], "`--recording x.jsonl` says where the recording lies"),
+        (["--replay", "model"], "did you mean `models`?"),
+        (["--replay", "x.yaml"], "`bridge-run check` takes several"),
+        (["--rehearse", "x.yaml"], "`--stubs x.yaml` takes the answers from there"),
+    ],
+)
+def test_a_word_that_is_left_over_is_told_its_place(flow: Project, words: list[str], ways: str) -> None:
+    ended = flow.run("flow.yaml", *words)
+    assert ended.code == 2
+    assert ended.err.endswith(f"Error: a run takes one file, and `{words[-1]}` is left over; {ways}\n")
+
+
+def test_a_recording_in_place_of_its_workflow(flow: Project) -> None:
+    ended = flow.run("flow.recording.jsonl", "--replay")
+    assert (ended.code, ended.err) == (
+        2,
+        "error: `flow.recording.jsonl` is a recording, and no workflow\n"
+        "  = help: name the workflow: its recording is found beside it\n",
+    )

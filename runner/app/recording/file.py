@@ -36,6 +36,9 @@ def read_recording(path: Path, request: RunRequest) -> Cassette:
     try:
         text = path.read_bytes().decode("utf-8", "surrogatepass")
     except FileNotFoundError as error:
+        if request.file.endswith(SUFFIX):
+            wrong = f"`{request.file}` is a recording, and no workflow"
+            raise UsageError(wrong, hint="name the workflow: its recording is found beside it") from error
         hint = f"`bridge-run {request.file} --record` makes it"
         raise UsageError(f"there is no recording `{path}`", hint=hint) from error
     except OSError as error:

@@ -62,6 +62,7 @@ def test_version(tmp_path: Path) -> None:
         ("chekc", "there is no command and no file `chekc`; did you mean `check`?"),
         ("hello", "there is no command and no file `hello`; did you mean `workflows/hello.yaml`?"),
         ("workflows/h.yml", "there is no command and no file `workflows/h.yml`; did you mean `workflows/hello.yaml`?"),
+        ("replay", "there is no command and no file `replay`; that is an option: `bridge-run FILE --replay`"),
         ("zzz", "there is no command and no file `zzz`; `bridge-run --help` lists the commands"),
     ],
 )  # fmt: skip

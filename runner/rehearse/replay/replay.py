@@ -209,7 +209,7 @@ class ReplayCommands:
         """How it ended when it was recorded."""
         asked = command_value(argv, stdin=stdin, cwd=cwd, env=env)
         one = self._tape.take("command", asked)
-        return await _given(self._tape, one, lambda given: CommandResult(**given["result"]))
+        return await _given(self._tape, one, _ended)
 
 
 def command_value(argv: Sequence[str], *, stdin: str | None, cwd: str | None, env: Mapping[str, str]) -> dict[str, Any]:
@@ -257,6 +257,14 @@ class ReplayAnswers:
             return said or await self._others.answer(question)
         one = self._tape.take("answer", question_value(question))
         return await _given(self._tape, one, lambda given: Answer(**given["answer"]))
+
+
+def _ended(given: Mapping[str, Any]) -> CommandResult:
+    result = given["result"]
+    code, out, err = result["exit_code"], result["stdout"], result["stderr"]
+    if not isinstance(code, int) or not isinstance(out, str) or not isinstance(err, str):
+        raise TypeError(result)
+    return CommandResult(exit_code=code, stdout=out, stderr=err)
 
 
 def _facts(given: Mapping[str, Any]) -> tuple[ServerFacts, tuple[Tool, ...]]:

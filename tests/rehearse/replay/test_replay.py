@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from runner.app.again import record_command
+from runner.app.request import RunRequest
 from runner.chat.catalogue import Instance
 from runner.chat.messages import ChatRequest, Message
 from runner.record.cassette.cassette import Cassette, Exchange, Header
 from runner.record.cassette.mask import Mask
 from runner.record.whereabouts import Whereabouts
 from runner.rehearse.replay.replay import ReplayBackend, ReplayBox, ReplayCommands
-from runner.rehearse.replay.tape import Tape, record_command
+from runner.rehearse.replay.tape import Tape
 from runner.rehearse.replay.time import JumpingClock, run_jumping
 from runner.words.errors import LLMValidationError, ModelMemoryError, StepError, ToolServerError
 
@@ -24,7 +26,10 @@ HEADER = Header(workflow="flow", digest="0" * 64, bridge_run="1.0")
 def tape(*exchanges: Exchange, **more: Any) -> Tape:
     cassette = Cassette(header=HEADER, exchanges=exchanges, file="flow.recording.jsonl")
     return Tape(
-        cassette, Mask({}, "/home/me", "2026-flow-1f"), lambda unit: record_command("flow.yaml", None, unit), **more
+        cassette,
+        Mask({}, "/home/me", "2026-flow-1f"),
+        lambda units: record_command(RunRequest(file="flow.yaml"), units),
+        **more,
     )
 
 
@@ -179,7 +184,7 @@ def test_time_jumps_over_waits_and_stands_while_a_thread_works() -> None:
     [
         ({}, "`result` is missing"),
         ({"error": {"class": "Nobody"}}, "there is no error `Nobody`"),
-        ({"result": {"text": "", "blobs": 3}}, "'int' object is not iterable"),
+        ({"result": {"text": "", "blobs": 3}}, "it has another shape"),
     ],
 )
 def test_an_answer_that_somebody_edited_is_said_with_its_line(answer: dict[str, Any], why: str) -> None:

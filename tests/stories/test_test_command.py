@@ -290,6 +290,16 @@ def test_a_test_file_that_is_at_fault_names_every_line(tested: Project) -> None:
     ]
 
 
+def test_a_report_says_that_a_test_file_is_at_fault(tested: Project) -> None:
+    tested.write("flows/bad.test.yaml", "workflow: flow.yaml\nexpct: {}\n")
+    ended = tested.run("test", "--junit", "report.xml")
+    assert (ended.code, ended.out) == (3, "")
+    (suite,) = ET.parse(tested.folder / "report.xml").getroot()
+    assert (suite.get("name"), suite.get("errors")) == ("flows/bad.test.yaml", "1")
+    assert suite[0][0].get("message") == "BR217: the test: unknown key `expct`"
+    assert suite[0][0].text == "flows/bad.test.yaml:2\nhelp: did you mean `expect`?"
+
+
 def test_a_workflow_that_is_at_fault_is_shown_unless_that_is_expected(tested: Project) -> None:
     tested.write("flows/flow.yaml", FLOW.replace("steps.gate", "steps.gaet"))
     tested.write("flows/flow.test.yaml", "workflow: flow.yaml\n")

@@ -19,6 +19,7 @@ from runner.app.interrupt import ended_by_signals
 from runner.app.problem import error_text
 from runner.edges.clock import Clock
 from runner.show.test_view import CaseReport, Failure, case_line, failures_text, junit_xml, tally_text
+from runner.words.diagnostics import Diagnostic
 from runner.words.errors import BridgeError, UsageError, WorkflowError
 from runner.words.exits import Exit
 from runner.words.noun import noun
@@ -58,7 +59,12 @@ def run_tests(request: TestRequest) -> int:
 
 def _run_tests(request: TestRequest) -> int:
     files = find_test_files(request.paths)
-    cases = _all_cases(files)
+    try:
+        cases = _all_cases(files)
+    except WorkflowError as error:
+        if request.junit is not None:
+            _write(request.junit, junit_xml([*_unreadable(error.diagnostics)]))
+        raise
     chosen = [case for case in cases if request.only.casefold() in case.id.casefold()]
     if not chosen:
         raise UsageError(f"no case has `{request.only}` in its name", hint="leave `-k` out to see them all")
@@ -235,6 +241,21 @@ def _all_cases(files: Sequence[str]) -> list[Case]:
     if findings:
         raise WorkflowError(findings)
     return cases
+
+
+def _unreadable(findings: Sequence[Diagnostic]) -> Iterator[CaseReport]:
+    """For a report: the test files that are at fault, each with its findings."""
+    for file in dict.fromkeys(finding.file for finding in findings):
+        failures = tuple(
+            Failure(
+                place=file if finding.span is None else f"{file}:{finding.span.line}",
+                head=f"{finding.code}: {finding.message}",
+                lines=() if finding.help is None else (f"help: {finding.help}",),
+            )
+            for finding in findings
+            if finding.file == file
+        )
+        yield CaseReport(file=file, name="the test file", verdict="error", failures=failures)
 
 
 def unused_snapshots(file: str, cases: Sequence[Case], *, update: bool) -> tuple[str, ...]:

@@ -18,11 +18,15 @@ from runner.app.console import allows_colour, say, tell
 from runner.app.interrupt import ended_by_signals
 from runner.app.problem import error_text
 from runner.edges.clock import Clock
+from runner.show.cell import width
 from runner.show.test_view import CaseReport, Failure, case_line, failures_text, junit_xml, tally_text
 from runner.words.diagnostics import Diagnostic
 from runner.words.errors import BridgeError, UsageError, WorkflowError
 from runner.words.exits import Exit
 from runner.words.noun import noun
+
+_WIDEST = 100
+"""Cells of the column of names; a verdict stands behind a longer one."""
 
 
 @noun
@@ -71,7 +75,7 @@ def _run_tests(request: TestRequest) -> int:
     colour = allows_colour(sys.stdout, os.environ, wanted=request.colour)
     clock = Clock()
     began = clock.monotonic()
-    room = max(len(case.id) for case in chosen)
+    room = min(_WIDEST, max(width(case.id) for case in chosen))
     run = partial(run_case, snapshots=Snapshots(update=request.update), repeat=request.repeat)
     jobs = request.jobs or usual_jobs(len(chosen) * request.repeat)
     reports: list[CaseReport] = []

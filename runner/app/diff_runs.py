@@ -7,10 +7,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from runner.app.console import allows_colour, say
+from runner.app.console import allows_colour, say, tell
 from runner.app.find_run import LAST, find_run
 from runner.app.request import Format
 from runner.edges.run_folder import JOURNAL, RUNS
+from runner.record.events import RunFinished
 from runner.record.wire import Entry, read_journal
 from runner.show.run_diff import picture, run_changes
 from runner.show.run_diff_view import run_diff_json, run_diff_text
@@ -41,7 +42,11 @@ def diff_runs(request: DiffRequest, environment: Mapping[str, str]) -> int:
     if request.after is None and first.resolve() == second.resolve():
         hint = f"`bridge-run diff {LAST}~1` compares the one before with it"
         raise UsageError(f"`{request.before}` is the last run itself: name two runs", hint=hint)
-    before, after = (picture(_entries(folder)) for folder in (first, second))
+    journals = [_entries(folder) for folder in (first, second)]
+    for folder, entries in zip((first, second), journals, strict=True):
+        if not isinstance(entries[-1].event, RunFinished):
+            tell(f"{folder.name} has not ended: it is at work, or was killed. What it did until now is compared.")
+    before, after = map(picture, journals)
     changes = run_changes(before, after)
     code = Exit.STEP_FAILED if changes else Exit.OK
     if request.format == "json":

@@ -128,6 +128,7 @@ def test_a_run_that_was_killed_is_compared_as_far_as_it_came(flow: Project) -> N
     ended = flow.run("diff", "last~1", "last")
     assert ended.code == 1
     assert "    status: succeeded → cancelled\n" in ended.out
+    assert ended.err == "RUN-flow has not ended: it is at work, or was killed. What it did until now is compared.\n"
 
 
 def test_a_journal_that_is_damaged_or_empty_is_told(flow: Project) -> None:

@@ -102,8 +102,10 @@ def _search(folder: str) -> Iterator[str]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "node_modules")
         for name in sorted(names):
-            if _is_workflow(name):
-                yield os.path.normpath(os.path.join(parent, name))  # noqa: PTH118 - pathlib has no normpath
+            path = os.path.normpath(os.path.join(parent, name))  # noqa: PTH118 - pathlib has no normpath
+            # A link that leads nowhere is told; a pipe is no file that somebody keeps, and would be waited for.
+            if _is_workflow(name) and (Path(path).is_file() or not Path(path).exists()):
+                yield path
 
 
 def _is_workflow(name: str) -> bool:

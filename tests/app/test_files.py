@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,14 @@ def test_folders_are_searched_for_workflows_alone() -> None:
     )  # fmt: skip
     assert workflow_files(["w"]) == ("w/a.yml", "w/b.yaml", "w/deep/c.yaml")
     assert workflow_files(["./w/"]) == ("w/a.yml", "w/b.yaml", "w/deep/c.yaml")
+
+
+def test_what_is_no_file_is_left_out_of_a_folder_and_a_link_that_leads_nowhere_is_not() -> None:
+    plant("w/a.yaml")
+    os.mkfifo("w/pipe.yaml")
+    Path("w/gone.yaml").symlink_to("nowhere.yaml")
+    Path("w/round.yaml").symlink_to("round.yaml")
+    assert workflow_files(["w"]) == ("w/a.yaml", "w/gone.yaml", "w/round.yaml")
 
 
 def test_files_are_taken_whatever_they_are_called_and_each_once() -> None:

@@ -49,7 +49,7 @@ def test_cases_are_items_with_the_words_of_the_command(tested: Project) -> None:
     assert (
         "a change is summed up: it has no snapshot yet\n"
         "  --> flows/flow.test.yaml:3\n"
-        "  `bridge-run test --update` writes `flows/__snapshots__/flow.a-change-is-summed-up.txt`\n"
+        "  `pytest --workflow-snapshot-update` writes `flows/__snapshots__/flow.a-change-is-summed-up.txt`\n"
     ) in done.stdout
     assert "Traceback" not in done.stdout
     assert "1 failed, 1 passed" in done.stdout
@@ -73,12 +73,48 @@ def test_an_unused_snapshot_and_a_broken_file_fail(tested: Project) -> None:
     old = tested.write("flows/__snapshots__/flow.of-old.txt", "old\n")
     done = run_pytest(tested)
     assert "unused snapshots: no case uses this snapshot\n  --> flows/__snapshots__/flow.of-old.txt\n" in done.stdout
-    assert (run_pytest(tested, "--snapshot-update").returncode, old.exists()) == (0, False)
+    assert "delete it, or run `pytest --workflow-snapshot-update`\n" in done.stdout
+    done = run_pytest(tested, "--snapshot-update")
+    assert (done.returncode, old.exists()) == (0, False)
+    assert "deleted flows/__snapshots__/flow.of-old.txt\n" in done.stdout, "what was written is said of what passes"
     tested.write("flows/bad.test.yaml", "workflow: flow.yaml\nexpct: {}\n")
     done = run_pytest(tested)
     assert done.returncode == 2
     assert "error[BR217]: the test: unknown key `expct`" in done.stdout
     assert " --> flows/bad.test.yaml:2:1" in done.stdout
+
+
+def test_snapshots_of_a_test_file_that_is_gone_fail_until_they_are_deleted(tested: Project) -> None:
+    run_pytest(tested, "--workflow-snapshot-update")
+    tested.write("flows/new.test.yaml", CASES)
+    (tested.folder / "flows/flow.test.yaml").unlink()
+    done = run_pytest(tested, "--workflow-snapshot-update", "flows/new.test.yaml")
+    assert "wrote flows/__snapshots__/new.a-change-is-summed-up.txt\n" in done.stdout
+    done = run_pytest(tested)
+    assert "  --> flows/__snapshots__/flow.a-change-is-summed-up.txt\n" in done.stdout
+    assert "1 failed, 2 passed" in done.stdout
+    assert run_pytest(tested, "flows/new.test.yaml").returncode == 0
+    assert run_pytest(tested, "--workflow-snapshot-update").returncode == 0
+    assert [path.name for path in (tested.folder / "flows/__snapshots__").iterdir()] == [
+        "new.a-change-is-summed-up.txt"
+    ]
+
+
+def test_two_test_files_do_not_share_a_snapshot(tested: Project) -> None:
+    tested.write("flows/flow.test.yml", CASES)
+    done = run_pytest(tested)
+    assert done.returncode == 2
+    assert (
+        "error[BR220]: `flows/__snapshots__/flow.a-change-is-summed-up.txt` is the snapshot of "
+        "`flows/flow.test.yaml::a change is summed up` already\n"
+    ) in done.stdout
+
+
+@pytest.mark.parametrize("times", ["0", "-1", "101", "x"])
+def test_cases_are_repeated_so_often_as_the_command_does(tested: Project, times: str) -> None:
+    done = run_pytest(tested, f"--workflow-repeat={times}")
+    assert done.returncode == 4
+    assert f"argument --workflow-repeat: `{times}` is not a whole number from 1 to 100" in done.stderr
 
 
 def test_a_test_in_python_runs_a_workflow_and_compares_it_with_its_snapshot(tested: Project) -> None:
@@ -115,6 +151,16 @@ def test_what_is_wrong_with_a_call_is_told_without_a_traceback(tested: Project) 
         "error[BR217]: the workflow has no step `smu`\n --> stubs:1:2\n  = help: did you mean `sum`?\n" in done.stdout
     )
     assert "During handling" not in done.stdout
+
+
+def test_stubs_beside_a_recording_are_not_passed_over(tested: Project) -> None:
+    tested.write(
+        "test_flow.py",
+        "def test_it(workflow_run):\n    workflow_run('flows/flow.yaml', stubs={'sum': '1'}, recording='a.jsonl')\n",
+    )
+    done = run_pytest(tested, "test_flow.py")
+    assert done.returncode == 1
+    assert "error: `stubs` and `recording` exclude each other\n" in done.stdout
 
 
 def test_the_plugin_costs_nothing_where_no_test_file_is(tested: Project) -> None:

@@ -6,12 +6,12 @@ import asyncio
 import math
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any, Literal
 
 from runner.app.bridge.autonomous.count import TaskCount
 from runner.app.bridge.autonomous.error import error_of
 from runner.app.bridge.autonomous.file import Names, file_of, left_out
+from runner.app.bridge.autonomous.patterns import refuse_foreign, without
 from runner.app.bridge.autonomous.progress import telling
 from runner.app.bridge.autonomous.task import MODEL_STEP, AutonomousTask
 from runner.app.bridge.house import BridgeHouse
@@ -115,7 +115,7 @@ async def run_autonomous(
         HistoryError: the journal could not be written.
     """
     refuse_nonsense(task)
-    count = TaskCount()
+    count = TaskCount(one_turn=task.max_rounds == 1 or task.tool_calls == 0)
     clock = _Watch()
     result: str = "bug"
     try:
@@ -146,6 +146,7 @@ def refuse_nonsense(task: AutonomousTask) -> None:
         raise UsageError(f"`tool_calls` is {task.tool_calls}; it must be at least 0")
     if not (math.isfinite(task.timeout) and task.timeout > 0):
         raise UsageError(f"`timeout` is {task.timeout:g}; it must be more than 0 seconds")
+    refuse_foreign(task)
 
 
 async def resolved_model(house: BridgeHouse, name: str | None) -> str:
@@ -195,7 +196,7 @@ class _Attempt:
                     raise
                 self._warnings += [f"MCP server `{name}` is left out: {why}" for name, why in gone]
                 lost = {name for name, _ in gone}
-                task = replace(task, servers=tuple(one for one in task.servers if one.name not in lost))
+                task = without(task, lost)
                 continue
             return self._told(end, task)
 

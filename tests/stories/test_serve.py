@@ -17,6 +17,7 @@ from kit.host import WIRES, Host, host, http_client, serving
 from kit.leftover import processes_of
 from kit.project import BRIDGE_RUN, Project, wait_until
 from kit.servers import ODD
+from kit.simulator import simulator
 from syrupy.assertion import SnapshotAssertion
 
 pytestmark = pytest.mark.unmeasured
@@ -238,6 +239,15 @@ def test_what_is_wrong_is_told_in_structure_and_in_words(files: Project, serve: 
         assert task.error["code"] == "ArgumentsError"
         quick = await one.call("start_task", tool="list_workflows")
         assert quick.error["hint"] == "call `list_workflows` itself"
+        about = await one.call("start_task", tool="task_result", arguments={"task_id": "task-0"})
+        assert (about.error["message"], about.error["hint"]) == (
+            "`task_result` is about tasks, so there is no task of it",
+            "call `task_result` itself",
+        )
+        tells = "`list_workflows` tells which files there are, and what is wrong with one that is no tool"
+        for name, near in (("broken", ""), ("nope", ""), ("greeet", "did you mean `workflow_greet`? ")):
+            gone = await one.call(f"workflow_{name}")
+            assert (gone.error["code"], gone.error["hint"]) == ("ToolNotFoundError", near + tells)
         missing = await one.call("task_result", task_id="task-0")
         assert missing.error["code"] == "TaskNotFoundError"
         rows = (await one.call("task_status")).structured["tasks"]
@@ -260,6 +270,54 @@ def test_a_file_whose_model_is_missing_says_which_there_are(files: Project, serv
         assert [finding["code"] for finding in said.error["diagnostics"]] == ["BR301"]
 
     on(files, "stdio-2025", story)
+
+
+def test_a_host_is_told_of_its_arguments_and_not_of_a_command_line(files: Project, serve: Serve) -> None:
+    serve([])
+    both = {CODER: {"loaded": True}, "other/one": {"loaded": True}, "embedder": {"type": "embedding"}}
+    with simulator({"models": both}) as url:
+        files.environment["BRIDGE_RUN_ENDPOINT"] = url
+
+        async def story(one: Host) -> None:
+            for answers, message in (
+                ({"gate": "maybe"}, "`answers: {gate: maybe}`: `maybe` is no answer to `gate`"),
+                ({"gat": "yes"}, "`answers: {gat: yes}`: there is no question `gat`"),
+            ):
+                said = await one.call("workflow_ask", answers=answers)
+                assert (said.error["code"], said.error["message"]) == ("UsageError", message)
+            none = await one.call("workflow_nap", answers={"gate": "yes"})
+            assert none.error["hint"] == "it has no `approve` step; leave `answers` out"
+            alias = await one.call("workflow_greet", who="Ada", models={"x": CODER})
+            assert alias.error["message"] == f"`models: {{x: {CODER}}}`: the file has no model alias `x`"
+            assert alias.error["hint"] == f"it declares none; `model: {CODER}` swaps the default model"
+            wrong = await one.call("run_workflow", workflow="greet", inputs={"who": ["Ada"]})
+            assert wrong.error["hint"] == "write it like this in `inputs`: `who: …`"
+            which = await one.call("workflow_greet", who="Ada")
+            assert which.error["hint"] == (
+                f"name one of them: `model: {CODER}` for once, or `defaults: {{model: {CODER}}}` in the file"
+            )
+            assert {CODER, "other/one"} <= set(which.error["available_models"])
+            embeds = await one.call("workflow_greet", who="Ada", model="embedder")
+            assert "(asked for by `model: embedder`)" in embeds.error["message"]
+            assert CODER in embeds.error["available_models"]
+
+        on(files, "stdio-2026", story)
+
+
+def test_what_a_call_loaded_is_no_reason_to_ask_which_model_a_file_means(files: Project) -> None:
+    """`get_current_model` tells the default, so a workflow takes it too."""
+    models = {CODER: {"loaded": True, "default": {"say": "Hello."}}, "other/one": {"default": {"say": "Other."}}}
+    with simulator({"models": models}) as url:
+        files.environment["BRIDGE_RUN_ENDPOINT"] = url
+
+        async def story(one: Host) -> None:
+            await one.call("ensure_model_loaded", model="other/one")
+            assert (await one.call("get_current_model")).structured["model"] == CODER
+            said = await one.call("workflow_greet", who="Ada", model="default")
+            assert said.structured["steps"]["hello"]["model"] == CODER
+            assert (await one.call("check_workflow", workflow="greet")).structured["ok"] is True
+
+        on(files, "stdio-2025", story)
 
 
 def test_a_run_that_needs_a_person_says_what_it_waits_for(files: Project) -> None:
@@ -368,6 +426,24 @@ def test_the_end_of_a_server_is_the_end_of_what_it_started(files: Project, how: 
     closed(process)
     nothing_is_left(files)
     assert files.result()["status"] == "cancelled"
+
+
+def test_a_request_that_cannot_be_read_is_answered_under_its_id(files: Project) -> None:
+    """JavaScript sends half an emoji as an escape that stands for no character; no host may wait for nothing."""
+    process = by_hand(files)
+    say(process, *_HELLO)
+    half = '{"method":"tools/call","params":{"name":"workflow_nap","arguments":{"who":"\\ud83d"}},"jsonrpc":"2.0"'
+    process.stdin.write(half + ',"id":7}\n' + '{"id":"eight","method":8}\n' + '{"id":true}\n' + '"9"\n')
+    process.stdin.flush()
+    lines = {line.get("id"): line for line in (json.loads(process.stdout.readline()) for _ in range(5))}
+    process.stdin.close()
+    assert lines[7]["result"]["structuredContent"]["error"]["problems"] == [
+        {"argument": "who", "message": "there is no such argument"}
+    ]
+    refused = {"code": -32600, "message": "a line that is no JSON-RPC message"}
+    assert (lines["eight"]["error"], lines[None]["error"]) == (refused, refused)
+    assert process.wait(30) == 0
+    closed(process)
 
 
 def test_what_comes_that_is_no_message_is_refused_and_the_next_is_answered(files: Project) -> None:

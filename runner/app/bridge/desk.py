@@ -15,7 +15,7 @@ from runner.app.bridge.tasks import Task
 from runner.app.bridge.tasks_tools import task_tools, working
 from runner.app.bridge.tool import Tool
 from runner.chat.offer import Answered, Offer, Progress
-from runner.words.errors import BridgeError, LLMError
+from runner.words.errors import BridgeError, LLMError, UsageError
 
 WAIT: Final = 50.0
 """Seconds that a call of long work takes at most, if it is not told otherwise: hosts lose patience after 60."""
@@ -86,11 +86,14 @@ class BridgeDesk:
             return failed(error)
 
     async def find(self, name: str) -> Tool:
-        """The tool of that name.
+        """The tool of that name, whose work is to be done.
 
         Raises:
             ToolNotFoundError: there is none.
+            UsageError: it is about tasks itself.
         """
+        if name in self._own:
+            raise UsageError(f"`{name}` is about tasks, so there is no task of it", hint=f"call `{name}` itself")
         tools = await self._tools()
         if name not in tools:
             raise ToolNotFoundError(name, sorted((*tools, *self._own)))

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from runner.app.bridge.errors import OF_A_FILE
 from runner.app.bridge.house import BridgeHouse
 from runner.app.bridge.tool import Tool
 from runner.app.bridge.workflows.run import RUN_SCHEMA, Wish, run_file
@@ -149,7 +150,7 @@ def tool_names(files: Sequence[WorkflowFile]) -> Mapping[str, str]:
 
 
 def _tool_name(workflow: str) -> str:
-    name = "workflow_" + re.sub(r"[^A-Za-z0-9_-]", "_", workflow)
+    name = OF_A_FILE + re.sub(r"[^A-Za-z0-9_-]", "_", workflow)
     if len(name) <= LONGEST_NAME:
         return name
     return f"{name[: LONGEST_NAME - 9]}_{hashlib.sha256(workflow.encode()).hexdigest()[:8]}"

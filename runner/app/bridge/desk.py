@@ -12,7 +12,7 @@ from runner.app.bridge.errors import ToolNotFoundError, failed, lacks_model
 from runner.app.bridge.heartbeat import EVERY, heartbeat
 from runner.app.bridge.house import BridgeHouse
 from runner.app.bridge.tasks import Task
-from runner.app.bridge.tasks_tools import task_tools, working
+from runner.app.bridge.tasks_tools import answer_of, task_tools
 from runner.app.bridge.tool import Tool
 from runner.chat.offer import Answered, Offer, Progress
 from runner.words.errors import BridgeError, LLMError, UsageError
@@ -137,18 +137,14 @@ class BridgeDesk:
     async def _long(self, tool: Tool, arguments: Mapping[str, Any], tell: Progress) -> Answered:
         seconds = float(arguments["wait"])
         task = self.begin(tool, {name: value for name, value in arguments.items() if name != "wait"})
-        task.listener = tell
-        await tell(0.0, None, f"{task.id} has begun")
-        try:
-            ended = await task.wait(seconds)
-        except asyncio.CancelledError:
-            await task.cancel()
-            raise
-        finally:
-            task.listener = None
-        if ended and task.answer is not None:
-            return task.answer
-        return working(task)
+        with task.heard_by(tell):
+            await tell(0.0, None, f"{task.id} has begun")
+            try:
+                await task.wait(seconds)
+            except asyncio.CancelledError:
+                await task.cancel()
+                raise
+        return answer_of(task)
 
     async def _work(self, tool: Tool, arguments: Mapping[str, Any], progress: Progress) -> Answered:
         try:

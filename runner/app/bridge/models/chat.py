@@ -18,7 +18,7 @@ from runner.app.bridge.models.messages import (
     read_tools,
     usage_json,
 )
-from runner.app.bridge.models.schema import EFFORT, MAX_TOKENS, MODEL, SAMPLING, TEXT, TIMEOUT, TTL, given, talk
+from runner.app.bridge.models.schema import ASKED, EFFORT, PATIENCE, SAMPLING, TEXT, given, talk
 from runner.app.bridge.tool import Tool
 from runner.chat.extract import extract_json
 from runner.chat.form import FULL, Form, describe, shaped, simpler
@@ -239,15 +239,12 @@ CHAT_COMPLETION: Final = Tool(
         input_schema=given(
             {
                 "messages": MESSAGES,
-                "model": MODEL,
-                "max_tokens": MAX_TOKENS,
-                **SAMPLING,
+                **ASKED,
                 "reasoning_effort": EFFORT,
                 "response_format": RESPONSE_FORMAT,
                 "tools": TOOLS,
                 "tool_choice": _TOOL_CHOICE,
-                "ttl": TTL,
-                "timeout": TIMEOUT,
+                **PATIENCE,
             },
             required=["messages"],
         ),

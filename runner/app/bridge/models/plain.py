@@ -11,14 +11,14 @@ from runner.app.bridge.models.chat import RESPONSE_FORMAT, sampling_of, schema_o
 from runner.app.bridge.models.desk import model_desk
 from runner.app.bridge.models.messages import TOOL_NAME, calls_json, calls_text, usage_json
 from runner.app.bridge.models.schema import (
+    ASKED,
     EFFORT,
     FLAG,
     MAX_TOKENS,
     MODEL,
+    PATIENCE,
     SAMPLING,
     TEXT,
-    TIMEOUT,
-    TTL,
     answer,
     given,
     talk,
@@ -173,11 +173,8 @@ PLAIN_TOOLS: Final = (
             input_schema=given(
                 {
                     "prompt": {"type": "string", "minLength": 1, "description": "The text to go on with."},
-                    "model": MODEL,
-                    "max_tokens": MAX_TOKENS,
-                    **SAMPLING,
-                    "ttl": TTL,
-                    "timeout": TIMEOUT,
+                    **ASKED,
+                    **PATIENCE,
                 },
                 required=["prompt"],
             ),
@@ -222,8 +219,7 @@ PLAIN_TOOLS: Final = (
                         "description": "Whether it must call a tool. Left out: it may.",
                     },
                     "store": {**FLAG, "default": True, "description": "Whether the server is to remember it."},
-                    "ttl": TTL,
-                    "timeout": TIMEOUT,
+                    **PATIENCE,
                 },
                 required=["input"],
             ),

@@ -236,6 +236,26 @@ def test_a_server_that_is_left_out_takes_its_patterns_along(studio: str) -> None
     assert end.warnings[0].startswith("MCP server `gone` is left out")
 
 
+def test_a_command_with_the_name_of_another_server_does_not_end_discovery(studio: str) -> None:
+    given = servers(clock=TIME, docker={"command": "no-docker"}, github={"command": "docker"}, odd={"args": []})
+    environment = {**os.environ, "PATH": "/nonexistent"}
+
+    async def done() -> TaskEnd:
+        mine = BridgeHouse(BridgeSettings(endpoints=(studio,)), environment)
+        try:
+            return await run_autonomous(mine, AutonomousTask(task="Hi", servers=given, tolerant=True), mcp_label="all")
+        finally:
+            await mine.close()
+
+    end = asyncio.run(done())
+    assert end.servers == ("clock",)
+    assert [warning.split(" is left out: ")[0] for warning in end.warnings] == [
+        "MCP server `docker`",
+        "MCP server `github`",
+        "MCP server `odd`",
+    ]
+
+
 def test_an_answer_that_never_fits_is_told_as_what_the_model_did() -> None:
     with simulator({"models": {"small/one": one({"say": "Noon."})}}) as url, pytest.raises(StepError) as failed:
         do(url, AutonomousTask(task="Hi", output_schema={"type": "object"}))

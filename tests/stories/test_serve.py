@@ -231,6 +231,9 @@ def test_what_is_wrong_is_told_in_structure_and_in_words(files: Project, serve: 
         broken = await one.call("run_workflow", workflow="workflows/broken.yaml")
         (finding,) = broken.error["diagnostics"]
         assert (finding["code"], finding["line"], finding["column"]) == ("BR217", 3, 32)
+        for word in ("\0", "a" * 5000):
+            nothing = await one.call("run_workflow", workflow=word)
+            assert nothing.error["message"] == f"there is no workflow `{word[:200]}`"
         outside = await one.call("run_workflow", workflow="../other.yaml")
         assert outside.error["message"] == "`../other.yaml` lies outside of the folder that is served"
         unknown = await one.call("run_workflows")
@@ -252,7 +255,7 @@ def test_what_is_wrong_is_told_in_structure_and_in_words(files: Project, serve: 
         assert missing.error["code"] == "TaskNotFoundError"
         rows = (await one.call("task_status")).structured["tasks"]
         assert {row["status"] for row in rows} == {"failed"}
-        assert len(rows) == 4  # what did not fit began no task
+        assert len(rows) == 6  # what did not fit began no task
 
     on(files, "stdio-2026", story, "--no-model-tools")
 
@@ -270,6 +273,23 @@ def test_a_file_whose_model_is_missing_says_which_there_are(files: Project, serv
         assert [finding["code"] for finding in said.error["diagnostics"]] == ["BR301"]
 
     on(files, "stdio-2025", story)
+
+
+def test_a_link_that_leads_out_of_the_folder_is_no_tool(files: Project) -> None:
+    outside = files.folder.parent / "outside.yaml"
+    outside.write_text(NAP.replace("nap", "outside"), "utf-8")
+    (files.folder / "workflows" / "link.yaml").symlink_to(outside)
+
+    async def story(one: Host) -> None:
+        assert "workflow_outside" not in await one.tools()
+        rows = {row["file"]: row for row in (await one.call("list_workflows")).structured["workflows"]}
+        (finding,) = rows["workflows/link.yaml"]["findings"]
+        said = "this leads out of the folder that is served, and files outside of it are not run"
+        assert (finding["code"], finding["message"]) == ("BR200", said)
+        refused = await one.call("run_workflow", workflow="workflows/link.yaml")
+        assert refused.error["code"] == "UsageError"
+
+    on(files, "stdio-2026", story)
 
 
 def test_a_host_is_told_of_its_arguments_and_not_of_a_command_line(files: Project, serve: Serve) -> None:

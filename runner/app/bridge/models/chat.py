@@ -217,7 +217,16 @@ def _chosen(tools: tuple[ToolSpec, ...], choice: Any) -> tuple[tuple[ToolSpec, .
         return (), None
     if isinstance(choice, Mapping):
         return _only(tools, choice["function"]["name"]), "required"
+    if choice == "required":
+        refuse_none(tools)
     return tools, choice
+
+
+def refuse_none(tools: Sequence[Any]) -> None:
+    """Raises: LLMValidationError: a tool must be called, and there is none."""
+    if not tools:
+        hint = "give `tools`, or leave `tool_choice` out"
+        raise LLMValidationError("`tool_choice`: it says `required`, and there are no `tools`", hint=hint)
 
 
 def _only(tools: Sequence[ToolSpec], name: str) -> tuple[ToolSpec, ...]:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from runner.app.bridge.house import BridgeHouse
 from runner.app.bridge.models.asking import Asking, known, tokens_of
-from runner.app.bridge.models.chat import RESPONSE_FORMAT, sampling_of, schema_of
+from runner.app.bridge.models.chat import RESPONSE_FORMAT, refuse_none, sampling_of, schema_of
 from runner.app.bridge.models.desk import model_desk
 from runner.app.bridge.models.messages import TOOL_NAME, calls_json, calls_text, usage_json
 from runner.app.bridge.models.schema import (
@@ -31,7 +31,6 @@ from runner.edges.model_server.wire import reasoning_effort
 from runner.execute.context_guard import LEAST_RESERVE, USUAL_RESERVE
 from runner.execute.lease import Lease
 from runner.execute.resident import Resident
-from runner.words.errors import LLMValidationError
 
 
 async def text_completion(
@@ -119,8 +118,8 @@ def _response_body(arguments: Mapping[str, Any]) -> dict[str, Any]:
         }
         for tool in arguments.get("tools") or ()
     ]
-    if arguments.get("tool_choice") == "required" and not tools:
-        raise LLMValidationError("`tool_choice`: it says `required`, and there are no `tools`")
+    if arguments.get("tool_choice") == "required":
+        refuse_none(tools)
     return {
         "input": arguments["input"],
         "store": arguments["store"],

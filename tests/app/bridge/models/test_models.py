@@ -328,6 +328,32 @@ def test_pictures_are_sent_as_data_and_addresses_are_refused() -> None:
     assert [part["image_url"]["url"] for part in sent[0]["messages"][0]["content"]] == [f"data:image/png;base64,{data}"]
 
 
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ({"role": "user"}, "`messages[0]`: it has no `content`"),
+        ({"role": "system", "content": None}, "`messages[0]`: it has no `content`"),
+        ({"role": "assistant", "tool_calls": []}, "`messages[0]`: it has no `content`"),
+        ({"role": "tool", "content": "12"}, "`messages[0]`: a message of the role `tool` has a `tool_call_id`"),
+    ],
+)
+def test_a_message_that_says_nothing_is_not_sent(message: dict[str, Any], said: str) -> None:
+    with serving({"small/one": ANSWERS}) as url:
+        with pytest.raises(LLMValidationError) as refused:
+            call(url, "chat_completion", messages=[message])
+        assert refused.value.message == said
+        assert not Path("log").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("chat_completion", {"messages": HELLO}), ("create_response", {"input": "?"})]
+)
+def test_a_call_that_must_be_made_needs_a_tool(name: str, said: dict[str, Any]) -> None:
+    with serving({"small/one": ANSWERS}) as url, pytest.raises(LLMValidationError) as refused:
+        call(url, name, tool_choice="required", **said)
+    assert refused.value.message == "`tool_choice`: it says `required`, and there are no `tools`"
+
+
 def test_a_prompt_that_cannot_fit_is_not_sent() -> None:
     long = [{"role": "user", "content": "word " * 9_000}]
 

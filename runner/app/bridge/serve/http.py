@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Mapping, Sequence
 
@@ -15,6 +16,9 @@ from runner.words.errors import UsageError
 
 _WEAK = 16
 """Characters of a token that can be guessed."""
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#\s*]+")
+"""As browsers send it. There is no pattern for all: who lets in every page lets in every page there is."""
 
 
 async def serve_over_http(request: ServeRequest, environment: Mapping[str, str], watched: Watched) -> int:
@@ -47,6 +51,14 @@ def http_settings(request: ServeRequest, environment: Mapping[str, str]) -> Http
     Raises:
         UsageError: they make no sense, or others than this machine would be let in without a token.
     """
+    for name in request.allow_hosts:
+        if not _HOST.fullmatch(name):
+            hint = "write a name, with a port if need be: `bridge.example`, `bridge.example:8700`"
+            raise UsageError(f"`--allow-host {name}` is no host, so it would let nobody in", hint=hint)
+    for origin in request.allow_origins:
+        if not _ORIGIN.fullmatch(origin):
+            hint = "write it as browsers send it, without a slash at its end: `https://page.example`"
+            raise UsageError(f"`--allow-origin {origin}` is no origin, so it would let no page in", hint=hint)
     host, port = _address(request.http or "")
     token = _token(request, environment)
     if token is None and not is_loopback(host):

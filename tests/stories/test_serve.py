@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -557,6 +558,28 @@ def test_runs_are_kept_in_the_state_folder_where_a_project_makes_no_sense(projec
 
     on(project, "stdio-2026", story)
     assert not (home / ".bridge").exists()
+
+
+def test_a_server_for_other_machines_knows_itself_by_the_names_it_has_there(files: Project) -> None:
+    urls = {
+        "here": "http://localhost:PORT/mcp",
+        "machine": f"http://{socket.gethostname()}:PORT/mcp",
+        "allowed": "http://bridge.example:PORT/mcp",
+        "proxied": "https://bridge.example/mcp",
+        "other": "http://localhost:1/mcp",
+    }
+    server, url = serving(files, "--http", "0.0.0.0:0", "--allow-host", "bridge.example")
+    port = url.rsplit(":", 1)[1].partition("/")[0]
+    files.write(".mcp.json", {"mcpServers": {name: {"url": at.replace("PORT", port)} for name, at in urls.items()}})
+
+    async def story() -> None:
+        async with host(files, "http-2026", url=f"http://127.0.0.1:{port}/mcp") as one:
+            rows = (await one.call("list_available_mcps")).structured["mcps"]
+            assert [row["name"] for row in rows if row["enabled"]] == ["other"]
+
+    asyncio.run(story())
+    server.terminate()
+    server.communicate(timeout=30)
 
 
 def test_its_tool_calls_are_told_to_a_model_over_http_without_a_word_on_stdout(files: Project) -> None:

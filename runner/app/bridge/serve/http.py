@@ -10,7 +10,7 @@ from runner.app.bridge.house import BridgeHouse
 from runner.app.bridge.serve.request import TOKEN_VARIABLE, ServeRequest
 from runner.app.bridge.serve.served import Watched, desk_of, server_of, settings_of, until_ended
 from runner.app.run.watched import teller
-from runner.edges.mcp_server.http import HttpSettings, is_loopback, listen, serve_http, url_of
+from runner.edges.mcp_server.http import PATH, HttpSettings, is_loopback, listen, serve_http, url_of
 from runner.edges.mcp_server.server import DeskServer
 from runner.words.errors import UsageError
 
@@ -32,7 +32,7 @@ async def serve_over_http(request: ServeRequest, environment: Mapping[str, str],
     listener = listen(settings)
     try:
         url = url_of(listener)
-        house = BridgeHouse(settings_of(request, environment, _own_urls(url, listener)), environment)
+        house = BridgeHouse(settings_of(request, environment, own_urls(url, listener, settings)), environment)
         watched.by(house)
 
         async def serving(server: DeskServer) -> None:
@@ -96,7 +96,26 @@ def _token(request: ServeRequest, environment: Mapping[str, str]) -> str | None:
     return token or None
 
 
-def _own_urls(url: str, listener: socket.socket) -> Sequence[str]:
-    """Every address that leads to us, so that no task is given ourselves as a tool server."""
+def own_urls(url: str, listener: socket.socket, settings: HttpSettings) -> Sequence[str]:
+    """Every address that leads to us, so that no task is given ourselves as a tool server.
+
+    Where other machines are let in, those of this machine as it is known there, and the names that a proxy before us
+    may have.
+    """
     port = listener.getsockname()[1]
-    return (url, *(f"http://{name}:{port}/mcp" for name in ("127.0.0.1", "localhost", "[::1]")))
+    here = ["127.0.0.1", "localhost", "[::1]"]
+    if not is_loopback(settings.host):
+        here += [socket.gethostname(), *_outward()]
+    named = [f"{scheme}://{name}{PATH}" for name in settings.allow_hosts for scheme in ("http", "https")]
+    return (url, *(f"http://{name}:{port}{PATH}" for name in (*here, *settings.allow_hosts)), *named)
+
+
+def _outward() -> Sequence[str]:
+    """The address under which this machine speaks to others; nothing is sent for it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))  # of no machine: RFC 5737
+        except OSError:
+            return ()
+        found: str = probe.getsockname()[0]
+        return (found,)

@@ -96,12 +96,14 @@ async def run_autonomous(
     task: AutonomousTask,
     *,
     mcp_label: str,
+    model: str | None = None,
     progress: Progress | None = None,
     listener: Listener | None = None,
 ) -> TaskEnd:
     """Have a model work on a task until it answers; many may go on at once.
 
-    ``mcp_label`` is what the servers are called where tasks are counted. ``progress`` is told every round in words,
+    ``mcp_label`` is what the servers are called where tasks are counted. ``model`` is what ``resolved_model`` gave for
+    that of the task, None if nobody has asked yet. ``progress`` is told every round in words,
     ``listener`` hears every entry of the journal. Cancelling ends the run and all that it has started.
 
     Raises:
@@ -120,7 +122,8 @@ async def run_autonomous(
     result: str = "bug"
     try:
         async with telling(progress) as tell:
-            end = await _Attempt(house, task, count, (count.entry, tell, *((listener,) if listener else ()))).run()
+            listeners = (count.entry, tell, *((listener,) if listener else ()))
+            end = await _Attempt(house, task, count, listeners).run(model)
         result = "success"
         return end
     except BridgeError as error:
@@ -177,9 +180,9 @@ class _Attempt:
         self._listeners = listeners
         self._warnings: list[str] = []
 
-    async def run(self) -> TaskEnd:
+    async def run(self, model: str | None) -> TaskEnd:
         """As ``run_autonomous``."""
-        model = await resolved_model(self._house, self._task.model)
+        model = model or await resolved_model(self._house, self._task.model)
         task = self._task
         while True:
             names = Names.of(task.servers)

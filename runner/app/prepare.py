@@ -81,6 +81,8 @@ def configured(request: RunRequest | CheckRequest, environment: Mapping[str, str
         UsageError: the file named by ``--config`` is not there, or ``--endpoint`` makes no sense.
     """
     config = read_configuration(request.config, environment)
+    if config.default_model is None and request.default_model is not None:
+        config = replace(config, default_model=request.default_model)
     if request.offline or request.simulate is not None or not config.endpoints:
         return config
     from runner.edges.config.endpoints import endpoints_from, unset_tokens

@@ -139,6 +139,9 @@ def _missing_command(
     else:
         message = f"the command `{command}` of server `{server.name}` is not on PATH"
         ways = f"install `{command}`, or write its whole path"
+    first, *others = command.split()
+    if others and find_command(first, folder=".", path=search_path) is not None:
+        ways = f"write the program alone as `command`, and the words behind `{first}` as `args`"
     yield finding(workflow, "BR401", place, message, help=ways)
 
 

@@ -191,7 +191,7 @@ class Bridge:
         images: Sequence[str | os.PathLike[str]],
         **given: Any,
     ) -> TaskEnd:
-        await resolved_model(self._house, model)  # first of all: who swaps models learns which there are
+        found = await resolved_model(self._house, model)  # first of all: who swaps models learns which there are
         task = AutonomousTask(
             servers=servers(),
             model=model,
@@ -199,4 +199,4 @@ class Bridge:
             images=tuple(os.fspath(image) for image in images),
             **given,
         )
-        return await run_autonomous(self._house, task, mcp_label=label, listener=on_event)
+        return await run_autonomous(self._house, task, mcp_label=label, model=found, listener=on_event)

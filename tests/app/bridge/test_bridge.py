@@ -151,6 +151,20 @@ def test_the_model_is_judged_before_anything_else(studio: str, tool: str) -> Non
     assert not Path(".bridge").exists()
 
 
+def test_a_task_asks_for_its_model_once(studio: str) -> None:
+    """So that verifications are counted as what they are."""
+    asked: list[tuple[str, str]] = []
+
+    async def told() -> None:
+        house = BridgeHouse(BridgeSettings(endpoints=(studio,)), dict(os.environ))
+        house.validator.watch(lambda one: asked.append((one.model, one.result)))
+        await call(house, "autonomous_with_mcp", mcp_name="clock", task="The time?")
+        await house.close()
+
+    asyncio.run(told())
+    assert asked == [("small/one", "found")]
+
+
 def test_what_is_left_out_or_null_is_the_default() -> None:
     bare = task_of({"task": "Hello"})
     assert task_of({"task": "Hello", "model": None, "max_tokens": None, "tools": None}) == bare

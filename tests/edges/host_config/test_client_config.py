@@ -133,6 +133,12 @@ def test_unset_variables_name_server_field_and_variable(read):
             "MCP server `it`: unknown `type` 'websocket' (known are stdio, http and sse)",
         ),
         ({"command": "x", "args": "y"}, "MCP server `it`: `args` must be a list"),
+        ({"command": 5}, "MCP server `it`: `command` must be the name or the path of a program"),
+        ({"command": " "}, "MCP server `it`: `command` must be the name or the path of a program"),
+        ({"url": "ftp://y"}, "MCP server `it`: `url` must begin with http:// or https://"),
+        ({"url": "https://"}, "MCP server `it`: `url` must begin with http:// or https://"),
+        ({"command": "x", "disabled": "yes"}, "MCP server `it`: `disabled` must be true or false"),
+        ({"command": "x", "enabled": 0}, "MCP server `it`: `enabled` must be true or false"),
         ({"command": "x", "env": ["y"]}, "MCP server `it`: `env` must be a mapping"),
         ({"command": "x", "args": [True]}, "MCP server `it`: `args[0]` must be a string"),
         (

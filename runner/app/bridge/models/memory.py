@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -75,8 +75,18 @@ async def load_model(
         **_told(found, instance, loaded=desk.loads[key] > before[key]),
         "unloads": ("when the bridge ends" if arguments["ttl"] is None else "when idle") if ours else "never",
         "seconds": round(desk.clock.monotonic() - began, 3),
-        "warnings": [f"the server loaded it otherwise than asked: {shortfall}"] if shortfall else [],
+        "warnings": [
+            *([f"the server loaded it otherwise than asked: {shortfall}"] if shortfall else []),
+            *_beyond(found, settings.get("context_length")),
+        ],
     }
+
+
+def _beyond(found: Found, wanted: int | None) -> Iterator[str]:
+    """Servers load what they are told; what a model makes of so many tokens is another matter."""
+    most = found.entry.max_context_length
+    if most is not None and wanted is not None and wanted > most:
+        yield f"`{found.entry.key}` is made for {most:,} tokens at most, and {wanted:,} were asked for"
 
 
 def _told(found: Found, instance: Instance, *, loaded: bool) -> dict[str, Any]:
@@ -165,8 +175,9 @@ def _check_idle(desk: ModelDesk, copies: list[Copy]) -> None:
     there = {(copy.endpoint, copy.instance.id) for copy in copies}
     for endpoint, resident in desk.models.residents():
         if resident.users and (endpoint, resident.address) in there:
+            calls = f"{resident.users} call{'s' * (resident.users != 1)}"
             raise LLMValidationError(
-                f"`{resident.address}` on {endpoint} is used by {resident.users} calls, which would fail",
+                f"`{resident.address}` on {endpoint} is used by {calls}, which would fail",
                 hint="wait until they are done, or unload it all the same with `force`",
             )
 

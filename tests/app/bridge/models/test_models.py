@@ -328,6 +328,32 @@ def test_pictures_are_sent_as_data_and_addresses_are_refused() -> None:
     assert [part["image_url"]["url"] for part in sent[0]["messages"][0]["content"]] == [f"data:image/png;base64,{data}"]
 
 
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ({"role": "user"}, "`messages[0]`: it has no `content`"),
+        ({"role": "system", "content": None}, "`messages[0]`: it has no `content`"),
+        ({"role": "assistant", "tool_calls": []}, "`messages[0]`: it has no `content`"),
+        ({"role": "tool", "content": "12"}, "`messages[0]`: a message of the role `tool` has a `tool_call_id`"),
+    ],
+)
+def test_a_message_that_says_nothing_is_not_sent(message: dict[str, Any], said: str) -> None:
+    with serving({"small/one": ANSWERS}) as url:
+        with pytest.raises(LLMValidationError) as refused:
+            call(url, "chat_completion", messages=[message])
+        assert refused.value.message == said
+        assert not Path("log").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("chat_completion", {"messages": HELLO}), ("create_response", {"input": "?"})]
+)
+def test_a_call_that_must_be_made_needs_a_tool(name: str, said: dict[str, Any]) -> None:
+    with serving({"small/one": ANSWERS}) as url, pytest.raises(LLMValidationError) as refused:
+        call(url, name, tool_choice="required", **said)
+    assert refused.value.message == "`tool_choice`: it says `required`, and there are no `tools`"
+
+
 def test_a_prompt_that_cannot_fit_is_not_sent() -> None:
     long = [{"role": "user", "content": "word " * 9_000}]
 
@@ -449,6 +475,13 @@ def test_loading_does_nothing_if_what_is_there_will_do() -> None:
     assert [body["instance_id"] for body in requests("/models/unload")] == ["big/two", "big/two"]
 
 
+def test_more_context_than_a_model_is_made_for_is_loaded_with_a_warning() -> None:
+    with serving({"small/one": {"max_context_length": 8192, "turns": []}}) as url:
+        told = call(url, "load_model", model="small/one", context_length=9000)
+        assert told["instance"]["context_length"] == 9000
+        assert told["warnings"] == ["`small/one` is made for 8,192 tokens at most, and 9,000 were asked for"]
+
+
 def test_what_is_to_stay_stays() -> None:
     async def story(bridge: Bridge) -> None:
         kept = await bridge.call("load_model", model="big/two", keep_loaded=True)
@@ -495,7 +528,7 @@ def test_a_model_at_work_is_unloaded_only_by_force() -> None:
         asking = asyncio.ensure_future(bridge.call("chat_completion", messages=HELLO, model="small/one"))
         await until(lambda: any(one.users for _, one in model_desk(bridge.house).models.residents()))
         assert (await bridge.call("server_status"))["servers"][0]["loaded_by_bridge"][0]["in_use"] == 1
-        with pytest.raises(LLMValidationError, match="is used by 1 calls, which would fail"):
+        with pytest.raises(LLMValidationError, match="is used by 1 call, which would fail"):
             await bridge.call("unload_model", model="small/one")
         assert (await bridge.call("unload_model", model="small/one", force=True))["count"] == 1
         asking.cancel()

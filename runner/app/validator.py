@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Final, Literal, Self
 
+from runner.app.arguments import need_asyncio, text_or_none
 from runner.app.servers import Asked, Failure
 from runner.chat.backend import Backend
 from runner.chat.catalogue import Catalogue, EndpointCatalogue
@@ -96,7 +97,8 @@ class ModelValidator:
             ModelNotFoundError: no server has it; with every name there is, and the nearest of them.
             LLMError: no server could be asked, by class: ``LLMConnectionError``, ``LLMAuthenticationError``…
         """
-        wanted = name or DEFAULT
+        need_asyncio("ModelValidator")
+        wanted = text_or_none("name", name) or DEFAULT
         if not self._watchers:
             return await self._find(wanted)
         began, cached = self._clock.monotonic(), self._fresh() is not None

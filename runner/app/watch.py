@@ -50,6 +50,11 @@ def watching(
             from runner.edges.telemetry.telemetry import exporting
 
             stack.enter_context(exporting(environment, complain))
+        elif unknown := unknown_exporter(environment):
+            complain(
+                f"warning: OTEL_TRACES_EXPORTER={unknown} is not known here, so there are no traces: "
+                "it takes otlp, console or none"
+            )
         yield _metrics(options, stack, complain)
 
 
@@ -57,10 +62,20 @@ def wants_traces(environment: Mapping[str, str]) -> bool:
     """Whether the environment asks for traces as OpenTelemetry reads it."""
     if environment.get("OTEL_SDK_DISABLED", "").lower() == "true":
         return False
-    exporter = environment.get("OTEL_TRACES_EXPORTER", "").strip().lower()
+    exporter = _exporter(environment)
     if exporter:
         return exporter in ("console", "otlp")
     return any(environment.get(name) for name in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"))
+
+
+def unknown_exporter(environment: Mapping[str, str]) -> str | None:
+    """What the environment asks for in vain."""
+    exporter = _exporter(environment)
+    return exporter if exporter not in ("", "console", "otlp", "none") else None
+
+
+def _exporter(environment: Mapping[str, str]) -> str:
+    return environment.get("OTEL_TRACES_EXPORTER", "").strip().lower()
 
 
 def _metrics(options: WatchOptions, stack: ExitStack, complain: Callable[[str], None]) -> Watch:

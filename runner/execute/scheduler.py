@@ -46,6 +46,7 @@ class Scheduler:
         self._plan = plan
         self._halt = Halt()
         self._group: TaskGroup | None = None
+        self._stopped = anyio.Event()
         work = Work(plan)
         self._stays = Stays(plan, plan.forecast.agenda if plan.forecast is not None else Agenda(), work)
         turns = Turns(
@@ -56,10 +57,13 @@ class Scheduler:
         world.models.keep(self._stays.still_needed)
 
     def stop(self, reason: str) -> None:
-        """Call off all work but that which cleans up, which has a bounded time from now on."""
+        """Call off all work but that which cleans up, which has a bounded time from now on.
+
+        A signal handler may call it, so it starts no task: outside of one, anyio finds its loop only where no `sniffio`
+        is installed.
+        """
         self._halt.call(reason)
-        if self._group is not None:
-            self._group.start_soon(self._end_clean_up)
+        self._stopped.set()
 
     @property
     def cleans_up(self) -> bool:
@@ -77,6 +81,7 @@ class Scheduler:
         try:
             async with self._world.models.open(), anyio.create_task_group() as group:
                 self._group = group
+                group.start_soon(self._end_clean_up)
                 end = await flow.run(self._hall.turns.strand())
                 self._group = None
                 group.cancel_scope.cancel()  # loads that nobody asked for yet, and the clock of the clean-up
@@ -85,6 +90,7 @@ class Scheduler:
         return end
 
     async def _end_clean_up(self) -> None:
+        await self._stopped.wait()
         await self._world.clock.sleep(CLEAN_UP_SECONDS)
         self._halt.call_last(f"the clean-up was not over after {show_seconds(CLEAN_UP_SECONDS)}")
 

@@ -42,6 +42,7 @@ from runner.words.exits import Exit
 from runner.words.failure_kind import FAILURE_KINDS as FAILURE_KINDS
 from runner.words.failure_kind import RETRIED_BY_DEFAULT as RETRIED_BY_DEFAULT
 from runner.words.failure_kind import FailureKind as FailureKind
+from runner.words.revival import revived
 from runner.words.suggest import nearest
 
 
@@ -59,6 +60,9 @@ class BridgeError(Exception):
         self.hint = hint
         if hint:
             self.add_note(f"help: {hint}")  # for programs that use the library: it stands below the traceback
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return revived, (type(self), self.args, vars(self))  # most take more than the message
 
     @property
     def code(self) -> str:
@@ -231,14 +235,9 @@ class ContextError(LLMValidationError):
     facts = ("pool", "n_prompt_tokens", "n_ctx")
 
     def __init__(
-        self,
-        message: str,
-        *,
-        hint: str | None = None,
-        pool: bool = False,
-        n_prompt_tokens: int | None = None,
+        self, message: str, *, hint: str | None = None, pool: bool = False, n_prompt_tokens: int | None = None,
         n_ctx: int | None = None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(message, hint=hint)
         self.pool, self.n_prompt_tokens, self.n_ctx = pool, n_prompt_tokens, n_ctx
 
@@ -294,15 +293,9 @@ class ModelMemoryError(LLMError):
     facts = ("required_bytes", "available_bytes")
 
     def __init__(
-        self,
-        message: str,
-        *,
-        kind: FailureKind | None = None,
-        hint: str | None = None,
-        required_bytes: int | None = None,
-        available_bytes: int | None = None,
-        configured: bool = False,
-    ) -> None:
+        self, message: str, *, kind: FailureKind | None = None, hint: str | None = None,
+        required_bytes: int | None = None, available_bytes: int | None = None, configured: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__(message, kind=kind, hint=hint)
         self.required_bytes, self.available_bytes, self.configured = required_bytes, available_bytes, configured
 

@@ -62,8 +62,8 @@ def log(raw: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def collector() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
-    """A receiver of OTLP over HTTP on a socket; gives its address and what came."""
+def collector(answers: threading.Event | None = None) -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
+    """A receiver of OTLP over HTTP on a socket; gives its address and what came. It ``answers`` only then."""
     came: list[ExportTraceServiceRequest] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -71,6 +71,8 @@ def collector() -> Iterator[tuple[str, list[ExportTraceServiceRequest]]]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             assert self.path == "/v1/traces"
             came.append(ExportTraceServiceRequest.FromString(body))
+            if answers is not None:
+                answers.wait()
             self.send_response(200)
             self.send_header("Content-Type", "application/x-protobuf")
             self.send_header("Content-Length", "0")
@@ -335,8 +337,41 @@ def test_a_collector_that_does_not_answer_is_a_warning_and_no_more(project: Proj
     project.write("ask.yaml", ASK)
     ended = project.run("ask.yaml", "-q", env={"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"})
     assert (ended.code, ended.out.strip()) == (0, TEXT)
-    assert ended.err.startswith("warning: not all traces could be exported: ")
-    assert len(ended.err.splitlines()) == 1
+    assert ended.err == "warning: not all traces could be exported to 127.0.0.1:9: Connection refused\n"
+
+
+def test_a_collector_that_keeps_silent_is_not_waited_for(project: Project, serve):
+    """It answers when the command is over; who waits for it, or for the library's own time limit, never is."""
+    serve([{"say": TEXT}])
+    project.write("ask.yaml", ASK)
+    over = threading.Event()
+    with collector(over) as (url, _):
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_TIMEOUT": "1000"}
+        ended = project.run("ask.yaml", "-q", env=env)
+        over.set()
+    assert (ended.code, ended.out.strip()) == (0, TEXT)
+    assert ended.err == f"warning: not all traces could be exported to {url.removeprefix('http://')}: no answer\n"
+
+
+def test_an_exporter_that_is_not_known_is_told(project: Project, serve):
+    serve([{"say": TEXT}])
+    project.write("ask.yaml", ASK)
+    ended = project.run("ask.yaml", "-q", env={"OTEL_TRACES_EXPORTER": "zipkin"})
+    assert (ended.code, ended.out.strip()) == (0, TEXT)
+    assert ended.err == (
+        "warning: OTEL_TRACES_EXPORTER=zipkin is not known here, so there are no traces: "
+        "it takes otlp, console or none\n"
+    )
+
+
+def test_spans_on_stderr_do_not_break_a_log_into_pieces(project: Project, serve):
+    serve([{"say": TEXT}])
+    project.write("ask.yaml", ASK)
+    ended = project.run("ask.yaml", "--log-format", "json", env={"OTEL_TRACES_EXPORTER": "console"})
+    assert ended.code == 0
+    lines = log(ended.raw_err)
+    assert [line["event"] for line in lines if "event" in line][-1] == "run_reported"
+    assert {line["name"] for line in lines if "event" not in line} >= {"invoke_workflow ask", "invoke_agent answer"}
 
 
 def test_without_the_sdk_a_warning_says_what_to_install(project: Project, serve):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -145,3 +147,21 @@ def test_the_cause_of_several_failures_at_once_is_the_first_that_is_real() -> No
 def test_a_hint_stands_below_the_traceback() -> None:
     assert errors.UsageError("no", hint="say yes").__notes__ == ["help: say yes"]
     assert not hasattr(errors.UsageError("no"), "__notes__")
+
+
+@pytest.mark.parametrize("error", EXAMPLES.values(), ids=list(EXAMPLES))
+@pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
+def test_it_comes_back_whole_from_another_process(
+    error: BridgeError, again: Callable[[BridgeError], BridgeError]
+) -> None:
+    come = again(error)
+    assert type(come) is type(error)
+    assert come is not error
+    assert (str(come), come.to_dict(), vars(come)) == (str(error), error.to_dict(), vars(error))
+
+
+def test_its_findings_come_along() -> None:
+    found = Diagnostic(code="BR217", message="unknown key `tsk`", file="a.yaml", help="did you mean `task`?")
+    come = pickle.loads(pickle.dumps(WorkflowError([found], hint="h")))
+    assert come.diagnostics == (found,)
+    assert come.__notes__ == ["help: h"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 from collections.abc import Mapping
 from dataclasses import FrozenInstanceError, dataclass, field, fields, is_dataclass, replace
 from typing import Any
@@ -110,3 +112,13 @@ def test_refuses_other_fields(given, said):
 def test_takes_nothing_by_position():
     with pytest.raises(TypeError):
         Tea("Assam")
+
+
+@pytest.mark.parametrize("again", [lambda tea: pickle.loads(pickle.dumps(tea)), copy.copy, copy.deepcopy])
+def test_comes_out_of_a_pickle_and_a_copy_as_it_was(again):
+    tea = IcedTea(leaf="Assam", notes={"from": ["Jorhat"]})
+    come = again(tea)
+    assert come == tea
+    assert come is not tea
+    with pytest.raises(FrozenInstanceError):
+        come.grams = 3.0

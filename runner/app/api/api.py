@@ -7,14 +7,17 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from runner.app import arguments
+from runner.app.api.ear import Ear
 from runner.app.api.live import LiveRun
-from runner.app.api.run import Run
+from runner.app.api.run import Run, run_of
 from runner.app.check import check as checking
+from runner.app.in_process import run_in_process
 from runner.app.request import CheckRequest, RunRequest
 from runner.edges.run_folder import RUNS
 from runner.record.journal import Entry
 from runner.words.diagnostics import Diagnostic
-from runner.words.errors import OutsideError, UsageError
+from runner.words.errors import OutsideError
 from runner.words.noun import noun
 from runner.workflow.load import load as load_file
 from runner.workflow.model import Workflow
@@ -50,14 +53,14 @@ def load(path: File) -> Workflow:
     """
     from runner.app.files import one_file
 
-    return load_file(one_file(os.fspath(path))).workflow
+    return load_file(one_file(arguments.path("path", path))).workflow
 
 
 def check(
     paths: File | Sequence[File] = (),
     *,
-    models: str | Sequence[str] | Mapping[str, str] = (),
-    endpoints: str | Sequence[str] = (),
+    models: str | Sequence[str] | Mapping[str, str] | None = None,
+    endpoints: str | Sequence[str] | None = None,
     config: File | None = None,
     simulate: File | None = None,
     offline: bool = False,
@@ -74,18 +77,18 @@ def check(
         WorkflowError: a file of the configuration is at fault.
     """
     if not offline or tools:
-        _refuse_in_loop("check", "await asyncio.to_thread(runner.check, …)")
+        arguments.refuse_in_loop("check", "await asyncio.to_thread(runner.check, …)")
     request = CheckRequest(
-        paths=(os.fspath(paths),) if isinstance(paths, str | os.PathLike) else tuple(os.fspath(one) for one in paths),
+        paths=arguments.paths("paths", paths),
         models=_swaps(models),
-        endpoints=_several(endpoints),
-        config=_text(config),
-        simulate=_text(simulate),
+        endpoints=arguments.texts("endpoints", endpoints),
+        config=arguments.path_or_none("config", config),
+        simulate=arguments.path_or_none("simulate", simulate),
         offline=offline,
         tools=tools,
         strict=strict,
     )
-    report = checking.check(request, dict(os.environ if environment is None else environment))
+    report = checking.check(request, arguments.environment_or_ours(environment))
     return CheckReport(
         findings=report.findings,
         files=report.files,
@@ -99,8 +102,8 @@ def start(
     file: File | Workflow,
     inputs: Mapping[str, Any] | None = None,
     *,
-    models: str | Sequence[str] | Mapping[str, str] = (),
-    endpoints: str | Sequence[str] = (),
+    models: str | Sequence[str] | Mapping[str, str] | None = None,
+    endpoints: str | Sequence[str] | None = None,
     answers: Mapping[str, str] | None = None,
     yes: bool = False,
     config: File | None = None,
@@ -118,27 +121,19 @@ def start(
 
     Of a ``Workflow`` the file is run, as it is by now.
     """
-    request = RunRequest(
-        file=file.file if isinstance(file, Workflow) else os.fspath(file),
-        bound=dict(inputs or {}),
-        models=_swaps(models),
-        endpoints=_several(endpoints),
-        config=_text(config),
-        simulate=_text(simulate),
-        answers=tuple(f"{step}={choice}" for step, choice in (answers or {}).items()),
-        yes=yes,
-        keep_loaded=keep_loaded,
-        run_dir=os.fspath(run_dir),
-    )
-    return LiveRun(request, environment)
+    request = _request(
+        file, inputs, models=models, endpoints=endpoints, answers=answers, yes=yes, config=config, simulate=simulate,
+        run_dir=run_dir, keep_loaded=keep_loaded,
+    )  # fmt: skip
+    return LiveRun(request, arguments.environment_or_ours(environment))
 
 
 async def run(
     file: File | Workflow,
     inputs: Mapping[str, Any] | None = None,
     *,
-    models: str | Sequence[str] | Mapping[str, str] = (),
-    endpoints: str | Sequence[str] = (),
+    models: str | Sequence[str] | Mapping[str, str] | None = None,
+    endpoints: str | Sequence[str] | None = None,
     answers: Mapping[str, str] | None = None,
     yes: bool = False,
     config: File | None = None,
@@ -160,19 +155,22 @@ async def run(
         OutsideError: no model server answers.
         HistoryError: the journal could not be written.
     """
-    live = start(
+    arguments.need_asyncio("run")
+    request = _request(
         file, inputs, models=models, endpoints=endpoints, answers=answers, yes=yes, config=config, simulate=simulate,
-        run_dir=run_dir, keep_loaded=keep_loaded, environment=environment,
+        run_dir=run_dir, keep_loaded=keep_loaded,
     )  # fmt: skip
-    return await live.alone(on_event)
+    ear = Ear(on_event)
+    end = await run_in_process(request, arguments.environment_or_ours(environment), listener=ear.hear)
+    return run_of(end.outcome, end.folder, end.changes, warnings=ear.complaints)
 
 
 def run_sync(
     file: File | Workflow,
     inputs: Mapping[str, Any] | None = None,
     *,
-    models: str | Sequence[str] | Mapping[str, str] = (),
-    endpoints: str | Sequence[str] = (),
+    models: str | Sequence[str] | Mapping[str, str] | None = None,
+    endpoints: str | Sequence[str] | None = None,
     answers: Mapping[str, str] | None = None,
     yes: bool = False,
     config: File | None = None,
@@ -188,7 +186,7 @@ def run_sync(
         UsageError: it is called inside of a running event loop; or as ``run``.
         BridgeError: as ``run``.
     """
-    _refuse_in_loop("run_sync", "await runner.run(…)")
+    arguments.refuse_in_loop("run_sync", "await runner.run(…)")
     return asyncio.run(
         run(
             file, inputs, models=models, endpoints=endpoints, answers=answers, yes=yes, config=config,
@@ -197,23 +195,35 @@ def run_sync(
     )  # fmt: skip
 
 
-def _refuse_in_loop(name: str, instead: str) -> None:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise UsageError(f"`{name}` was called inside of a running event loop", hint=f"write `{instead}` there")
+def _request(
+    file: File | Workflow,
+    inputs: Mapping[str, Any] | None,
+    *,
+    models: str | Sequence[str] | Mapping[str, str] | None,
+    endpoints: str | Sequence[str] | None,
+    answers: Mapping[str, str] | None,
+    yes: bool,
+    config: File | None,
+    simulate: File | None,
+    run_dir: File,
+    keep_loaded: bool,
+) -> RunRequest:
+    chosen = arguments.texts_by_name("answers", answers)
+    return RunRequest(
+        file=file.file if isinstance(file, Workflow) else arguments.path("file", file),
+        bound=arguments.mapping("inputs", inputs),
+        models=_swaps(models),
+        endpoints=arguments.texts("endpoints", endpoints),
+        config=arguments.path_or_none("config", config),
+        simulate=arguments.path_or_none("simulate", simulate),
+        answers=tuple(f"{step}={choice}" for step, choice in chosen.items()),
+        yes=yes,
+        keep_loaded=keep_loaded,
+        run_dir=arguments.path("run_dir", run_dir),
+    )
 
 
-def _swaps(models: str | Sequence[str] | Mapping[str, str]) -> tuple[str, ...]:
+def _swaps(models: object) -> tuple[str, ...]:
     if isinstance(models, Mapping):
-        return tuple(f"{alias}={model}" for alias, model in models.items())
-    return _several(models)
-
-
-def _several(texts: str | Sequence[str]) -> tuple[str, ...]:
-    return (texts,) if isinstance(texts, str) else tuple(texts)
-
-
-def _text(path: File | None) -> str | None:
-    return None if path is None else os.fspath(path)
+        return tuple(f"{alias}={model}" for alias, model in arguments.texts_by_name("models", models).items())
+    return arguments.texts("models", models)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from types import TracebackType
 from typing import Self
 
 from runner.app.api.run import Run, run_of
+from runner.app.arguments import need_asyncio
 from runner.app.in_process import run_in_process
 from runner.app.request import RunRequest
 from runner.app.run.story import RunEnd
@@ -25,7 +26,7 @@ class LiveRun:
     ``result``, and by the end of the block if neither was asked.
     """
 
-    def __init__(self, request: RunRequest, environment: Mapping[str, str] | None) -> None:
+    def __init__(self, request: RunRequest, environment: Mapping[str, str]) -> None:
         self._request = request
         self._environment = environment
         self._entries: list[Entry] = []
@@ -37,7 +38,9 @@ class LiveRun:
     async def __aenter__(self) -> Self:
         if self._running is not None:
             raise UsageError("this run was started before", hint="call `runner.start` once for each run")
-        self._running = asyncio.create_task(self._run(self._hear), name=f"run {self._request.file}")
+        need_asyncio("start")
+        work = run_in_process(self._request, self._environment, listener=self._hear)
+        self._running = asyncio.create_task(work, name=f"run {self._request.file}")
         self._running.add_done_callback(lambda _: self._news.set())
         return self
 
@@ -100,14 +103,6 @@ class LiveRun:
         if not self._is_over:
             self._task.cancel()
         await _ended(self._task)
-
-    async def alone(self, on_event: Callable[[Entry], None] | None) -> Run:
-        """Run it to its end in this very task, without a block; ``on_event`` hears every entry."""
-        end = await self._run(on_event)
-        return run_of(end.outcome, end.folder, end.changes)
-
-    async def _run(self, listener: Callable[[Entry], None] | None) -> RunEnd:
-        return await run_in_process(self._request, self._environment, listener=listener)
 
     @property
     def _task(self) -> asyncio.Task[RunEnd]:

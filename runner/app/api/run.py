@@ -119,8 +119,10 @@ class Run:
         raise StepError(self.error.kind, f"{where}{self.error.message}", hint=hint)
 
 
-def run_of(outcome: Mapping[str, Any], folder: str, changes: str | None = None) -> Run:
-    """From the object of ``result.json``."""
+def run_of(
+    outcome: Mapping[str, Any], folder: str, changes: str | None = None, *, warnings: tuple[str, ...] = ()
+) -> Run:
+    """From the object of ``result.json``; ``warnings`` are more than it has."""
     steps = {name: StepResult.read(name, step) for name, step in outcome["steps"].items()}
     return Run(
         id=outcome["run"],
@@ -135,7 +137,7 @@ def run_of(outcome: Mapping[str, Any], folder: str, changes: str | None = None) 
         usage=sum((step.usage for step in steps.values()), NO_USAGE),
         seconds=outcome["seconds"],
         questions=tuple(Question(**{**one, "choices": tuple(one["choices"])}) for one in outcome["questions"]),
-        warnings=tuple(outcome["warnings"]),
+        warnings=(*outcome["warnings"], *warnings),
         changes=changes,
     )
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from runner.app import arguments
+from runner.app.api.ear import Ear
 from runner.app.bridge.autonomous.autonomous import TaskEnd, resolved_model, run_autonomous
 from runner.app.bridge.autonomous.servers import DISCOVERED, enabled_servers, label_of, named_servers
-from runner.app.bridge.autonomous.task import MAX_ROUNDS, TIMEOUT, AutonomousTask, TaskServer
+from runner.app.bridge.autonomous.task import MAX_ROUNDS, TIMEOUT, AutonomousTask
 from runner.app.bridge.house import BridgeHouse, BridgeSettings
 from runner.app.validator import ModelValidator
 from runner.edges.host_config.host_config import HostServer
 from runner.edges.run_folder import RUNS
 from runner.record.journal import Entry
+from runner.words.errors import UsageError
 
 OnEvent = Callable[[Entry], None]
 """Hears every entry of the journal of a task after it was written."""
@@ -40,7 +44,7 @@ class Bridge:
 
     def __init__(
         self,
-        endpoints: str | Sequence[str] = (),
+        endpoints: str | Sequence[str] | None = None,
         *,
         mcp_json: str | os.PathLike[str] | None = None,
         merge_mcp_json: bool = False,
@@ -50,14 +54,15 @@ class Bridge:
         environment: Mapping[str, str] | None = None,
     ) -> None:
         settings = BridgeSettings(
-            endpoints=(endpoints,) if isinstance(endpoints, str) else tuple(endpoints),
-            config=None if config is None else os.fspath(config),
-            folder=Path(folder).absolute(),
-            run_dir=os.fspath(run_dir),
-            mcp_json=None if mcp_json is None else os.fspath(mcp_json),
+            endpoints=arguments.texts("endpoints", endpoints),
+            config=arguments.path_or_none("config", config),
+            folder=Path(arguments.path("folder", folder)).absolute(),
+            run_dir=arguments.path("run_dir", run_dir),
+            mcp_json=arguments.path_or_none("mcp_json", mcp_json),
             merge_mcp_json=merge_mcp_json,
         )
-        self._house = BridgeHouse(settings, dict(os.environ if environment is None else environment))
+        self._house = BridgeHouse(settings, arguments.environment_or_ours(environment))
+        self._closed = False
 
     async def __aenter__(self) -> Self:
         return self
@@ -105,7 +110,7 @@ class Bridge:
             StepError: the task failed in another way; its ``kind`` says how.
         """
         return await self._do(
-            lambda: named_servers(self._house, [mcp_name]), mcp_name, on_event, task=task, model=model,
+            [arguments.text("mcp_name", mcp_name)], on_event, task=task, model=model,
             max_rounds=max_rounds, max_tokens=max_tokens, timeout=timeout, system=system, output_schema=output_schema,
             tools=tools, images=images, keep_loaded=keep_loaded,
         )  # fmt: skip
@@ -132,7 +137,7 @@ class Bridge:
             BridgeError: as ``autonomous_with_mcp``.
         """
         return await self._do(
-            lambda: named_servers(self._house, mcp_names), label_of(mcp_names), on_event, task=task, model=model,
+            mcp_names, on_event, task=task, model=model,
             max_rounds=max_rounds, max_tokens=max_tokens, timeout=timeout, system=system, output_schema=output_schema,
             tools=tools, images=images, keep_loaded=keep_loaded,
         )  # fmt: skip
@@ -160,7 +165,7 @@ class Bridge:
             BridgeError: as ``autonomous_with_mcp``.
         """
         return await self._do(
-            lambda: enabled_servers(self._house), DISCOVERED, on_event, task=task, model=model, max_rounds=max_rounds,
+            None, on_event, task=task, model=model, max_rounds=max_rounds,
             max_tokens=max_tokens, timeout=timeout, system=system, output_schema=output_schema, tools=tools,
             images=images, keep_loaded=keep_loaded, tolerant=True,
         )  # fmt: skip
@@ -178,25 +183,47 @@ class Bridge:
 
         Tasks that go on are ended by cancelling them.
         """
+        self._closed = True
         await self._house.close()
 
     async def _do(
         self,
-        servers: Callable[[], tuple[TaskServer, ...]],
-        label: str,
+        mcp_names: Sequence[str] | None,
         on_event: OnEvent | None,
         *,
+        task: str,
         model: str | None,
+        max_rounds: int,
+        max_tokens: int | None,
+        timeout: float,  # noqa: ASYNC109  as above
+        system: str | None,
         tools: Sequence[str] | None,
         images: Sequence[str | os.PathLike[str]],
         **given: Any,
     ) -> TaskEnd:
+        arguments.need_asyncio("Bridge")
+        if self._closed:
+            raise UsageError("the bridge is closed", hint="hand it tasks inside of its `async with` block")
+        ear = Ear(on_event)
+        asked: dict[str, Any] = {
+            "task": arguments.text("task", task),
+            "model": arguments.text_or_none("model", model),
+            "max_rounds": arguments.whole_or_none("max_rounds", max_rounds),
+            "max_tokens": arguments.whole_or_none("max_tokens", max_tokens),
+            "timeout": arguments.number("timeout", timeout),
+            "system": arguments.text_or_none("system", system),
+            "tools": None if tools is None else arguments.texts("tools", tools),
+            "images": arguments.paths("images", images),
+        }
+        names = None if mcp_names is None else arguments.texts("mcp_names", mcp_names)
         found = await resolved_model(self._house, model)  # first of all: who swaps models learns which there are
-        task = AutonomousTask(
-            servers=servers(),
-            model=model,
-            tools=None if tools is None else tuple(tools),
-            images=tuple(os.fspath(image) for image in images),
-            **given,
+        servers = enabled_servers(self._house) if names is None else named_servers(self._house, names)
+        label = DISCOVERED if names is None else label_of(names)
+        end = await run_autonomous(
+            self._house,
+            AutonomousTask(servers=servers, **asked, **given),
+            mcp_label=label,
+            model=found,
+            listener=ear.hear,
         )
-        return await run_autonomous(self._house, task, mcp_label=label, model=found, listener=on_event)
+        return replace(end, warnings=(*end.warnings, *ear.complaints)) if ear.complaints else end

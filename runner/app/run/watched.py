@@ -11,7 +11,7 @@ from runner.app.console import tell
 from runner.app.request import ResumeRequest, RunRequest, WatchOptions
 from runner.app.run.answers import Ask
 from runner.app.run.story import Audience, RunEnd
-from runner.app.watch import Watch, wants_traces, watching
+from runner.app.watch import Watch, unknown_exporter, wants_traces, watching
 from runner.edges.log import log_event
 from runner.edges.run_folder import JOURNAL
 from runner.show.progress import Display
@@ -23,7 +23,7 @@ Request = TypeVar("Request", RunRequest, ResumeRequest)
 
 def is_watched(options: WatchOptions, environment: Mapping[str, str]) -> bool:
     """Whether anybody asks to be told more than people read on the terminal."""
-    return options != WatchOptions() or wants_traces(environment)
+    return options != WatchOptions() or wants_traces(environment) or unknown_exporter(environment) is not None
 
 
 def run_watched(request: Request, work: Callable[[Request], int]) -> int:

@@ -8,23 +8,26 @@ around it that could set one up; it needs the SDK.
 from __future__ import annotations
 
 import logging
+import re
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner import __version__
 from runner.edges.telemetry.spans import RunSpans
 from runner.record.journal import Entry
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk.trace import SpanProcessor
+    from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
 
 CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _CAPTURED = ("true", "span_only", "span_and_event")
 _SCOPE = "bridge_run"
-FLUSH_MILLISECONDS = 5000
+_SYSTEM_ERROR = re.compile(r"\[Errno -?\d+\] ([\w ]+)")
+FLUSH_SECONDS = 5.0
 """How long the end of a command waits for a collector that does not answer."""
 
 
@@ -72,21 +75,43 @@ def exporting(environment: Mapping[str, str], complain: Callable[[str], None]) -
     try:
         yield
     finally:
-        flushed = provider.force_flush(FLUSH_MILLISECONDS)
-        provider.shutdown()
-        library.removeHandler(heard)
-        library.propagate = propagated
-        if heard.first is not None or not flushed:
-            why = f": {heard.first}" if heard.first is not None else ""
-            complain(f"warning: not all traces could be exported{why}")
+        told = _all_told(provider)
+        if told:  # else the library goes on in the background, and its words still have to go nowhere
+            library.removeHandler(heard)
+            library.propagate = propagated
+        if heard.first is not None or not told:
+            why = "no answer" if heard.first is None else heard.first
+            complain(f"warning: not all traces could be exported{_whither(environment)}: {why}")
+
+
+def _all_told(provider: TracerProvider) -> bool:
+    """Flush and shut down, and say whether that ended in time: of itself the library heeds no limit, and repeats."""
+    ending = threading.Thread(target=provider.shutdown, name="the last traces", daemon=True)
+    ending.start()
+    ending.join(FLUSH_SECONDS)
+    return not ending.is_alive()
+
+
+def _whither(environment: Mapping[str, str]) -> str:
+    """The host of the collector, if it is said; an address may hold a password."""
+    names = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    said = next((environment[name] for name in names if environment.get(name)), "")
+    host = said.partition("://")[2].partition("/")[0].rpartition("@")[2]
+    return f" to {host}" if host else ""
 
 
 def _processor(environment: Mapping[str, str], complain: Callable[[str], None]) -> SpanProcessor:
     from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SimpleSpanProcessor
 
     if environment.get("OTEL_TRACES_EXPORTER", "").strip().lower() == "console":
-        return SimpleSpanProcessor(ConsoleSpanExporter(out=sys.stderr))  # stdout is for results
+        console = ConsoleSpanExporter(out=sys.stderr, formatter=_one_line)  # stdout is for results
+        return SimpleSpanProcessor(console)
     return BatchSpanProcessor(_otlp(environment, complain))
+
+
+def _one_line(span: ReadableSpan) -> str:
+    """As logs are that may stand beside it."""
+    return f"{span.to_json(indent=None)}\n"
 
 
 def _otlp(environment: Mapping[str, str], complain: Callable[[str], None]) -> SpanExporter:
@@ -115,9 +140,12 @@ class _Complaints(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Only the words."""
         if self.first is None:
-            self.first = _line(record.getMessage())
+            self.first = _short(record.getMessage())
 
 
-def _line(text: Any) -> str:
-    """The first line, not too long."""
-    return str(text).strip().partition("\n")[0][:300]
+def _short(text: str) -> str:
+    """Of a chain of errors the word of the system, which stands last; else the first line, not too long."""
+    if found := _SYSTEM_ERROR.search(text):
+        return found[1]
+    line = text.strip().partition("\n")[0]
+    return line if len(line) <= 200 else f"{line[:199]}…"

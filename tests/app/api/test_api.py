@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -160,6 +160,108 @@ def test_run_sync_in_an_event_loop_says_what_to_write() -> None:
         assert (await asyncio.to_thread(runner.check, "hello.yaml")).ok
 
     asyncio.run(story())
+
+
+WRONG: dict[str, tuple[Callable[[], object], str]] = {
+    "file": (lambda: runner.run_sync(None), "`file` is nothing; it must be a path"),  # type: ignore[arg-type]
+    "bytes": (lambda: runner.run_sync(b"a"), "`file` is of the type `bytes`; it must be a path"),  # type: ignore[arg-type]
+    "inputs": (
+        lambda: runner.run_sync("hello.yaml", "who=me"),  # type: ignore[arg-type]
+        "`inputs` is the text `who=me`; it must be a mapping of names to values",
+    ),
+    "name": (
+        lambda: runner.run_sync("hello.yaml", {3: "me"}),  # type: ignore[dict-item]
+        "`inputs` has the number 3 among its names; they must be texts",
+    ),
+    "models": (
+        lambda: runner.run_sync("hello.yaml", models=3),  # type: ignore[arg-type]
+        "`models` is the number 3; it must be a text or a list of texts",
+    ),
+    "swap": (
+        lambda: runner.run_sync("hello.yaml", models={"writer": 3}),  # type: ignore[dict-item]
+        "`models['writer']` is the number 3; it must be a text",
+    ),
+    "endpoints": (
+        lambda: runner.check("hello.yaml", endpoints=[1234]),  # type: ignore[list-item]
+        "`endpoints` is the number 1234; it must be a text",
+    ),
+    "answers": (
+        lambda: runner.run_sync("hello.yaml", answers="go=yes"),  # type: ignore[arg-type]
+        "`answers` is the text `go=yes`; it must be a mapping of names to values",
+    ),
+    "environment": (
+        lambda: runner.run_sync("hello.yaml", environment={"PORT": 3}),  # type: ignore[dict-item]
+        "`environment['PORT']` is the number 3; it must be a text",
+    ),
+    "paths": (lambda: runner.check([3]), "`paths` is the number 3; it must be a path"),  # type: ignore[list-item]
+    "load": (lambda: runner.load(3), "`path` is the number 3; it must be a path"),  # type: ignore[arg-type]
+    "on_event": (
+        lambda: runner.run_sync("hello.yaml", on_event="print"),  # type: ignore[arg-type]
+        "`on_event` is of the type `str`; it must be a function",
+    ),
+}
+
+
+@pytest.mark.parametrize("which", WRONG)
+def test_an_argument_of_a_wrong_type_is_named(which: str) -> None:
+    wrong, said = WRONG[which]
+    with pytest.raises(runner.UsageError) as refused:
+        wrong()
+    assert str(refused.value) == said
+
+
+def test_options_that_are_none_are_left_out(studio: str) -> None:
+    run = runner.run_sync("ask.yaml", None, models=None, endpoints=studio, answers=None, config=None, simulate=None)
+    assert run.ok
+    assert runner.check("ask.yaml", models=None, endpoints=None, offline=True).ok
+
+
+def test_an_async_listener_is_refused_with_what_to_write() -> None:
+    async def hear(entry: runner.Entry) -> None:
+        raise AssertionError(entry)
+
+    with pytest.raises(runner.UsageError, match="`on_event` is an async function") as refused:
+        runner.run_sync("hello.yaml", on_event=hear)  # type: ignore[arg-type]
+    assert "async for entry in run.events()" in str(refused.value.hint)
+
+
+def test_what_a_listener_raises_harms_no_run_and_is_told() -> None:
+    heard: list[int] = []
+    handled: list[dict[str, object]] = []
+
+    def hear(entry: runner.Entry) -> None:
+        heard.append(entry.seq)
+        if entry.seq == 2:
+            raise ValueError("no such column")
+
+    async def program() -> runner.Run:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: handled.append(context))
+        return await runner.run("hello.yaml", on_event=hear)
+
+    run = asyncio.run(program())
+    words = "`on_event` raised ValueError at entry 2, and heard no more of the run"
+    assert (run.ok, heard, run.warnings) == (True, [1, 2], (f"{words}: no such column",))
+    assert [(one["message"], str(one["exception"])) for one in handled] == [(words, "no such column")]
+
+
+def test_without_the_loop_of_asyncio_it_says_what_it_needs() -> None:
+    """As another library would, we drive them by hand."""
+    for work in (
+        runner.run("hello.yaml"),
+        runner.start("hello.yaml").__aenter__(),
+        runner.Bridge().autonomous_with_mcp("clock", "The time?"),
+        runner.ModelValidator().validate("a"),
+    ):
+        with pytest.raises(runner.UsageError, match="needs a running event loop of asyncio"):
+            work.send(None)
+
+
+def test_run_sync_below_the_loop_of_another_library_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    sniffio = pytest.importorskip("sniffio")
+    monkeypatch.setattr(sniffio.thread_local, "name", "trio")  # as trio does for as long as it runs
+    with pytest.raises(runner.UsageError) as refused:
+        runner.run_sync("hello.yaml")
+    assert str(refused.value) == "`run_sync` was called inside of a running event loop of trio"
 
 
 def test_many_runs_at_once_with_events() -> None:

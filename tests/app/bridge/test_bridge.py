@@ -15,7 +15,7 @@ import pytest
 from kit.servers import python_server
 from kit.simulator import simulator
 
-from runner import Bridge, LLMConnectionError, McpNotFoundError, ModelNotFoundError, UsageError
+from runner import Bridge, Entry, LLMConnectionError, McpNotFoundError, ModelNotFoundError, UsageError
 from runner.app.bridge.autonomous.servers import label_of
 from runner.app.bridge.autonomous.tools import AUTONOMOUS_TOOLS, task_of
 from runner.app.bridge.bridge import Bridge as RealBridge
@@ -231,12 +231,51 @@ def test_the_bridge_lists_servers_and_reads_their_file_anew() -> None:
         ({"mcp_names": []}, UsageError),
         ({"max_rounds": 0}, UsageError),
         ({"task": ""}, UsageError),
+        ({"task": None}, UsageError),
+        ({"model": 3}, UsageError),
+        ({"mcp_names": [3]}, UsageError),
+        ({"max_rounds": "5"}, UsageError),
+        ({"timeout": True}, UsageError),
+        ({"system": 3}, UsageError),
+        ({"tools": 3}, UsageError),
+        ({"images": [3]}, UsageError),
     ],
 )
 def test_the_bridge_raises_what_is_wrong(studio: str, given: dict[str, Any], error: type[BridgeError]) -> None:
     async def story(bridge: Bridge) -> None:
         with pytest.raises(error):
             await bridge.autonomous_with_multiple_mcps(**{"mcp_names": ["clock"], "task": "The time?", **given})
+
+    with_bridge(studio, story)
+
+
+def test_one_name_is_one_name_and_not_its_letters(studio: str) -> None:
+    async def story(bridge: Bridge) -> None:
+        end = await bridge.autonomous_with_multiple_mcps("clock", "The time?", tools="clock.get_*")
+        assert (end.text, end.servers) == ("Noon.", ("clock",))
+
+    with_bridge(studio, story)
+    assert offered()[0] == ["clock__get_current_time"]
+
+
+def test_what_a_listener_raises_leaves_the_counters_right(studio: str) -> None:
+    def hear(entry: Entry) -> None:
+        raise KeyError(entry.seq)
+
+    async def story(bridge: Bridge) -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+        end = await bridge.autonomous_with_mcp("clock", "The time?", on_event=hear)
+        assert (end.text, end.rounds, end.tool_calls) == ("Noon.", 2, 1)
+        assert end.warnings == ("`on_event` raised KeyError at entry 1, and heard no more of the run: 1",)
+
+    with_bridge(studio, story)
+
+
+def test_a_closed_bridge_says_so(studio: str) -> None:
+    async def story(bridge: Bridge) -> None:
+        await bridge.close()
+        with pytest.raises(UsageError, match="the bridge is closed"):
+            await bridge.autonomous_with_mcp("clock", "The time?")
 
     with_bridge(studio, story)
 

@@ -16,6 +16,7 @@ from runner.workflow.rules.braces import (
 from runner.workflow.rules.calls import br241_inputs_of_a_call
 from runner.workflow.rules.compare import br243_idle_comparison, br244_impossible_status
 from runner.workflow.rules.keys import br237_taken_name, br238_key_out_of_place, br239_default_is_no_choice
+from runner.workflow.rules.keywords import br246_unknown_keyword
 from runner.workflow.rules.names import (
     br206_undeclared_input,
     br207_undefined_name,
@@ -76,6 +77,7 @@ RULES: tuple[Rule, ...] = (
     br243_idle_comparison,
     br244_impossible_status,
     br245_answer_unread,
+    br246_unknown_keyword,
 )
 
 

@@ -43,7 +43,8 @@ def report_run(
     if to_tell:
         gap = "\n" if on_terminal else ""  # between the progress and the end
         resume = resume_command(outcome["run"], request.run_dir)
-        tell(gap + closing_text(outcome, journal=place, colour=colour, resume=resume))
+        resumable = request.replay is None  # that is run again, from the beginning
+        tell(gap + closing_text(outcome, journal=place, colour=colour, resume=resume, resumable=resumable))
         if changes is not None:
             tell(changes)
     if request.output == "json":

@@ -21,6 +21,7 @@ PATTERN_HELP: Mapping[str, str] = {
 
 _SHORT: Mapping[tuple[str, type], str] = {
     ("retry", int): "write `retry: {attempts: 3}`",
+    ("required", bool): "delete it: an input with a `default` may be left out, and one without has to be given",
     ("repeat", int): "say when it is good enough: `repeat: {until: output.score >= 8, max: 3}`",
     ("approve", bool): "write the question: `approve: Publish this?`",
     ("matrix", list): "give each list a name: `matrix: {size: [small, large]}`",

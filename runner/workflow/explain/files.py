@@ -137,6 +137,13 @@ MEANING: Mapping[str, Explanation] = {
         wrong=_one("task: Look.\noutput: {file: {type: string}}"),
         right=_one("task: Look.\noutput: {type: object, required: [file], properties: {file: {type: string}}}"),
     ),
+    "BR247": Explanation(
+        title="a word that nobody here understands",
+        text="A warning. A `run` step with a list starts the program itself, without a shell: `&&`, `|`, `>` and "
+        "`$HOME` are arguments like any other. And of `${{ … }}`, as GitHub Actions has it, the `$` stays in the text.",
+        wrong=_one("run: [echo, hello, '>', out.txt]"),
+        right=_one("run: echo hello > out.txt\nshell: true"),
+    ),
     "BR228": Explanation(
         title="a template where none is expanded",
         text="The text would be used letter by letter, braces and all. Or it names something that does not exist yet: "

@@ -31,6 +31,7 @@ from runner.workflow.rules.order import (
 )
 from runner.workflow.rules.rows import br240_rows
 from runner.workflow.rules.shapes import br208_impossible_reference, br229_unlikely_reference
+from runner.workflow.rules.shell_words import br247_words_of_others
 from runner.workflow.rules.tools import br213_unknown_server, br214_tool_never_matches
 from runner.workflow.rules.unused import br230_unused_input, br231_unused_declaration
 from runner.workflow.rules.values import (
@@ -78,6 +79,7 @@ RULES: tuple[Rule, ...] = (
     br244_impossible_status,
     br245_answer_unread,
     br246_unknown_keyword,
+    br247_words_of_others,
 )
 
 

@@ -20,7 +20,7 @@ except KeyboardInterrupt:  # most of the time before `main` can catch a Ctrl-C
     sys.exit(130)
 
 from runner import __version__
-from runner.cli.verbs import DEFAULT, VERBS
+from runner.cli.verbs import DEFAULT, ELSEWHERE, VERBS
 
 NAME = "bridge-run"
 STORY = """Run checked-in YAML workflows of AI agents on local models (LM Studio) with MCP tools.
@@ -29,8 +29,6 @@ STORY = """Run checked-in YAML workflows of AI agents on local models (LM Studio
   bridge-run FILE [OPTIONS]        run a workflow (short for `bridge-run run FILE`)
   bridge-run FILE --dry-run        show the plan and run nothing
 """
-_OPTIONS = ("record", "replay", "re-record", "rehearse", "dry-run")
-"""Options of a run that other programs have as commands."""
 _NEW_OBJECTS = 50_000
 """After so many Python looks for garbage, not after 700: a large file is nothing but new objects, and all are kept."""
 EPILOG = "Exit codes: 0 done, 1 a step failed, 2 usage, 3 the file, 4 a model or tool is missing, 5 outside, 8 paused."
@@ -97,8 +95,9 @@ def _refuse_unknown(word: str, ctx: click.Context) -> None:
     from runner.app.files import near_file
     from runner.words.suggest import did_you_mean
 
-    option = f"that is an option: `bridge-run FILE --{word}`" if word in _OPTIONS else None
-    hint = option or did_you_mean(word, VERBS) or near_file(word) or "`bridge-run --help` lists the commands"
+    hint = (
+        ELSEWHERE.get(word) or did_you_mean(word, VERBS) or near_file(word) or "`bridge-run --help` lists the commands"
+    )
     raise click.UsageError(f"there is no command and no file `{word}`; {hint}", ctx=ctx)
 
 

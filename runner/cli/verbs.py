@@ -29,3 +29,16 @@ VERBS = {
     "schema": Verb("runner.cli.schema", "Print the JSON Schema of workflow files and of what is written."),
     "simulate": Verb("runner.cli.simulate", "Serve scripted models over HTTP, like LM Studio."),
 }
+ELSEWHERE = {
+    **dict.fromkeys(("validate", "lint", "verify"), "here it is `bridge-run check`"),
+    **dict.fromkeys(("exec", "execute", "start"), "here it is `bridge-run FILE`"),
+    **dict.fromkeys(("continue", "retry", "approve"), "here it is `bridge-run resume RUN`"),
+    **dict.fromkeys(("history", "list", "logs", "ls", "runs", "status"), "each run has a folder in `.bridge/runs`"),
+    "new": "here it is `bridge-run init`",
+    **{
+        word: f"that is an option: `bridge-run FILE --{word}`"
+        for word in ("record", "replay", "re-record", "rehearse", "dry-run")
+    },
+    "plan": "here it is `bridge-run FILE --dry-run`",
+}
+"""Verbs of other tools, and what does that here."""

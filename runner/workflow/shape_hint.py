@@ -19,6 +19,15 @@ PATTERN_HELP: Mapping[str, str] = {
 }
 """The patterns of the schema in words."""
 
+_SHORT: Mapping[tuple[str, type], str] = {
+    ("retry", int): "write `retry: {attempts: 3}`",
+    ("required", bool): "delete it: an input with a `default` may be left out, and one without has to be given",
+    ("repeat", int): "say when it is good enough: `repeat: {until: output.score >= 8, max: 3}`",
+    ("approve", bool): "write the question: `approve: Publish this?`",
+    ("matrix", list): "give each list a name: `matrix: {size: [small, large]}`",
+}
+"""What a short form of other tools is here, by key and type."""
+
 
 def value_hint(complaint: Complaint, value: Any, rule: Mapping[str, Any]) -> str | None:
     """What to do about ``value``; ``rule`` is the part of the schema that complains."""
@@ -52,7 +61,9 @@ def _special_hint(complaint: Complaint, value: Any) -> str | None:
         return "with `shell: true` write one text"
     if (key, expected) == ("output", "object") and isinstance(value, str | list):
         return "describe the answer by a JSON Schema; `output: json` belongs to a `run` step"
-    return None
+    if key == "shell" and isinstance(value, str) and " " in value:
+        return "write the command as `run`, and `shell: true` beside it"
+    return _SHORT.get((key, type(value))) if isinstance(key, str) else None
 
 
 def _text_hint(value: str, expected: Any) -> str | None:

@@ -313,3 +313,26 @@ def test_what_is_kept_is_not_told_again(flaky: Project) -> None:
     ended = resumed(flaky)
     assert "goes on" in ended.err
     assert "first  started" not in ended.err
+
+
+def test_the_last_line_of_a_failed_run_is_what_goes_on_with_it(flaky: Project) -> None:
+    ended = resumed(flaky)
+    assert ended.code == 1
+    line = ended.raw_err.rstrip().splitlines()[-1]
+    flaky.write("fixed", "")
+    program, *words = line.removeprefix("go on with: ").split()
+    assert program == "bridge-run"
+    assert flaky.run(*words).code == 0
+    assert "go on with" not in flaky.run("flaky.yaml", "-i", "word=hello").err
+
+
+def test_what_only_lacks_its_result_gives_it_and_does_nothing_again(flaky: Project) -> None:
+    flaky.write("fixed", "")
+    assert resumed(flaky).code == 0
+    before, done = flaky.result(), log(flaky)
+    (flaky.runs()[-1] / "result.json").unlink()
+    ended = resumed(flaky)
+    assert (ended.code, ended.out) == (0, "hello\n"), ended
+    assert log(flaky) == done
+    assert flaky.result()["outputs"] == before["outputs"]
+    assert "nothing left to do" in resumed(flaky).err

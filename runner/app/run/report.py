@@ -46,7 +46,8 @@ def report_run(
         resume = resume_command(outcome["run"], request.run_dir)
         if request.replay is not None:  # which is run from its beginning again, at once
             resume = replay_command(request)
-        tell(gap + closing_text(outcome, journal=place, colour=colour, resume=resume))
+        resumable = request.replay is None  # that is run again, from the beginning
+        tell(gap + closing_text(outcome, journal=place, colour=colour, resume=resume, resumable=resumable))
         if changes is not None:
             tell(changes)
     if request.output == "json":

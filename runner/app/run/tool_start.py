@@ -9,6 +9,7 @@ from typing import Any
 from runner.chat.toolbox import ServerFacts, ToolBox
 from runner.plan.finding import finding
 from runner.plan.grants import missing_tools
+from runner.plan.tool_room import ToolRoom
 from runner.record.events import Event, ToolServerStarted
 from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
 from runner.words.errors import ToolServerError, ToolsMissingError, ToolsUnreachableError
@@ -72,6 +73,12 @@ class ToolStart:
         if has_errors(findings):
             raise ToolsMissingError(findings)
         return findings
+
+    @property
+    def room(self) -> ToolRoom:
+        """What the tools take, once they are confirmed."""
+        homes = self._households
+        return ToolRoom((home.workflow, name, box.tools) for home in homes for name, box in home.boxes.items())
 
     async def close(self) -> None:
         """End all servers, side by side; bounded, and not stopped by a cancellation."""

@@ -11,6 +11,7 @@ from runner.app.run.tool_house import ToolHouse
 from runner.app.run.tool_start import ToolStart
 from runner.app.run.walls import Walls
 from runner.chat.toolbox import ToolBox
+from runner.plan.tool_room import ToolRoom
 from runner.plan.wanted import Names
 from runner.record.events import Event
 from runner.words.diagnostics import Diagnostic
@@ -49,6 +50,11 @@ class RunTools:
     async def confirm(self, tell: Callable[[Event], Any]) -> tuple[Diagnostic, ...]:
         """As ``ToolStart.confirm``."""
         return await self._start.confirm(tell)
+
+    @property
+    def room(self) -> ToolRoom:
+        """As ``ToolStart.room``."""
+        return self._start.room
 
     async def close(self) -> None:
         """As ``ToolStart.close``."""

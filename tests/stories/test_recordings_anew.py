@@ -385,3 +385,56 @@ def test_a_recording_in_place_of_its_workflow(flow: Project) -> None:
         "error: `flow.recording.jsonl` is a recording, and no workflow\n"
         "  = help: name the workflow: its recording is found beside it\n",
     )
+
+
+HASTY = """\
+version: 1
+name: flow
+steps:
+  - id: each
+    for_each: [a, bad, c, d, e, f]
+    max_parallel: 2
+    fail_fast: true
+    run: [sh, work.sh, "{{ item }}"]
+"""
+STOPPED = """\
+version: 1
+name: flow
+limits: {fail_fast: true}
+steps:
+  - {id: bad, run: [sh, work.sh, wait], expect: [{that: output == 'yes'}]}
+  - {id: one, run: [echo, one]}
+  - {id: two, needs: [one], retry: {attempts: 2, wait: 200ms, on: [command]}, run: [sh, work.sh, twice]}
+  - {id: three, needs: [two], run: [sh, work.sh, d]}
+  - {id: four, needs: [three], run: [echo, four]}
+  - {id: clean, needs: [four], join: all_finished, run: [echo, clean]}
+"""
+WORK = """\
+case $1 in
+bad) while ! test -e begun; do sleep 0.05; done; exit 1;;
+wait) while ! test -e begun; do sleep 0.05; done;;
+twice) test -e mark || { touch mark; exit 1; };;
+d) touch begun; sleep 60;;
+esac
+"""
+
+
+@pytest.mark.parametrize(
+    ("file", "ends"),
+    [
+        (HASTY, ["succeeded", "failed", "succeeded", "cancelled", "cancelled", "cancelled"]),
+        (STOPPED, ["failed", "succeeded", "succeeded", "cancelled", "cancelled", "succeeded"]),
+    ],
+)
+def test_what_a_failure_called_off_is_called_off_again_and_nothing_else(
+    project: Project, file: str, ends: list[str]
+) -> None:
+    project.write("flow.yaml", file)
+    project.write("work.sh", WORK)
+    assert project.run("flow.yaml", "--record").code == 1
+    before = project.result()["steps"]
+    assert [one["status"] for one in before.get("each", {"items": before.values()})["items"]] == ends
+    ended = project.run("flow.yaml", "--replay", "--strict")
+    assert "not used" not in ended.err
+    after = project.result()["steps"]
+    assert [one["status"] for one in after.get("each", {"items": after.values()})["items"]] == ends

@@ -40,6 +40,7 @@ from runner.record.cassette.cassette import Cassette, Exchange, Header, Kind
 from runner.record.cassette.mask import Mask
 from runner.record.parts import covers, units_of, without_indices
 from runner.rehearse.replay.tape import Tape
+from runner.rehearse.replay.time import give_way
 from runner.words.diagnostics import has_errors
 from runner.words.errors import CannotServeError, UsageError
 from runner.words.exits import Exit
@@ -135,6 +136,8 @@ def replay_run(
         mask = Mask(all_secrets(prepared.workflow, with_values), str(Path.cwd()), told)
         tape = _tape(cassette, mask, request, prepared)
         walls = replace(real, told_id=told)
+        if asked.replay == "all":
+            walls = replace(walls, give_way=lambda: give_way(lambda: tape.to_come))
         if asked.replay != "tools":
             walls = with_replayed_models(walls, tape, cassette)
             command = record_command(_short(request), (), cassette.header.inputs)

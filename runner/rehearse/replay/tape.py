@@ -60,7 +60,10 @@ class Tape:
         self._left: dict[tuple[str, str, Kind], list[Exchange]] = {}
         self._used: set[int] = set()
         self._passed: set[str] = set()
+        self.to_come = 0
+        """How many answers, of those that came, no unit has asked for yet."""
         for one in cassette.exchanges:
+            self.to_come += _comes(one)
             self._left.setdefault((one.unit, _key(one.request), one.kind), []).append(one)
 
     def knows(self, kind: Kind, unit: str | None = None) -> bool:
@@ -85,6 +88,7 @@ class Tape:
             raise self._mismatch(kind, asked, at)
         one = left.pop(0)
         self._used.add(id(one))
+        self.to_come -= _comes(one)
         return one
 
     def misshapen(self, one: Exchange, why: Exception) -> StepError:
@@ -164,6 +168,10 @@ class Tape:
             return one.place == at, id(one) not in self._used, _alike(one.request, asked)
 
         return max(mine, key=nearness, default=None)
+
+
+def _comes(one: Exchange) -> bool:
+    return bool(one.unit) and not one.answer.get("cancelled")
 
 
 def _alike(old: Mapping[str, Any], new: Mapping[str, Any]) -> int:

@@ -13,6 +13,13 @@ class Verb(NamedTuple):
 
 
 DEFAULT = "run"
+ELSEWHERE = {
+    "validate": "check", "lint": "check", "verify": "check", "fix": "check --fix",
+    "new": "init", "create": "init", "compare": "diff", "visualize": "graph",
+    "record": "FILE --record", "replay": "FILE --replay", "rehearse": "FILE --rehearse",
+    "plan": "FILE --dry-run",
+}  # fmt: skip
+"""What other programs have as a verb, and what is typed here."""
 VERBS = {
     "run": Verb("runner.cli.run", "Run a workflow; `run` may be left out."),
     "resume": Verb("runner.cli.resume", "Go on with a run that paused, failed or was ended."),

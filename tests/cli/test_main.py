@@ -63,6 +63,8 @@ def test_version(tmp_path: Path) -> None:
         ("hello", "there is no command and no file `hello`; did you mean `workflows/hello.yaml`?"),
         ("workflows/h.yml", "there is no command and no file `workflows/h.yml`; did you mean `workflows/hello.yaml`?"),
         ("zzz", "there is no command and no file `zzz`; `bridge-run --help` lists the commands"),
+        ("validate", "there is no command and no file `validate`; here it is `bridge-run check`"),
+        ("replay", "there is no command and no file `replay`; here it is `bridge-run FILE --replay`"),
     ],
 )  # fmt: skip
 def test_a_word_that_is_neither_a_command_nor_a_file(tmp_path: Path, word: str, said: str) -> None:

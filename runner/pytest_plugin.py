@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from runner.show.test_view import CaseReport
 
 _TAKEN: pytest.StashKey[dict[str, Case]] = pytest.StashKey()
+_IGNORED: pytest.StashKey[list[str]] = pytest.StashKey()
 _ENDINGS = (".test.yaml", ".test.yml")
 _UPDATE = "pytest --workflow-snapshot-update"
 _TOLD = "workflow snapshot"
@@ -35,6 +37,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--workflow-repeat", type=_times, default=1, metavar="N", help="Run each case of *.test.yaml N times; compare."
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a list of what syrupy does not look at; it takes the list before it is known what is collected."""
+    option: Any = config.option
+    config.stash[_IGNORED] = [*(getattr(option, "ignore_file_extensions", None) or ())]
+    option.ignore_file_extensions = config.stash[_IGNORED]
 
 
 def _times(text: str) -> int:
@@ -76,16 +85,19 @@ class WorkflowTests(pytest.File):
         from runner.app.cases.read import read_cases, shared_snapshots
         from runner.words.errors import WorkflowError
 
-        try:
-            cases = read_cases(_shown(self.path))
-        except WorkflowError as error:
-            raise self.CollectError(_words(error)) from None
-        if shared := shared_snapshots(cases, self.config.stash.setdefault(_TAKEN, {})):
-            raise self.CollectError(_words(WorkflowError(shared)))
-        for case in cases:
-            yield WorkflowCase.from_parent(self, name=case.name, case=case)
-        if unused_snapshots(_shown(self.path), cases, update=False):
-            yield UnusedSnapshots.from_parent(self, name="unused snapshots", cases=cases)
+        _keep_from_syrupy(self.config)
+        with _at_root(self.config):
+            try:
+                cases = read_cases(_shown(self.path))
+            except WorkflowError as error:
+                raise self.CollectError(_words(error)) from None
+            if shared := shared_snapshots(cases, self.config.stash.setdefault(_TAKEN, {})):
+                raise self.CollectError(_words(WorkflowError(shared)))
+            items: list[pytest.Item] = []
+            items += (WorkflowCase.from_parent(self, name=case.name, case=case) for case in cases)
+            if unused_snapshots(_shown(self.path), cases, update=False):
+                items.append(UnusedSnapshots.from_parent(self, name="unused snapshots", cases=cases))
+        return items
 
 
 class StraySnapshot(pytest.File):
@@ -94,11 +106,12 @@ class StraySnapshot(pytest.File):
     def collect(self) -> Iterable[pytest.Item]:
         """Nothing, or itself."""
         from runner.app.cases.read import read_cases
-        from runner.app.cases.snapshots import strays_in
+        from runner.app.cases.snapshots import is_picture, strays_in
         from runner.words.errors import WorkflowError
 
-        folder = Path(_shown(self.path.parent.parent))
-        own = _shown(self.path)
+        folder, own = self.path.parent.parent, str(self.path)
+        if is_picture(self.path):
+            _keep_from_syrupy(self.config)
         if own not in strays_in(folder, ()):
             return
         try:
@@ -121,7 +134,8 @@ class _Reported(pytest.Item):
         """Fail with the words of the report."""
         from runner.show.test_view import failures_text
 
-        report = self.report()
+        with _at_root(self.config):
+            report = self.report()
         if report.failures:
             raise _CaseFailedError(failures_text([report]))
         for note in report.notes:
@@ -204,9 +218,9 @@ class UnusedSnapshot(_Reported):
 def workflow_run(request: pytest.FixtureRequest) -> Callable[..., WorkflowRun]:
     """``workflow_run("workflows/refactor.yaml", path="src", stubs={…})``: the run, without models, tools or commands.
 
-    Inputs are given by name; those that are called as one of ours go into ``inputs``. The file and ``recording`` count
-    from the root of the tests (where pytest's configuration lies). ``stubs`` is a mapping or a file, ``answers`` maps
-    ids of questions to choices.
+    Inputs are given by name; those that are called as one of ours go into ``inputs``. The file, ``recording`` and the
+    paths in the workflow count from the root of the tests (where pytest's configuration lies). ``stubs`` is a mapping
+    or a file, ``answers`` maps ids of questions to choices.
     """
     root = request.config.rootpath
 
@@ -225,16 +239,17 @@ def workflow_run(request: pytest.FixtureRequest) -> Callable[..., WorkflowRun]:
         def below(path: str | os.PathLike[str]) -> str:
             return _shown(root / path)
 
-        try:
-            return run_workflow_once(
-                below(file),
-                {**(inputs or {}), **more},
-                stubs=stubs if stubs is None or isinstance(stubs, Mapping) else below(stubs),
-                recording=None if recording is None else below(recording),
-                answers=answers,
-            )
-        except BridgeError as error:
-            raise pytest.fail.Exception(_words(error), pytrace=False) from None
+        with _at_root(request.config):
+            try:
+                return run_workflow_once(
+                    below(file),
+                    {**(inputs or {}), **more},
+                    stubs=stubs if stubs is None or isinstance(stubs, Mapping) else below(stubs),
+                    recording=None if recording is None else below(recording),
+                    answers=answers,
+                )
+            except BridgeError as error:
+                raise pytest.fail.Exception(_words(error), pytrace=False) from None
 
     return run
 
@@ -245,6 +260,26 @@ def workflow_snapshot(request: pytest.FixtureRequest) -> Any:
     from runner.pytest_snapshot import WorkflowSnapshotExtension
 
     return request.getfixturevalue("snapshot").use_extension(WorkflowSnapshotExtension)
+
+
+def _keep_from_syrupy(config: pytest.Config) -> None:
+    """Syrupy takes what lies in ``__snapshots__`` beside tests in Python for forgotten ones of its own.
+
+    It would fail for our snapshots, and delete them with ``--snapshot-update``.
+    """
+    config.stash[_IGNORED].append("txt")
+
+
+@contextmanager
+def _at_root(config: pytest.Config) -> Iterator[None]:
+    """Where a workflow is started, as its paths count from there: at the root, wherever pytest was typed.
+
+    Without a configuration the root is only what pytest made of its arguments; and a test that has gone to another
+    folder means that one.
+    """
+    moves = config.inipath is not None and Path.cwd() == config.invocation_params.dir
+    with chdir(config.rootpath) if moves else nullcontext():
+        yield
 
 
 def _shown(path: Path) -> str:

@@ -49,8 +49,8 @@ def test_without_a_name_it_is_the_folder_workflows() -> None:
     with pytest.raises(UsageError) as caught:
         workflow_files([])
     assert (caught.value.message, caught.value.hint) == (
-        "there is nothing to check: no file was named, and there is no folder `workflows` here",
-        "name files or folders: `bridge-run check FILE …`",
+        "no file was named, and there is no folder `workflows` here",
+        "name files or folders, or go where that folder is",
     )
     plant("workflows/a.yaml")
     assert workflow_files([]) == ("workflows/a.yaml",)
@@ -62,6 +62,8 @@ def test_without_a_name_it_is_the_folder_workflows() -> None:
         ("empty", "the folder `empty` holds no workflow file", "workflow files end in .yaml or .yml"),
         ("w/hello.yml", "there is no file `w/hello.yml`", "did you mean `w/hello.yaml`?"),
         ("hello", "there is no file `hello`", None),
+        ("-", "there is no file `-`", "standard input has a name: `/dev/stdin`"),
+        ("", "an empty text names no file", None),
         ("gone/x.yaml", "there is no file `gone/x.yaml`", None),
     ],
 )

@@ -32,10 +32,10 @@ def tested(project: Project) -> Project:
     return project
 
 
-def run_pytest(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run_pytest(project: Project, *arguments: str, at: str = ".") -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "runner.pytest_plugin", "-q", *arguments],
-        cwd=project.folder,
+        cwd=project.folder / at,
         env={**project.environment, "PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
@@ -134,7 +134,7 @@ def test_a_test_in_python_runs_a_workflow_and_compares_it_with_its_snapshot(test
     assert '    - command ["git", "diff", "dev"] → exit code 0\n' in (
         tested.folder / "__snapshots__/test_flow.ambr"
     ).read_text("utf-8")
-    picture = (tested.folder / "__snapshots__/test_flow/test_in_a_file.run.txt").read_text("utf-8")
+    picture = (tested.folder / "__snapshots__/test_flow/test_in_a_file.run").read_text("utf-8")
     assert picture.startswith(
         "workflow: flow\nstatus: succeeded, exit code 0\ninputs:\n  base: main\n\ndiff: succeeded\n"
     )
@@ -151,6 +151,43 @@ def test_what_is_wrong_with_a_call_is_told_without_a_traceback(tested: Project) 
         "error[BR217]: the workflow has no step `smu`\n --> stubs:1:2\n  = help: did you mean `sum`?\n" in done.stdout
     )
     assert "During handling" not in done.stdout
+
+
+def test_syrupy_leaves_the_snapshots_of_test_files_alone(tested: Project) -> None:
+    python = (
+        "def test_it(workflow_run, snapshot):\n    assert workflow_run('flows/flow.yaml').status == snapshot\n\n"
+        "def test_in_a_file(workflow_run, workflow_snapshot):\n"
+        "    assert workflow_run('flows/flow.yaml') == workflow_snapshot\n"
+    )
+    tested.write("flows/test_flow.py", python)
+    kept = tested.folder / "flows/__snapshots__/flow.a-change-is-summed-up.txt"
+    for _ in "12":
+        done = run_pytest(tested, "--snapshot-update")
+        assert (done.returncode, kept.exists()) == (0, True), done.stdout
+    done = run_pytest(tested)
+    assert done.returncode == 0, done.stdout
+    assert "unused" not in done.stdout
+    tested.write("flows/test_flow.py", python.partition("\n\n")[0] + "\n")
+    done = run_pytest(tested)
+    assert done.returncode == 1
+    assert "1 snapshot unused" in done.stdout, "its own it still looks after"
+
+
+def test_a_workflow_is_started_at_the_root_wherever_pytest_is_typed(tested: Project) -> None:
+    there = tested.folder / "a"
+    tested.write("flows/flow.test.yaml", f"workflow: flow.yaml\ninputs: {{base: {there}}}\nsnapshot: true\n")
+    tested.write(
+        "flows/test_flow.py",
+        "def test_it(workflow_run, tmp_path, monkeypatch):\n"
+        f"    assert '[\"git\", \"diff\", \"PROJECT/a\"]' in workflow_run('flows/flow.yaml', base='{there}').snapshot\n"
+        "    monkeypatch.chdir(tmp_path)\n"
+        f"    assert 'PROJECT' not in workflow_run('flows/flow.yaml', base='{there}').snapshot\n",
+    )
+    assert run_pytest(tested, "--workflow-snapshot-update").returncode == 0
+    for at, arguments in (("flows", []), ("..", [str(tested.folder)])):
+        done = run_pytest(tested, *arguments, at=at)
+        assert "2 passed" in done.stdout, done.stdout
+        assert done.returncode == 0
 
 
 def test_stubs_beside_a_recording_are_not_passed_over(tested: Project) -> None:

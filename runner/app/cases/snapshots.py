@@ -83,11 +83,12 @@ def strays_in(folder: Path, wanted: Iterable[str]) -> Iterator[str]:
     known = {Path(path).resolve() for path in wanted}
     stems = tuple(f"{stem_of(name)}." for ending in ENDINGS for name in map(str, folder.glob(f"*{ending}")))
     for path in sorted((folder / SNAPSHOTS).glob("*.txt")):
-        if not path.name.startswith(stems) and path.resolve() not in known and _is_picture(path):
+        if not path.name.startswith(stems) and path.resolve() not in known and is_picture(path):
             yield str(path)
 
 
-def _is_picture(path: Path) -> bool:
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture of a run."""
     try:
         with path.open("rb") as file:
             return file.read(len(_BEGINNING)) == _BEGINNING.encode()

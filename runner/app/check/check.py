@@ -66,7 +66,7 @@ def check(request: CheckRequest, environment: Mapping[str, str]) -> Report:
     """
     overrides = parse_overrides(request.models)
     names = workflow_files(request.paths)
-    files = [_load(name, overrides, environment) for name in names]
+    files = [_load(name, overrides, environment, offline=request.offline) for name in names]
     workflows = [file.prepared.workflow for file in files if file.prepared is not None]
     if len(workflows) == len(files):
         refuse_unknown_aliases(overrides, [member for workflow in workflows for member in workflow.family])
@@ -81,13 +81,13 @@ def check(request: CheckRequest, environment: Mapping[str, str]) -> Report:
     return _report(request, names, [settings, *judged], asked, outside)
 
 
-def _load(name: str, overrides: Overrides, environment: Mapping[str, str]) -> _File:
+def _load(name: str, overrides: Overrides, environment: Mapping[str, str], *, offline: bool) -> _File:
     try:
         loaded = load(name)
     except WorkflowError as error:
         return _File(name=name, faults=error.diagnostics)
     inputs = known_inputs(loaded.workflow)
-    surroundings = survey(loaded.workflow, inputs, environment, unset_secret=TOLERATED)
+    surroundings = survey(loaded.workflow, inputs, environment, unset_secret=None if offline else TOLERATED)
     prepared = Prepared(workflow=loaded.workflow, inputs=inputs, overrides=overrides, surroundings=surroundings)
     return _File(name=name, prepared=prepared, faults=tuple(loaded.warnings), open=surroundings.open)
 

@@ -475,7 +475,7 @@ def test_a_request_that_cannot_be_read_is_answered_under_its_id(files: Project) 
     process = by_hand(files)
     say(process, *_HELLO)
     half = '{"method":"tools/call","params":{"name":"workflow_nap","arguments":{"who":"\\ud83d"}},"jsonrpc":"2.0"'
-    process.stdin.write(half + ',"id":7}\n' + '{"id":"eight","method":8}\n' + '{"id":true}\n' + '"9"\n')
+    process.stdin.write(half + ',"id":7}\n' + '{"id":"eight","method":8}\n' + '{"id":7,"result":1}\n' + '{"id":true}\n')
     process.stdin.flush()
     lines = {line.get("id"): line for line in (json.loads(process.stdout.readline()) for _ in range(5))}
     process.stdin.close()

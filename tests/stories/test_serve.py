@@ -276,6 +276,27 @@ def test_a_file_whose_model_is_missing_says_which_there_are(files: Project, serv
     on(files, "stdio-2025", story)
 
 
+def test_inputs_with_names_of_ours_have_arguments_of_their_own(files: Project) -> None:
+    said = "{{ inputs.model }} {{ inputs.input_model }} {{ inputs.wait }}"
+    inputs = "{model: {type: string}, input_model: {type: string, default: b}, wait: {type: integer, default: 3}}"
+    files.write(
+        "workflows/names.yaml",
+        f'version: 1\nname: names\ninputs: {inputs}\nsteps: [{{id: say, run: [echo, "{said}"]}}]\n',
+    )
+
+    async def story(one: Host) -> None:
+        schema = (await one.tools())["workflow_names"].input_schema
+        assert (schema["required"], list(schema["properties"])[:3]) == (
+            ["input_input_model"], ["input_input_model", "input_model", "input_wait"],
+        )  # fmt: skip
+        given = await one.call("workflow_names", input_input_model="a", input_wait=4, wait=30)
+        assert given.structured["outputs"] == {"say": "a b 4"}
+        none = await one.call("run_workflow", workflow="names")
+        assert none.error["hint"] == "give it: `inputs: {model: …}`"
+
+    on(files, "stdio-2026", story)
+
+
 def test_a_link_that_leads_out_of_the_folder_is_no_tool(files: Project) -> None:
     outside = files.folder.parent / "outside.yaml"
     outside.write_text(NAP.replace("nap", "outside"), "utf-8")
@@ -454,7 +475,7 @@ def test_a_request_that_cannot_be_read_is_answered_under_its_id(files: Project) 
     process = by_hand(files)
     say(process, *_HELLO)
     half = '{"method":"tools/call","params":{"name":"workflow_nap","arguments":{"who":"\\ud83d"}},"jsonrpc":"2.0"'
-    process.stdin.write(half + ',"id":7}\n' + '{"id":"eight","method":8}\n' + '{"id":true}\n' + '"9"\n')
+    process.stdin.write(half + ',"id":7}\n' + '{"id":"eight","method":8}\n' + '{"id":7,"result":1}\n' + '{"id":true}\n')
     process.stdin.flush()
     lines = {line.get("id"): line for line in (json.loads(process.stdout.readline()) for _ in range(5))}
     process.stdin.close()

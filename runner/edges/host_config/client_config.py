@@ -33,10 +33,12 @@ _TRANSPORTS: Mapping[str, Transport] = {
     "stdio": "stdio", "http": "http", "streamable-http": "http", "streamablehttp": "http", "streamable_http": "http",
     "sse": "sse",
 }  # fmt: skip
+_BOUND = "write the entry without it into a file of its own, and say by `tools` which of its tools may be used"
 _REFUSED = {
     "envFile": "write what it holds under `env`, as `${VAR}` if it is secret",
     "sandboxEnabled": "bridge-run has no sandbox for it; start it inside one, or remove the key",
     "headersHelper": "write the headers under `headers`, with `${VAR}` for what is secret",
+    **dict.fromkeys(("disabledTools", "excludeTools", "includeTools"), _BOUND),
 }
 
 
@@ -203,6 +205,9 @@ class _Entry:
         for key, advice in _REFUSED.items():
             if self.entry.get(key):
                 self._problem(f"MCP server `{self.name}`: `{key}` is not supported", advice)
+        tools = self.entry.get("tools")
+        if tools and not (isinstance(tools, list) and "*" in tools):  # all of them is what we offer, too
+            self._problem(f"MCP server `{self.name}`: `tools` is not supported", _BOUND)
         for key in ("disabled", "enabled"):
             if not isinstance(self.entry.get(key), bool | None):  # who writes "yes" must not be taken for who says no
                 self._problem(f"MCP server `{self.name}`: `{key}` must be true or false")

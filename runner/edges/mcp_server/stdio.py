@@ -189,8 +189,8 @@ def _without_halves(line: bytes) -> Any:
 
 
 def _id_of(message: Any) -> RequestId | None:
-    """Whose request it is, so that the host does not wait for an answer."""
-    found = message.get("id") if isinstance(message, dict) else None
+    """Whose request it is, so that the host does not wait for an answer. The ids of its own answers are ours."""
+    found = message.get("id") if isinstance(message, dict) and "method" in message else None
     return found if isinstance(found, (int, str)) and not isinstance(found, bool) else None
 
 

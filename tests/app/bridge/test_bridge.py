@@ -125,6 +125,19 @@ def test_discovery_goes_on_without_what_cannot_start(studio: str) -> None:
     assert warning.startswith("MCP server `gone` is left out: ")
 
 
+def test_discovery_tells_of_files_that_it_could_not_read(studio: str) -> None:
+    Path(".lmstudio").mkdir()
+    file = Path(".lmstudio/mcp.json").absolute()
+    file.write_text('{"mcpServers": {"git": }}', "utf-8")
+
+    async def story(bridge: Bridge) -> None:
+        end = await bridge.autonomous_discover_and_execute("The time?")
+        assert end.servers == ("clock", "git")
+        assert end.warnings == (f"the MCP servers of {file}:1:24 are left out: not valid JSON: Expecting value",)
+
+    with_bridge(studio, story, merge_mcp_json=True)
+
+
 def test_discovery_of_nothing_is_an_error(studio: str) -> None:
     hosts(off={**TIME, "disabled": True})
     with pytest.raises(McpNotFoundError, match=r"no MCP server is enabled in .*\.mcp\.json"):

@@ -245,7 +245,7 @@ def test_names_that_are_not_there(machine):
     with pytest.raises(McpNotFoundError) as caught:
         machine.hosts(merge=True).find("gihub")
     broken = machine.home / LM_STUDIO
-    assert caught.value.hint == f"did you mean `github`? {broken} could not be read and may have it."
+    assert caught.value.hint == f"did you mean `github`? {broken} could not be read and may have it"
 
 
 def test_without_any_file_it_is_said_where_one_would_count(machine):

@@ -13,6 +13,7 @@ from runner.app.bridge.autonomous.error import error_of
 from runner.app.bridge.autonomous.file import Names, file_of, left_out
 from runner.app.bridge.autonomous.patterns import refuse_foreign, without
 from runner.app.bridge.autonomous.progress import telling
+from runner.app.bridge.autonomous.servers import files_left_out
 from runner.app.bridge.autonomous.task import MODEL_STEP, AutonomousTask
 from runner.app.bridge.house import BridgeHouse
 from runner.app.bridge.models.desk import model_desk
@@ -178,7 +179,7 @@ class _Attempt:
         self._task = task
         self._count = count
         self._listeners = listeners
-        self._warnings: list[str] = []
+        self._warnings = list(files_left_out(house)) if task.tolerant else []
 
     async def run(self, model: str | None) -> TaskEnd:
         """As ``run_autonomous``."""

@@ -180,7 +180,7 @@ def _tools(files: Sequence[WorkflowFile]) -> Iterator[Tool]:
 
 
 def _work(path: str, workflow: Workflow) -> Any:
-    arguments_of = {_argument(name): name for name in workflow.inputs}
+    arguments_of = {argument: name for name, argument in _arguments(workflow).items()}
 
     async def work(house: BridgeHouse, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
         inputs = {name: arguments[said] for said, name in arguments_of.items() if said in arguments}
@@ -196,13 +196,21 @@ def _work(path: str, workflow: Workflow) -> Any:
     return work
 
 
-def _argument(name: str) -> str:
-    return f"input_{name}" if name in _OURS else name
+def _arguments(workflow: Workflow) -> Mapping[str, str]:
+    """Name of each input → that of its argument, which is neither one of ours nor another input's."""
+    arguments: dict[str, str] = {}
+    for name in workflow.inputs:
+        argument = f"input_{name}" if name in _OURS else name
+        while argument != name and argument in workflow.inputs:
+            argument = f"input_{argument}"
+        arguments[name] = argument
+    return arguments
 
 
 def _offer(name: str, workflow: Workflow) -> Offer:
-    inputs = {_argument(one.name): _property(one) for one in workflow.inputs.values()}
-    required = [_argument(one.name) for one in workflow.inputs.values() if one.required]
+    arguments = _arguments(workflow)
+    inputs = {arguments[one.name]: _property(one) for one in workflow.inputs.values()}
+    required = [arguments[one.name] for one in workflow.inputs.values() if one.required]
     about = workflow.description.strip() or f"Runs the workflow `{workflow.name}`."
     steps = "1 step" if len(workflow.steps) == 1 else f"{len(workflow.steps)} steps"
     reads_only = all(step.reads_only for member in workflow.family for step in member.steps)

@@ -14,6 +14,7 @@ _SAID: Final = (
     (re.compile(r"`--model ([^`=]*)=([^`]*)`"), r"`models: {\1: \2}`"),
     (re.compile(r"`--model ([^`=]*)`"), r"`model: \1`"),
     (re.compile(r"the file of `--inputs`"), "`inputs`"),
+    (re.compile(r"`-i ([^`=]*)=…`"), r"`inputs: {\1: …}`"),
     (re.compile(r"leave the option out"), "leave `answers` out"),
 )
 _TOLD: Final = frozenset({UsageError, WorkflowError, CannotServeError})

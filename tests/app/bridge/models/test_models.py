@@ -119,8 +119,10 @@ def test_of_two_servers_that_which_answers_is_enough() -> None:
         assert [one["endpoint"] for one in listed["failures"]] == [NOWHERE]
         assert listed["count"] == 1
         assert (await bridge.call("chat_completion", messages=HELLO))["text"] == "Hi."
-        here = await bridge.call("list_models", endpoint=NOWHERE)
-        assert (here["count"], len(here["failures"])) == (0, 1)
+        assert listed["text"].splitlines()[1] == f"{NOWHERE} could not be asked: {listed['failures'][0]['message']}"
+        for name, more in (("list_models", {}), ("load_model", {"model": "small/one"})):
+            with pytest.raises(LLMConnectionError):
+                await bridge.call(name, endpoint=NOWHERE, **more)
         with pytest.raises(UsageError, match="there is no server `elsewhere` here"):
             await bridge.call("server_status", endpoint="elsewhere")
 
@@ -130,11 +132,29 @@ def test_of_two_servers_that_which_answers_is_enough() -> None:
         with_bridge(lambda bridge: bridge.call("list_models"), NOWHERE, "http://127.0.0.1:2")
 
 
+def test_a_model_of_another_server_is_told_with_its_place() -> None:
+    with serving({"small/one": ANSWERS}) as here, serving({"big/two": ANSWERS}) as there:
+
+        async def story(bridge: Bridge) -> None:
+            with pytest.raises(ModelNotFoundError) as missing:
+                await bridge.call("load_model", model="big/two", endpoint=here)
+            assert missing.value.message == f"{here} has no model named `big/two`"
+            assert missing.value.hint == f"{there} has it: leave `endpoint` out, or name that one"
+            assert missing.value.available_models[0] == "small/one"
+
+        with_bridge(story, here, there)
+
+
 def test_a_configured_default_is_told_even_if_nobody_has_it(tmp_path: Path) -> None:
     (tmp_path / "bridge.toml").write_text('default_model = "big/two"\n', encoding="utf-8")
     with serving({"small/one": ANSWERS}) as url:
         current = call(url, "get_current_model")
+        with pytest.raises(ModelNotFoundError) as missing:
+            call(url, "chat_completion", messages=HELLO)
+    instead = "it is the configured `default_model`: name another model, or correct the configuration"
+    assert (missing.value.model_name, missing.value.hint) == ("big/two", instead)
     assert (current["model"], current["origin"], current["endpoint"]) == ("big/two", "configured", None)
+    assert current["text"].startswith("the default model is big/two (configured); no server has it: ")
     assert current["others"] == ["small/one"]
 
 

@@ -40,9 +40,12 @@ def journal_logger() -> Callable[[Entry], None] | None:
 
     def entry(entry: Entry) -> None:
         level = _LEVELS[level_of(entry.event)]
-        if logger.isEnabledFor(level):
-            line = lines.line(entry, debug=logger.isEnabledFor(logging.DEBUG))
-            logger.log(level, "%s", _Words(line.fields), extra={FIELDS: line.fields})
+        if not logger.isEnabledFor(level):
+            return
+        line = lines.line(entry)
+        logger.log(level, "%s", _Words(line.fields), extra={FIELDS: line.fields})
+        if line.said is not None and logger.isEnabledFor(logging.DEBUG):
+            logger.debug("%s", _Words(line.said), extra={FIELDS: line.said})
 
     return entry
 

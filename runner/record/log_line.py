@@ -1,7 +1,8 @@
 """Entries of a journal as lines of a log: how much they matter, and what of them may be read by whom.
 
-Only at the level ``debug`` a line holds what people, models, tools and commands have said: prompts, answers, arguments,
-results, inputs and outputs, and messages that may quote them.
+Only lines of the level ``debug`` hold what people, models, tools and commands have said: prompts, answers, arguments,
+results, inputs and outputs, and messages that may quote them. They are lines of their own, beside those that everybody
+may read, so that whoever collects ``info`` and above has none of it, however much is logged.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ _OPEN: Mapping[type, tuple[str, ...]] = {
     StepRetried: ("step", "item", "attempt", "kind", "wait"),
     StepFinished: ("step", "item", "status", "attempts", "usage", "seconds", "model", "tolerated", "failed_above"),
 }  # fmt: skip
-"""What a line has at every level; the rest of an event is for ``debug``."""
+"""What everybody may read; the whole event is for ``debug``."""
 
 _WARNINGS = (ToolServerDied, ModelLoadFailed, AnswerRefused, StepWarned, RequestDegraded, ModelFellBack, StepRetried)
 _QUOTED = re.compile(r"`[^`]*`")
@@ -88,11 +89,13 @@ _QUOTED = re.compile(r"`[^`]*`")
 
 @noun
 class Line:
-    """``fields`` are ``{ts, level, event, run, …}``, plain JSON; None is left out."""
+    """``fields`` are ``{ts, level, event, run, …}``, plain JSON; None is left out. ``said`` is the line of the level
+    ``debug`` that has the whole event, None if that is no more."""
 
     level: Level
     event: str
     fields: Mapping[str, Any]
+    said: Mapping[str, Any] | None = None
 
 
 class Lines:
@@ -101,14 +104,16 @@ class Lines:
     def __init__(self) -> None:
         self._rounds: dict[tuple[str, str, int | None, str], int] = {}
 
-    def line(self, entry: Entry, *, debug: bool = False) -> Line:
-        """The line of an entry; ``debug``: with what was said."""
+    def line(self, entry: Entry) -> Line:
+        """The line of an entry."""
         event: Any = entry.event
         name, level = TYPE_NAMES[type(event)], level_of(event)
         head: dict[str, Any] = {"ts": entry.at, "level": level, "event": name, "run": entry.run}
-        said = {key: value for key, value in to_dict(entry).items() if key not in ("seq", "at", "run", "type")}
-        body = said if debug else _open(event, said)
-        return Line(level=level, event=name, fields={**head, **self._round_of(entry), **body})
+        whole = {key: value for key, value in to_dict(entry).items() if key not in ("seq", "at", "run", "type")}
+        opened, place = _open(event, whole), self._round_of(entry)
+        is_more = any(name not in opened or opened[name] != value for name, value in whole.items())
+        said = {**head, "level": "debug", **place, **whole} if is_more else None
+        return Line(level=level, event=name, fields={**head, **place, **opened}, said=said)
 
     def _round_of(self, entry: Entry) -> Mapping[str, int]:
         """The round of what a tool has answered: that of its call."""

@@ -57,6 +57,13 @@ class Diagnostic:
     fix: Fix | None = None
 
 
+def one_line(found: Diagnostic) -> str:
+    """A finding for where there is no room to show the file: ``flow.yaml:5:4: BR217: unknown key `tsk`; did you …``."""
+    place = f"{found.file}:{found.span.line}:{found.span.column}" if found.span else found.file
+    parts = (*((place,) if place else ()), found.code, found.message)
+    return ": ".join(parts) + (f"; {found.help}" if found.help else "")
+
+
 def in_file_order(diagnostics: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     """Sorted by file, place and code, without repetitions."""
     unique = dict.fromkeys(diagnostics)

@@ -37,7 +37,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar
 
-from runner.words.diagnostics import Diagnostic
+from runner.words.diagnostics import Diagnostic, one_line
 from runner.words.exits import Exit
 from runner.words.failure_kind import FAILURE_KINDS as FAILURE_KINDS
 from runner.words.failure_kind import RETRIED_BY_DEFAULT as RETRIED_BY_DEFAULT
@@ -104,6 +104,8 @@ class WorkflowError(BridgeError):
         errors = [d for d in diagnostics if d.level == "error"] or list(diagnostics)
         super().__init__(errors[0].message if errors else "the file is at fault", hint=hint)
         self.diagnostics = tuple(diagnostics)
+        for found in errors:
+            self.add_note(one_line(found))  # below the traceback, as the hint
 
 
 class CannotServeError(WorkflowError):

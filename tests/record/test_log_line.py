@@ -23,6 +23,7 @@ from runner.record.events import (
     RunFinished,
     RunStarted,
     StepFinished,
+    StepRepeated,
     StepRetried,
     StepWarned,
     ToolCalled,
@@ -67,15 +68,22 @@ TALKING: tuple[Event, ...] = (
 )  # fmt: skip
 
 
-def line(event: Event, *, debug: bool = False, lines: Lines | None = None) -> dict[str, Any]:
+def line(event: Event, *, said: bool = False, lines: Lines | None = None) -> dict[str, Any]:
     entry = Entry(seq=1, at="2026-11-28T08:00:00.000Z", run="r", event=event)
-    return dict((lines or Lines()).line(entry, debug=debug).fields)
+    made = (lines or Lines()).line(entry)
+    return dict((made.said or {}) if said else made.fields)
 
 
 @pytest.mark.parametrize("event", TALKING, ids=lambda event: TYPE_NAMES[type(event)])
 def test_what_was_said_is_only_in_lines_of_debug(event: Event):
     assert SAID not in encode_json(line(event)).decode()
-    assert SAID in encode_json(line(event, debug=True)).decode()
+    whole = line(event, said=True)
+    assert whole["level"] == "debug"
+    assert SAID in encode_json(whole).decode()
+
+
+def test_what_everybody_may_read_is_not_said_twice():
+    assert line(StepRepeated(step="s", attempt=1, number=2), said=True) == {}
 
 
 def test_every_event_says_what_is_open_and_names_only_fields_that_it_has():

@@ -7,11 +7,11 @@ import urllib.request
 
 import pytest
 from kit.bridge import HELLO, Bridge, with_bridge
+from kit.project import wait_until
 from kit.scene import Scene, loaded
 from prometheus_client.parser import text_string_to_metric_families
 
 from runner import CircuitOpenError, LLMError
-from runner.app.bridge.models.desk import model_desk
 from runner.app.request import WatchOptions
 from runner.app.watch import Watch, watching
 from runner.record.events import CircuitChanged
@@ -57,8 +57,7 @@ def test_after_its_rest_one_call_says_how_it_goes_on(scene: Scene, fails: int, t
 
     async def story(bridge: Bridge) -> None:
         await fail(bridge, 5)
-        (breaker,) = model_desk(bridge.house).models._breakers.values()
-        breaker._opened -= 61  # the rest is over
+        bridge.clock.ahead += 61  # the rest is over
         if then[-1] == "closed":
             assert (await bridge.call("chat_completion", messages=HELLO, model="bad/one"))["content"] == "Hi."
         else:
@@ -96,15 +95,14 @@ def test_of_those_who_come_after_the_rest_one_asks_and_all_go_by_what_it_hears(s
 
     async def story(bridge: Bridge) -> None:
         await fail(bridge, 5)
-        (breaker,) = model_desk(bridge.house).models._breakers.values()
-        breaker._opened -= 61  # the rest is over
+        bridge.clock.ahead += 61  # the rest is over
         calls = (bridge.call("chat_completion", messages=HELLO, model="bad/one") for _ in range(3))
         ends = await asyncio.gather(*calls, return_exceptions=True)
         kinds = sorted(type(end).__name__ for end in ends)
         assert kinds == ["CircuitOpenError", "CircuitOpenError", "LLMResponseError"]
 
     with_bridge(story, scene.url)
-    assert len(scene.heard()) == 6
+    wait_until(lambda: len(scene.heard()) == 6, "the log has the last request, too")
 
 
 def test_the_metric_follows_the_circuit(scene: Scene) -> None:
@@ -116,8 +114,7 @@ def test_the_metric_follows_the_circuit(scene: Scene) -> None:
         await bridge.call("chat_completion", messages=HELLO, model="good/one")
         await fail(bridge, 5)
         shown.append(_gauge(watch))
-        (breaker,) = (one for one in model_desk(bridge.house).models._breakers.values() if one.state == "open")
-        breaker._opened -= 61  # the rest is over
+        bridge.clock.ahead += 61  # the rest is over
         await bridge.call("chat_completion", messages=HELLO, model="bad/one")
         shown.append(_gauge(watch))
 

@@ -304,6 +304,20 @@ def test_git_is_looked_for_only_if_a_server_needs_it(
     assert look("flow.yaml", PATH="/nowhere").all("tool servers", "git") == []
 
 
+def test_ctrl_c_waits_for_each_server_to_end(project: Project, simulate: Simulate):
+    """Not only for the first of them: what the loop still waited for was told on stderr by asyncio."""
+    simulate()
+    project.write("slow.sh", "trap 'sleep 0.3; echo bye > bye; exit' TERM\ntouch up\nwhile :; do sleep 0.1; done\n")
+    servers = {"quick": {"command": "cat"}, "slow": {"command": "sh", "args": ["slow.sh"]}}
+    project.write("flow.yaml", workflow(servers))
+    process = project.start("doctor", "flow.yaml")
+    wait_until(lambda: (project.folder / "up").exists(), "the server runs")
+    interrupt(process, signal.SIGINT)
+    ended = project.ended(process)
+    assert (ended.code, ended.out, ended.err.strip()) == (130, "", "interrupted")
+    assert (project.folder / "bye").read_text("utf-8") == "bye\n"
+
+
 def test_ctrl_c_ends_it_and_what_it_started(project: Project, simulate: Simulate):
     simulate()
     mark = f"mark-{project.folder.name}"

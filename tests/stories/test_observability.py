@@ -421,7 +421,13 @@ def test_what_was_said_is_in_a_log_only_at_debug(project: Project, serve, level,
     ended = project.run("ask.yaml", "--log-format", "json", "--log-level", level)
     assert ("Say the word of the day." in ended.raw_err) is said
     assert (TEXT in ended.raw_err) is said
-    log(ended.raw_err)
+    lines = log(ended.raw_err)
+    telling = [line for line in lines if "Say the word of the day." in str(line) or TEXT in str(line)]
+    assert {line["level"] for line in telling} == ({"debug"} if said else set())
+    assert [line["event"] for line in lines if line["level"] != "debug"] == [
+        "run_started", "step_started", "model_loaded", "model_asked", "model_answered", "step_finished", "run_finished",
+        "run_reported",
+    ]  # fmt: skip
 
 
 def test_a_log_of_warnings_is_silent_where_all_goes_well_and_says_what_does_not(project: Project, serve):

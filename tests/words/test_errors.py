@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 import re
+import traceback
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -23,6 +24,7 @@ from runner.words.errors import (
 )
 from runner.words.exits import Exit
 from runner.words.recording_error import RecordingError
+from runner.words.spans import Span
 
 
 def family(root: type[BridgeError] = BridgeError) -> Iterator[type[BridgeError]]:
@@ -164,4 +166,17 @@ def test_its_findings_come_along() -> None:
     found = Diagnostic(code="BR217", message="unknown key `tsk`", file="a.yaml", help="did you mean `task`?")
     come = pickle.loads(pickle.dumps(WorkflowError([found], hint="h")))
     assert come.diagnostics == (found,)
-    assert come.__notes__ == ["help: h"]
+    assert come.__notes__ == ["help: h", "a.yaml: BR217: unknown key `tsk`; did you mean `task`?"]
+
+
+def test_a_traceback_of_a_wrong_file_tells_all_that_is_wrong_and_where() -> None:
+    place = Span(line=5, column=4, end_line=5, end_column=7)
+    found = [
+        Diagnostic(code="BR217", message="unknown key `tsk`", file="a.yaml", span=place),
+        Diagnostic(code="BR305", message="it was not trained for tools", file="a.yaml", level="warning"),
+        Diagnostic(code="BR501", message="no such address", file=""),
+    ]
+    shown = traceback.format_exception(WorkflowError(found))
+    assert "".join(shown).endswith(
+        "WorkflowError: unknown key `tsk`\na.yaml:5:4: BR217: unknown key `tsk`\nBR501: no such address\n"
+    )

@@ -151,7 +151,8 @@ async def run(
     Raises:
         UsageError: the file is not there, or an input, an option or an answer is wrong.
         WorkflowError: the file is at fault; ``diagnostics`` has every finding.
-        CannotServeError: a model, a tool, a command or a secret is missing; with all findings at once.
+        CannotServeError: a model, a tool, a command or a secret is missing; with all findings at once. Of a model its
+            cause is a ``ModelNotFoundError``, which has ``available_models``.
         OutsideError: no model server answers.
         HistoryError: the journal could not be written.
     """

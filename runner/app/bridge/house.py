@@ -9,6 +9,7 @@ from typing import Any
 
 from runner.app.bridge.tasks import Tasks
 from runner.app.validator import ModelValidator
+from runner.edges.clock import Clock
 from runner.edges.host_config.host_config import HostConfiguration
 from runner.record.journal import Listener
 from runner.words.noun import noun
@@ -38,7 +39,8 @@ class BridgeHouse:
     of every autonomous task.
 
     ``hosts`` knows the MCP servers of the hosts of this machine, ``tasks`` the work that outlives the call that asked
-    for it. What is opened later adds to ``closers`` how it is closed.
+    for it. ``clock`` is what the models go by (their waits, circuits and idle times). What is opened later adds to
+    ``closers`` how it is closed.
     """
 
     def __init__(
@@ -47,10 +49,12 @@ class BridgeHouse:
         environment: Mapping[str, str],
         *,
         watchers: Sequence[Listener] = (),
+        clock: Clock | None = None,
     ) -> None:
         self.settings = settings
         self.environment = environment
         self.watchers = tuple(watchers)
+        self.clock = Clock() if clock is None else clock
         self.task_watchers: tuple[Callable[[Any], None], ...] = ()
         self.validator = ModelValidator(settings.endpoints or None, environment=environment, config=settings.config)
         self.closers: list[Callable[[], Awaitable[None]]] = []

@@ -147,11 +147,11 @@ async def _outside(
 ) -> list[Check]:
     wanted, unknown = servers_wanted(files.prepared, environment)
     named = frozenset(name for one in files.prepared for name in models_named(one, config))
-    looked, started, engines = await asyncio.gather(
-        asyncio.gather(*(look_at(endpoint, named) for endpoint in endpoints)),
-        start_all(wanted, environment, offspring),
-        engine_checks(wanted, environment, offspring),
-    )
+    async with asyncio.TaskGroup() as group:
+        looks = [group.create_task(look_at(endpoint, named)) for endpoint in endpoints]
+        starts = group.create_task(start_all(wanted, environment, offspring))
+        engines = group.create_task(engine_checks(wanted, environment, offspring))
+    looked, started = [look.result() for look in looks], starts.result()
     catalogue = Catalogue(tuple(one.catalogue for one in looked if one.catalogue is not None))
     setting = setting_of(endpoints, config)
     return [
@@ -160,7 +160,7 @@ async def _outside(
         *(_file_check(one, catalogue if catalogue.endpoints else None, setting, started) for one in files.prepared),
         *(one.check for one in started),
         *unknown,
-        *engines,
+        *engines.result(),
     ]
 
 

@@ -6,10 +6,10 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from runner.app.prepare import Prepared
 from runner.app.run.tool_start import CLOSE_WITHIN, servers_used
@@ -25,6 +25,7 @@ from runner.words.redact import Redactor
 from runner.words.units import show_seconds
 from runner.workflow.model import Server
 
+Result = TypeVar("Result")
 TOOLS: Final = "tool servers"
 START_SECONDS: Final = 90.0
 """For one server, whatever its `start_timeout` says."""
@@ -85,7 +86,7 @@ async def start_all(
     wanted: Sequence[Wanted], environment: Mapping[str, str], offspring: Offspring
 ) -> tuple[Started, ...]:
     """Start every server, list its tools, end it; all at once, each bounded. Raises nothing but cancellation."""
-    return tuple(await asyncio.gather(*(_start(one, environment, offspring) for one in wanted)))
+    return await _all(_start(one, environment, offspring) for one in wanted)
 
 
 async def engine_checks(
@@ -96,7 +97,15 @@ async def engine_checks(
     for one in wanted:
         for engine in engines_of(one.server, environment):
             needs.setdefault(engine, []).append(one.server.name)
-    return tuple(await asyncio.gather(*(_engine(name, users, environment, offspring) for name, users in needs.items())))
+    return await _all(_engine(name, users, environment, offspring) for name, users in needs.items())
+
+
+async def _all(works: Iterable[Coroutine[Any, Any, Result]]) -> tuple[Result, ...]:
+    """Side by side, until the last has ended what it started. A plain `gather` that is cancelled leaves with the first
+    of them; the loop would then be closed while it still waits for the processes of the others."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(work) for work in works]
+    return tuple(task.result() for task in tasks)
 
 
 def engines_of(server: Server, environment: Mapping[str, str]) -> Iterator[str]:

@@ -25,7 +25,6 @@ from runner.app.bridge.models.journal import heard
 from runner.app.servers import Asked, Failure, no_server
 from runner.chat.catalogue import Catalogue, EndpointCatalogue
 from runner.edges.backends import make_backend
-from runner.edges.clock import Clock
 from runner.edges.config.endpoints import endpoints_from
 from runner.edges.config.file import read_configuration
 from runner.edges.model_server.lmstudio import HttpBackend
@@ -67,7 +66,7 @@ class ModelDesk:
         self.loop = asyncio.get_running_loop()
         self.config = read_configuration(settings.config, environment)
         self.endpoints = endpoints_from(settings.endpoints, environment, self.config)
-        self.clock = Clock()
+        self.clock = house.clock
         self.policy = Retry()
         self.journal = heard(house.watchers, self.clock.now)
         self.journal.listen(self._count)

@@ -9,7 +9,6 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "agent": ("task",),
     "agents": ("steps",),
     "allowed_tools": ("tools",),
-    "always_run": ("join",),
     "approval": ("approve",),
     "backoff": ("wait",),
     "bash": ("run",),

@@ -183,6 +183,7 @@ def _tape(cassette: Cassette, mask: Mask, request: RunRequest, prepared: Prepare
         lambda unit: record_command(request.file, request.recording, unit),
         changed=changed,
         bounds=_bounds(prepared.workflow),
+        contexts=_contexts(prepared.workflow),
         jumps=request.replay == "all",
     )
 
@@ -194,6 +195,12 @@ def _bounds(workflow: Workflow) -> frozenset[int]:
         samplings += [file.default_sampling, *(model.sampling for model in file.models.values())]
         samplings += [step.work.sampling for step in file.steps if isinstance(step.work, TaskWork)]
     return frozenset(most for sampling in samplings if isinstance(most := sampling.get("max_tokens"), int))
+
+
+def _contexts(workflow: Workflow) -> frozenset[int]:
+    """Every ``context_length`` that the files name."""
+    loads = (model.load for file in workflow.family for model in file.models.values())
+    return frozenset(length for load in loads if isinstance(length := load.get("context_length"), int))
 
 
 def _refuse_foreign(cassette: Cassette, workflow: Workflow) -> None:

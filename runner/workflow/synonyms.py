@@ -75,6 +75,10 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
 """What each is called here, best first. Only taken where that key is legal."""
 SAMPLING: Final = frozenset(("temperature", "max_tokens", "top_p", "top_k", "min_p", "seed", "reasoning", "stop"))
 """Keys of ``sampling`` that other tools have at the step itself."""
+DENYING: Final = frozenset(
+    ("deny_tools", "denied_tools", "disabled_tools", "disallowed_tools", "exclude_tools", "excluded_tools")
+)
+"""Lists of tools that must not be used; the nearest key of ours, ``tools``, is the opposite."""
 CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
     "join": {
         "all": "all_succeeded",

@@ -158,7 +158,7 @@ def _facts(step: Mapping[str, Any]) -> str:
         f"{show_seconds(step['seconds']):>5}" if _worked(step) else "",
         show_tokens(tokens) if tokens else "",
         one_line(_models(step)) + _instead_of(step["fallbacks"]),
-        f"{step['attempts']} attempts" if step["attempts"] > 1 else "",
+        f"{step['attempts']} attempts" if step["attempts"] > max(1, step["repeats"] or 0) else "",
         f"{step['repeats']} rounds" if step["repeats"] else "",
         _items(step),
         one_line(step["reason"] or ""),

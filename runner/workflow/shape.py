@@ -14,7 +14,7 @@ from runner.words.suggest import nearest
 from runner.words.units import DURATION_HINT, SIZE_HINT
 from runner.workflow.document import Document
 from runner.workflow.shape_hint import PATTERN_HELP, value_hint
-from runner.workflow.synonyms import SAMPLING, SYNONYMS
+from runner.workflow.synonyms import DENYING, SAMPLING, SYNONYMS
 
 _NOUNS = {"task": "step", "command": "MCP server", "that": "check"}
 """What a mapping is called, by the first of the kinds that exclude each other in it."""
@@ -107,6 +107,8 @@ class _Shape:
         hint = f"did you mean {listed(map(quoted, meant))}?" if meant else None
         if name in SAMPLING and "sampling" in legal:
             hint = f"write `sampling: {{{name}: …}}`"
+        if name in DENYING and "tools" in legal:
+            hint = "nothing is excluded: list those that may be used, as `tools`"
         if hint is None and legal:
             hint = f"allowed here: {', '.join(legal)}"
         span = self.document.key_span((*complaint.path, name))

@@ -8,6 +8,7 @@ from typing import Any
 from runner.words.complaint import Complaint, listed, quoted
 from runner.words.suggest import did_you_mean
 from runner.workflow.scalar import NUMBER_START, YES_NO
+from runner.workflow.synonyms import CHOICES
 
 PATTERN_HELP: Mapping[str, str] = {
     "^[a-z0-9]+(-[a-z0-9]+)*$": "use lower-case words and digits joined by `-`",
@@ -32,7 +33,9 @@ _SHORT: Mapping[tuple[str, type], str] = {
 def value_hint(complaint: Complaint, value: Any, rule: Mapping[str, Any]) -> str | None:
     """What to do about ``value``; ``rule`` is the part of the schema that complains."""
     if complaint.keyword == "enum" and isinstance(value, str):
-        return did_you_mean(value, (option for option in complaint.expected if isinstance(option, str)))
+        meant = CHOICES.get(str(complaint.path[-1]), {}).get(value)
+        options = (option for option in complaint.expected if isinstance(option, str))
+        return did_you_mean(value, options) if meant is None else f"did you mean `{meant}`?"
     if complaint.keyword != "type":
         return None
     is_item = isinstance(complaint.path[-1], int)

@@ -9,7 +9,6 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
     "agent": ("task",),
     "agents": ("steps",),
     "allowed_tools": ("tools",),
-    "always_run": ("join",),
     "approval": ("approve",),
     "backoff": ("wait",),
     "bash": ("run",),
@@ -76,3 +75,29 @@ SYNONYMS: Final[Mapping[str, tuple[str, ...]]] = {
 """What each is called here, best first. Only taken where that key is legal."""
 SAMPLING: Final = frozenset(("temperature", "max_tokens", "top_p", "top_k", "min_p", "seed", "reasoning", "stop"))
 """Keys of ``sampling`` that other tools have at the step itself."""
+DENYING: Final = frozenset(
+    ("deny_tools", "denied_tools", "disabled_tools", "disallowed_tools", "exclude_tools", "excluded_tools")
+)
+"""Lists of tools that must not be used; the nearest key of ours, ``tools``, is the opposite."""
+CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
+    "join": {
+        "all": "all_succeeded",
+        "all_done": "all_finished",
+        "always": "all_finished",
+        "any": "any_succeeded",
+        "any_success": "any_succeeded",
+        "none_failed_min_one_success": "none_failed",
+        "one_success": "any_succeeded",
+    },
+    "on_error": {"ignore": "continue", "skip": "continue", "stop": "fail"},
+}
+"""What other tools write for one of several words, by the key where it stands."""
+NAMES: Final[Mapping[str, str]] = {
+    "always": "a step that runs whatever happened has `join: all_finished`",
+    "env": "the environment is not read: give the value as an input, `-i name=…`, or name it under `secrets`",
+    "failure": "write `join: all_finished`, and `when: steps.ID.status == 'failed'`",
+    "len": "write `… | length`",
+    "now": "a run knows no time: give it as an input",
+    "success": "that is the usual `join`: a step runs when all that it needs has succeeded",
+}
+"""What other tools know in expressions, and what to write instead."""

@@ -108,3 +108,13 @@ def test_a_recording_is_replayed_with_the_load_that_it_has(many: Project, stage:
     ended = many.run("many.yaml", "--replay", env={"BRIDGE_RUN_ENDPOINT": "http://127.0.0.1:9"})
     assert ended.code == 0, ended
     assert f"context {load['context_length']:,}" in ended.err
+
+
+def test_real_tools_that_changed_since_fail_the_steps_that_see_them_alone(many: Project, stage: Stage) -> None:
+    stage.serve({CODER: model(max_context_length=131_072)})
+    assert many.run("many.yaml", "--record").code == 0
+    many.write("many.py", SERVER.replace("in range(150)", "in {*range(150)} - {*range(50, 140)}"))
+    ended = many.run("many.yaml", "--replay", "models")
+    assert ended.code == 1, ended
+    assert many.result()["steps"]["some"]["status"] == "succeeded"
+    assert "tools[" in many.result()["steps"]["all"]["error"]["message"]

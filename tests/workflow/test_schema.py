@@ -168,6 +168,7 @@ def test_servers_of_no_kind_and_keys_of_another():
         ("inputs: {a: b}", "did you mean `with`?"),
         ("temperature: 0.2", "write `sampling: {temperature: …}`"),
         ("retry: {max_attempts: 3}", "did you mean `attempts`?"),
+        ("deny_tools: [a.b]", "nothing is excluded: list those that may be used, as `tools`"),
     ],
 )
 def test_what_other_tools_write_is_told_by_our_name(written, meant):

@@ -193,6 +193,7 @@ def _tape(cassette: Cassette, mask: Mask, request: RunRequest, prepared: Prepare
         lambda units: record_command(_short(request), units, cassette.header.inputs),
         changed=changed,
         bounds=_bounds(prepared.workflow),
+        contexts=_contexts(prepared.workflow),
         jumps=request.replay == "all",
     )
 
@@ -215,6 +216,12 @@ def _bounds(workflow: Workflow) -> frozenset[int]:
 def _refuse_errors(prepared: Prepared) -> None:
     if has_errors(prepared.surroundings.findings):
         raise CannotServeError((*prepared.warnings, *prepared.surroundings.findings))
+
+
+def _contexts(workflow: Workflow) -> frozenset[int]:
+    """Every ``context_length`` that the files name."""
+    loads = (model.load for file in workflow.family for model in file.models.values())
+    return frozenset(length for load in loads if isinstance(length := load.get("context_length"), int))
 
 
 def _refuse_foreign(cassette: Cassette | None, workflow: Workflow) -> None:

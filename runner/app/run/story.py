@@ -253,7 +253,8 @@ class Story:
         return self._walls.answers(GivenAnswers(self._answers, yes=self._request.yes, ask=ask_person, kept=answers))
 
     def _begin_tools(self, folder: Path) -> None:
-        self._tools = RunTools(self._prepared, folder, self._walls, self._secrets, mask=self._redactor.text)
+        done = self._earlier.seeds.units if self._earlier is not None else ()
+        self._tools = RunTools(self._prepared, folder, self._walls, self._secrets, mask=self._redactor.text, done=done)
         self._tools.begin()
 
     def _open_history(self, plan: Plan, display: Display) -> History:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from runner.chat.toolbox import ServerFacts, ToolBox
@@ -106,10 +106,12 @@ def started(box: ToolBox, facts: ServerFacts) -> ToolServerStarted:
     )
 
 
-def servers_used(workflow: Workflow) -> tuple[str, ...]:
-    """The servers that at least one step may use, in file order; the others are not started."""
+def servers_used(workflow: Workflow, done: Collection[str] = ()) -> tuple[str, ...]:
+    """The servers that at least one step may use that is not ``done``, in file order; the others are not started."""
     used: set[str] = set()
     for step in workflow.steps:
+        if step.id in done:
+            continue
         used.update(getattr(step.work, "servers", ()))
         server = getattr(step.work, "server", None)
         if server is not None:

@@ -36,6 +36,7 @@ class Tape:
 
     ``command(units)`` is the command line that records the units anew, or the whole for none. ``changed``: the workflow
     says something else than when it was recorded. ``bounds`` as in ``cassette.values.request_value``.
+    ``contexts`` are the context lengths that it names: any other one was reckoned from what was known of the steps.
     ``jumps``: time jumps, so that what was cancelled can be waited for until it is cancelled again.
     """
 
@@ -47,10 +48,12 @@ class Tape:
         *,
         changed: bool = False,
         bounds: Collection[int] = (),
+        contexts: Collection[int] = (),
         jumps: bool = False,
     ) -> None:
         self.mask = mask
         self.bounds = bounds
+        self.contexts = contexts
         self.jumps = jumps
         self.mismatches: list[tuple[str, StepError]] = []
         """What was asked and is not recorded, by unit."""

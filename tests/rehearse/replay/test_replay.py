@@ -101,7 +101,8 @@ LISTED = Exchange(
 
 def test_loads_give_what_they_gave_and_the_list_follows() -> None:
     failed = {"error": {"class": "ModelMemoryError", "kind": "overloaded", "message": "no room"}}
-    backend = ReplayBackend(tape(LISTED, load_of({}, failed), load_of({}, {"instance": {"id": "m:2"}})), "server")
+    played = tape(LISTED, load_of({}, failed), load_of({}, {"instance": {"id": "m:2"}}), contexts=(5,))
+    backend = ReplayBackend(played, "server")
 
     async def story() -> None:
         with pytest.raises(ModelMemoryError, match="no room"):
@@ -116,6 +117,23 @@ def test_loads_give_what_they_gave_and_the_list_follows() -> None:
             LLMValidationError, match=r"the load of a model of the run is not in flow\.recording\.jsonl"
         ):
             await backend.load("m", {"context_length": 5})
+
+    run_jumping(story())
+
+
+def test_a_context_that_was_reckoned_may_be_another_one_and_one_that_the_file_names_may_not() -> None:
+    failed = {"error": {"class": "ModelMemoryError", "kind": "overloaded", "message": "no room"}}
+    loads = (load_of({"context_length": 90}, failed), load_of({"context_length": 50}, {"instance": {"id": "m:2"}}))
+    other = load_of({"context_length": 70, "flash_attention": True}, {"instance": {"id": "m:3"}})
+    backend = ReplayBackend(tape(LISTED, other, *loads, contexts=(60,)), "server")
+
+    async def story() -> None:
+        assert await backend.load("m", {"context_length": 50}) == Instance(id="m:2")  # as it was recorded
+        with pytest.raises(ModelMemoryError):
+            await backend.load("m", {"context_length": 80})
+        assert await backend.load("m", {"context_length": 40}) == Instance(id="m:2")
+        with pytest.raises(LLMValidationError, match="context_length"):
+            await backend.load("m", {"context_length": 60})
 
     run_jumping(story())
 

@@ -5,8 +5,10 @@ Only pytest itself is imported here; all else when there is a test file, or a te
 
 from __future__ import annotations
 
+import argparse
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import chdir, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
     from runner.app.workflow_run import WorkflowRun
     from runner.show.test_view import CaseReport
 
+_TAKEN: pytest.StashKey[dict[str, Case]] = pytest.StashKey()
+_IGNORED: pytest.StashKey[list[str]] = pytest.StashKey()
 _ENDINGS = (".test.yaml", ".test.yml")
+_UPDATE = "pytest --workflow-snapshot-update"
+_TOLD = "workflow snapshot"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -29,16 +35,45 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="Write the snapshots of *.test.yaml that differ or are missing (as syrupy's --snapshot-update does, too).",
     )
     group.addoption(
-        "--workflow-repeat", type=int, default=1, metavar="N", help="Run each case of *.test.yaml N times; compare."
+        "--workflow-repeat", type=_times, default=1, metavar="N", help="Run each case of *.test.yaml N times; compare."
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a list of what syrupy does not look at; it takes the list before it is known what is collected."""
+    option: Any = config.option
+    config.stash[_IGNORED] = [*(getattr(option, "ignore_file_extensions", None) or ())]
+    option.ignore_file_extensions = config.stash[_IGNORED]
+
+
+def _times(text: str) -> int:
+    """As many as ``bridge-run test --repeat`` takes."""
+    if not (text.isdecimal() and 1 <= int(text) <= 100):
+        raise argparse.ArgumentTypeError(f"`{text}` is not a whole number from 1 to 100")
+    return int(text)
+
+
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """The cases of a test file of workflows."""
-    if not file_path.name.endswith(_ENDINGS):
+    """The cases of a test file of workflows; a snapshot of a test file that is not there any more."""
+    kind: type[WorkflowTests | StraySnapshot]
+    if file_path.name.endswith(_ENDINGS):
+        kind = WorkflowTests
+    elif file_path.parent.name == "__snapshots__" and file_path.suffix == ".txt":
+        kind = StraySnapshot
+    else:
         return None
-    collected: pytest.Collector = WorkflowTests.from_parent(parent, path=file_path)
+    collected: pytest.Collector = kind.from_parent(parent, path=file_path)
     return collected
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """What became of snapshots: of a case that passes nothing else is shown."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    notes = [text for report in reports for name, text in report.sections if name == f"Captured {_TOLD} call"]
+    if notes:
+        terminalreporter.section("workflow snapshots")
+        for note in notes:
+            terminalreporter.write_line(note)
 
 
 class WorkflowTests(pytest.File):
@@ -47,17 +82,45 @@ class WorkflowTests(pytest.File):
     def collect(self) -> Iterable[pytest.Item]:
         """Its cases, and one item more where it has snapshots that no case uses."""
         from runner.app.cases.cases import unused_snapshots
-        from runner.app.cases.read import read_cases
+        from runner.app.cases.read import read_cases, shared_snapshots
         from runner.words.errors import WorkflowError
 
+        _keep_from_syrupy(self.config)
+        with _at_root(self.config):
+            try:
+                cases = read_cases(_shown(self.path))
+            except WorkflowError as error:
+                raise self.CollectError(_words(error)) from None
+            if shared := shared_snapshots(cases, self.config.stash.setdefault(_TAKEN, {})):
+                raise self.CollectError(_words(WorkflowError(shared)))
+            items: list[pytest.Item] = []
+            items += (WorkflowCase.from_parent(self, name=case.name, case=case) for case in cases)
+            if unused_snapshots(_shown(self.path), cases, update=False):
+                items.append(UnusedSnapshots.from_parent(self, name="unused snapshots", cases=cases))
+        return items
+
+
+class StraySnapshot(pytest.File):
+    """A file among snapshots. It is an item where it is a picture of a run that no test file beside it can be for."""
+
+    def collect(self) -> Iterable[pytest.Item]:
+        """Nothing, or itself."""
+        from runner.app.cases.read import read_cases
+        from runner.app.cases.snapshots import is_picture, strays_in
+        from runner.words.errors import WorkflowError
+
+        folder, own = self.path.parent.parent, str(self.path)
+        if is_picture(self.path):
+            _keep_from_syrupy(self.config)
+        if own not in strays_in(folder, ()):
+            return
         try:
-            cases = read_cases(_shown(self.path))
-        except WorkflowError as error:
-            raise self.CollectError(_words(error)) from None
-        for case in cases:
-            yield WorkflowCase.from_parent(self, name=case.name, case=case)
-        if unused_snapshots(_shown(self.path), cases, update=False):
-            yield UnusedSnapshots.from_parent(self, name="unused snapshots", cases=cases)
+            files = [str(path) for ending in _ENDINGS for path in folder.glob(f"*{ending}")]
+            wanted = [case.snapshot for file in files for case in read_cases(file) if case.snapshot is not None]
+        except WorkflowError:
+            return  # told where it is collected
+        if own in strays_in(folder, wanted):
+            yield UnusedSnapshot.from_parent(self, name="unused snapshot")
 
 
 class _Reported(pytest.Item):
@@ -71,11 +134,12 @@ class _Reported(pytest.Item):
         """Fail with the words of the report."""
         from runner.show.test_view import failures_text
 
-        report = self.report()
+        with _at_root(self.config):
+            report = self.report()
         if report.failures:
             raise _CaseFailedError(failures_text([report]))
         for note in report.notes:
-            self.add_report_section("call", "snapshot", note)
+            self.add_report_section("call", _TOLD, note)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """Our words instead of a traceback; a bug keeps its traceback."""
@@ -107,7 +171,7 @@ class WorkflowCase(_Reported):
         from runner.app.cases.snapshots import Snapshots
 
         repeat = self.config.getoption("workflow_repeat")
-        return run_case(self.case, Snapshots(update=self.updates), os.environ, repeat=repeat)
+        return run_case(self.case, Snapshots(update=self.updates, command=_UPDATE), os.environ, repeat=repeat)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """Where the case stands."""
@@ -126,10 +190,27 @@ class UnusedSnapshots(_Reported):
         from runner.app.cases.cases import unused_report, unused_snapshots
 
         file = _shown(self.path)
-        return unused_report(file, unused_snapshots(file, self.cases, update=self.updates), update=self.updates)
+        unused = unused_snapshots(file, self.cases, update=self.updates)
+        return unused_report(file, unused, update=self.updates, command=_UPDATE)
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
         """The file as a whole."""
+        return self.path, None, self.name
+
+
+class UnusedSnapshot(_Reported):
+    """Fails, or deletes it."""
+
+    def report(self) -> CaseReport:
+        """Whoever the test file was."""
+        from runner.app.cases.cases import delete, unused_report
+
+        file = _shown(self.path)
+        delete([file] if self.updates else ())
+        return unused_report(file, [file], update=self.updates, command=_UPDATE)
+
+    def reportinfo(self) -> tuple[Path, int | None, str]:
+        """The file."""
         return self.path, None, self.name
 
 
@@ -137,9 +218,9 @@ class UnusedSnapshots(_Reported):
 def workflow_run(request: pytest.FixtureRequest) -> Callable[..., WorkflowRun]:
     """``workflow_run("workflows/refactor.yaml", path="src", stubs={…})``: the run, without models, tools or commands.
 
-    Inputs are given by name; those that are called as one of ours go into ``inputs``. The file and ``recording`` count
-    from the root of the tests (where pytest's configuration lies). ``stubs`` is a mapping or a file, ``answers`` maps
-    ids of questions to choices.
+    Inputs are given by name; those that are called as one of ours go into ``inputs``. The file, ``recording`` and the
+    paths in the workflow count from the root of the tests (where pytest's configuration lies). ``stubs`` is a mapping
+    or a file, ``answers`` maps ids of questions to choices.
     """
     root = request.config.rootpath
 
@@ -158,16 +239,17 @@ def workflow_run(request: pytest.FixtureRequest) -> Callable[..., WorkflowRun]:
         def below(path: str | os.PathLike[str]) -> str:
             return _shown(root / path)
 
-        try:
-            return run_workflow_once(
-                below(file),
-                {**(inputs or {}), **more},
-                stubs=stubs if stubs is None or isinstance(stubs, Mapping) else below(stubs),
-                recording=None if recording is None else below(recording),
-                answers=answers,
-            )
-        except BridgeError as error:
-            raise pytest.fail.Exception(_words(error), pytrace=False) from None
+        with _at_root(request.config):
+            try:
+                return run_workflow_once(
+                    below(file),
+                    {**(inputs or {}), **more},
+                    stubs=stubs if stubs is None or isinstance(stubs, Mapping) else below(stubs),
+                    recording=None if recording is None else below(recording),
+                    answers=answers,
+                )
+            except BridgeError as error:
+                raise pytest.fail.Exception(_words(error), pytrace=False) from None
 
     return run
 
@@ -178,6 +260,26 @@ def workflow_snapshot(request: pytest.FixtureRequest) -> Any:
     from runner.pytest_snapshot import WorkflowSnapshotExtension
 
     return request.getfixturevalue("snapshot").use_extension(WorkflowSnapshotExtension)
+
+
+def _keep_from_syrupy(config: pytest.Config) -> None:
+    """Syrupy takes what lies in ``__snapshots__`` beside tests in Python for forgotten ones of its own.
+
+    It would fail for our snapshots, and delete them with ``--snapshot-update``.
+    """
+    config.stash[_IGNORED].append("txt")
+
+
+@contextmanager
+def _at_root(config: pytest.Config) -> Iterator[None]:
+    """Where a workflow is started, as its paths count from there: at the root, wherever pytest was typed.
+
+    Without a configuration the root is only what pytest made of its arguments; and a test that has gone to another
+    folder means that one.
+    """
+    moves = config.inipath is not None and Path.cwd() == config.invocation_params.dir
+    with chdir(config.rootpath) if moves else nullcontext():
+        yield
 
 
 def _shown(path: Path) -> str:

@@ -52,7 +52,7 @@ ids and places in them are made up.
 _ERRORS: Final = """\
 Every error has `code`, `kind`, `message`, `hint` (what to do, or null) and `retryable`: whether the same again may
 help; where the class does not settle it, the `kind` does. Those about a file have `diagnostics` too, and a workflow
-that names a model which no server has comes with `available_models`.
+without a model that can answer comes with `available_models`.
 
 The errors of model servers are SERVERS.
 """

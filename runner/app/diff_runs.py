@@ -7,12 +7,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from runner.app.console import allows_colour, say
-from runner.app.find_run import find_run
+from runner.app.console import allows_colour, say, tell
+from runner.app.find_run import LAST, find_run
 from runner.app.request import Format
 from runner.edges.run_folder import JOURNAL, RUNS
+from runner.record.events import RunFinished
 from runner.record.wire import Entry, read_journal
-from runner.show.run_diff import Picture, picture, run_changes
+from runner.show.run_diff import picture, run_changes
 from runner.show.run_diff_view import run_diff_json, run_diff_text
 from runner.words.errors import HistoryError, UsageError
 from runner.words.exits import Exit
@@ -21,10 +22,10 @@ from runner.words.noun import noun
 
 @noun
 class DiffRequest:
-    """Two runs, as ``find_run`` finds them."""
+    """Two runs, as ``find_run`` finds them; ``after`` is the last one if nobody said it."""
 
     before: str
-    after: str
+    after: str | None = None
     format: Format = "text"
     run_dir: str = RUNS
     colour: bool = True
@@ -34,10 +35,18 @@ def diff_runs(request: DiffRequest, environment: Mapping[str, str]) -> int:
     """Say what differs; the exit code: 1 if anything does.
 
     Raises:
-        UsageError: there is no such run.
+        UsageError: there is no such run, or it is the last one, with which it would be compared.
         HistoryError: a journal cannot be read.
     """
-    before, after = (_picture(run, request.run_dir) for run in (request.before, request.after))
+    first, second = (find_run(run, request.run_dir) for run in (request.before, request.after or LAST))
+    if request.after is None and first.resolve() == second.resolve():
+        hint = f"`bridge-run diff {LAST}~1` compares the one before with it"
+        raise UsageError(f"`{request.before}` is the last run itself: name two runs", hint=hint)
+    journals = [_entries(folder) for folder in (first, second)]
+    for folder, entries in zip((first, second), journals, strict=True):
+        if not isinstance(entries[-1].event, RunFinished):
+            tell(f"{folder.name} has not ended: it is at work, or was killed. What it did until now is compared.")
+    before, after = map(picture, journals)
     changes = run_changes(before, after)
     code = Exit.STEP_FAILED if changes else Exit.OK
     if request.format == "json":
@@ -46,10 +55,6 @@ def diff_runs(request: DiffRequest, environment: Mapping[str, str]) -> int:
         colour = allows_colour(sys.stdout, environment, wanted=request.colour)
         say(run_diff_text(before, after, changes, colour=colour))
     return code
-
-
-def _picture(run: str, run_dir: str) -> Picture:
-    return picture(_entries(find_run(run, run_dir)))
 
 
 def _entries(folder: Path) -> list[Entry]:

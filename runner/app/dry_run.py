@@ -20,6 +20,7 @@ from runner.edges.measured import read_costs
 from runner.plan.make import needs_models
 from runner.plan.plan import Plan
 from runner.plan.schedule.schedule import make_forecast
+from runner.plan.setting import NO_SETTING
 from runner.show.plan.view import plan_json, plan_text
 from runner.words.diagnostics import in_file_order
 from runner.workflow.model import Workflow
@@ -35,17 +36,18 @@ def dry_run(request: RunRequest, environment: Mapping[str, str]) -> tuple[Plan, 
     """
     prepared = prepare(request, environment, unset_secret=TOLERATED)
     notes: tuple[str, ...] = ()
-    if request.offline:
-        plan = plan_of(prepared, None, setting_of((), prepared.config))
-    elif not needs_models(prepared.workflow):
-        plan = plan_of(prepared, Catalogue())
-    else:
+    catalogue: Catalogue | None = None if request.offline else Catalogue()
+    setting = setting_of((), prepared.config) if request.offline else NO_SETTING
+    if not request.offline and needs_models(prepared.workflow):
         asked = asked_servers(request, environment, prepared.config, models_named(prepared, prepared.config))
-        plan = plan_of(prepared, asked.catalogue, setting_of(asked.endpoints, prepared.config))
+        catalogue, setting = asked.catalogue, setting_of(asked.endpoints, prepared.config)
         notes = tuple(f"warning: {failure}" for failure in asked.failures)
-    plan = replace(plan, forecast=make_forecast(plan, read_costs(environment)))
+    plan = plan_of(prepared, catalogue, setting)
     if request.tools:
-        plan = replace(plan, findings=in_file_order((*plan.findings, *confirm_tools(prepared, environment))))
+        confirmed = confirm_tools(prepared, environment)
+        plan = plan_of(prepared, catalogue, setting, confirmed.room)
+        plan = replace(plan, findings=in_file_order((*plan.findings, *confirmed.findings)))
+    plan = replace(plan, forecast=make_forecast(plan, read_costs(environment)))
     return replace(plan, workflow=_announced(prepared)), notes
 
 

@@ -26,8 +26,8 @@ def workflow_files(paths: Sequence[str]) -> tuple[str, ...]:
     """
     if not paths and not Path(DEFAULT_FOLDER).is_dir():
         raise UsageError(
-            f"there is nothing to check: no file was named, and there is no folder `{DEFAULT_FOLDER}` here",
-            hint="name files or folders: `bridge-run check FILE …`",
+            f"no file was named, and there is no folder `{DEFAULT_FOLDER}` here",
+            hint="name files or folders, or go where that folder is",
         )
     found: dict[str, None] = {}
     for path in paths or (DEFAULT_FOLDER,):
@@ -88,7 +88,7 @@ def _entries(folder: str, wanted: Callable[[str], bool]) -> Iterator[str]:
 
 
 def _files_of(path: str) -> Iterator[str]:
-    if not Path(path).is_dir():
+    if not path or not Path(path).is_dir():
         _refuse_missing(path)
         yield path
         return
@@ -102,8 +102,10 @@ def _search(folder: str) -> Iterator[str]:
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "node_modules")
         for name in sorted(names):
-            if _is_workflow(name):
-                yield os.path.normpath(os.path.join(parent, name))  # noqa: PTH118 - pathlib has no normpath
+            path = os.path.normpath(os.path.join(parent, name))  # noqa: PTH118 - pathlib has no normpath
+            # A link that leads nowhere is told; a pipe is no file that somebody keeps, and would be waited for.
+            if _is_workflow(name) and (Path(path).is_file() or not Path(path).exists()):
+                yield path
 
 
 def _is_workflow(name: str) -> bool:
@@ -115,5 +117,8 @@ def _is_script(name: str) -> bool:
 
 
 def _refuse_missing(path: str) -> None:
+    if not path:
+        raise UsageError("an empty text names no file")
     if not os.path.lexists(path):
-        raise UsageError(f"there is no file `{path}`", hint=near_file(path))
+        piped = "standard input has a name: `/dev/stdin`" if path == "-" else None
+        raise UsageError(f"there is no file `{path}`", hint=piped or near_file(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import chdir
@@ -14,6 +15,7 @@ from runner.app.check.check import check
 from runner.app.check.report import tell_report
 from runner.app.console import say, tell
 from runner.app.request import CheckRequest
+from runner.edges.config.file import FILE, project_file
 from runner.edges.replace_file import replace_file
 from runner.words.errors import BridgeError, UsageError
 from runner.words.exits import Exit
@@ -22,6 +24,7 @@ from runner.workflow.schema import schema_text
 
 Ci = Literal["github", "gitlab", "none"]
 _WORKFLOW = "workflows/hello.yaml"
+_TEST = "workflows/hello.test.yaml"
 
 
 @noun
@@ -37,14 +40,16 @@ class InitRequest:
 def init(request: InitRequest, environment: Mapping[str, str]) -> int:
     """Write what is not there yet, check it, and say what to do next; the exit code is that of the check.
 
-    Nothing that is there is written over; ``.gitignore`` gets one more line.
+    Nothing that is there is written over or put out of work; ``.gitignore`` gets one more line.
 
     Raises:
         UsageError: a file cannot be written.
     """
     folder = Path(request.folder)
+    settings = project_file(environment, request.folder)
     for name, text in _files(request.ci).items():
-        say(_write(folder, name, text))
+        why = _not_ours(folder, name, settings)
+        say(f"left     {folder / name}  ({why})" if why else _write(folder, name, text))
     say(_ignore(folder))
     with chdir(folder):
         asked = CheckRequest(paths=(_WORKFLOW,), offline=True, strict=True, colour=request.colour)
@@ -53,7 +58,7 @@ def init(request: InitRequest, environment: Mapping[str, str]) -> int:
             return tell_report(report, asked, environment)
         if request.lock:
             tell(_lock(environment))
-    tell(_next(request.folder))
+    tell(_unread(folder, request.ci) + _next(request.folder))
     return Exit.OK
 
 
@@ -62,11 +67,41 @@ def _files(ci: Ci) -> dict[str, str]:
     schemas = {f"{templates.SCHEMA_FOLDER}/{name}.schema.json": schema_text(name) for name in ("workflow", "test")}
     return {
         _WORKFLOW: templates.WORKFLOW,
-        "workflows/hello.test.yaml": templates.TEST,
+        _TEST: templates.TEST,
         **schemas,
-        "bridge.toml": templates.CONFIGURATION,
+        FILE: templates.CONFIGURATION,
         **dict(_ci_file(ci)),
     }
+
+
+def _not_ours(folder: Path, name: str, settings: Path | None) -> str:
+    """Why a file would do harm although it is not there, empty if it would not."""
+    if (folder / name).exists():
+        return ""
+    if name == FILE and settings is not None:
+        shown = os.path.relpath(settings, folder)
+        return f"{shown} has the settings, and would not be read any more"
+    if name == _TEST:
+        try:
+            ours = (folder / _WORKFLOW).read_bytes() == templates.WORKFLOW.encode()
+        except OSError:
+            ours = True  # told where it is written or checked
+        return "" if ours else f"{folder / _WORKFLOW} is not the one that it tests"
+    return ""
+
+
+def _unread(folder: Path, ci: Ci) -> str:
+    """What to do with a CI file below the root of a repository, where nobody reads it."""
+    start = folder.absolute()
+    root = next((place for place in (start, *start.parents) if (place / ".git").exists()), start)
+    names = [name for name, _ in _ci_file(ci)]
+    if root == start or not names:
+        return ""
+    below = start.relative_to(root)
+    return (
+        f"\n{folder / names[0]} is read at the root of the repository only: move it there, as "
+        f"{os.path.relpath(root / names[0])}, and let its commands begin with `cd {shlex.quote(str(below))}`\n"
+    )
 
 
 def _ci_file(ci: Ci) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from runner.plan.make import make_plan, needs_models
 from runner.plan.overrides import NO_OVERRIDES, Overrides, parse_overrides, refuse_unknown_aliases
 from runner.plan.plan import Plan
 from runner.plan.setting import NO_SETTING, Setting
+from runner.plan.tool_room import NOTHING_LISTED, ToolRoom
 from runner.plan.wanted import Names
 from runner.words.diagnostics import Diagnostic, Level, has_errors, in_file_order
 from runner.words.errors import CannotServeError, UsageError
@@ -81,6 +82,8 @@ def configured(request: RunRequest | CheckRequest, environment: Mapping[str, str
         UsageError: the file named by ``--config`` is not there, or ``--endpoint`` makes no sense.
     """
     config = read_configuration(request.config, environment)
+    if config.default_model is None and request.default_model is not None:
+        config = replace(config, default_model=request.default_model)
     if request.offline or request.simulate is not None or not config.endpoints:
         return config
     from runner.edges.config.endpoints import endpoints_from, unset_tokens
@@ -89,15 +92,20 @@ def configured(request: RunRequest | CheckRequest, environment: Mapping[str, str
     return replace(config, warnings=(*config.warnings, *unset))
 
 
-def plan_of(prepared: Prepared, catalogue: Catalogue | None, setting: Setting = NO_SETTING) -> Plan:
-    """The plan, with every warning from the file on among its findings.
+def plan_of(
+    prepared: Prepared,
+    catalogue: Catalogue | None,
+    setting: Setting = NO_SETTING,
+    room: ToolRoom = NOTHING_LISTED,
+) -> Plan:
+    """The plan, with every warning from the file on among its findings. ``room`` is what is known of the tools.
 
     Raises:
         CannotServeError: a model, a command, a client file or a secret is missing; with all findings at once.
     """
     outside = prepared.surroundings.findings
     try:
-        plan = make_plan(prepared.workflow, catalogue, prepared.overrides, prepared.inputs, setting)
+        plan = make_plan(prepared.workflow, catalogue, prepared.overrides, prepared.inputs, setting, room=room)
     except CannotServeError as error:
         findings = in_file_order((*prepared.warnings, *outside, *error.diagnostics))
         raise CannotServeError(findings) from error.__cause__

@@ -41,6 +41,7 @@ class RunRequest:
     a run, ``format`` about the plan of ``--dry-run`` and the reports of ``--faults`` and ``--rehearse``.
     ``record`` writes a recording, of the units ``steps`` alone if there are any; ``replay`` says what comes from it;
     ``recording`` is where it lies, None = beside the file; ``strict``: what nobody used of it fails the run.
+    ``default_model`` is for steps that name none where the configuration does not either; None = the one loaded model.
     ``keep_loaded``: models that the run loads stay loaded. ``locked``: None, empty for the lock file of the project,
     ``warn``, or a lock file. ``colour`` False means never; True means where the terminal
     and the environment allow it. ``watch`` says what a command line wants to be told beside; ``watchers`` are those who
@@ -54,6 +55,7 @@ class RunRequest:
     models: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     config: str | None = None
+    default_model: str | None = None
     simulate: str | None = None
     faults: str | None = None
     rehearse: bool = False
@@ -98,15 +100,16 @@ def options_of(request: RunRequest) -> dict[str, Any]:
 class CheckRequest:
     """``bridge-run check``: ``paths`` are files and folders; empty means the folder ``workflows``.
 
-    ``locked`` as in a run. ``output_file`` takes what ``format`` makes; stdout and stderr then have the text. ``fix``
-    writes what is certain into the files, ``diff`` shows it and writes nothing; ``unsafe_fixes``: what is not so
-    certain too.
+    ``default_model`` and ``locked`` as in a run. ``output_file`` takes what ``format`` makes; stdout and stderr then
+    have the text. ``fix`` writes what is certain into the files, ``diff`` shows it and writes nothing;
+    ``unsafe_fixes``: what is not so certain too.
     """
 
     paths: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     endpoints: tuple[str, ...] = ()
     config: str | None = None
+    default_model: str | None = None
     simulate: str | None = None
     offline: bool = False
     tools: bool = False

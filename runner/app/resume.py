@@ -16,7 +16,7 @@ from runner.app.request import ResumeRequest, RunRequest
 from runner.app.run.answers import parse_answers
 from runner.app.run.earlier import Earlier
 from runner.app.run.run import run_workflow
-from runner.edges.run_folder import RUNS, RunFolder
+from runner.edges.run_folder import RESULT, RUNS, RunFolder
 from runner.record.events import ApprovalAnswered, RunFinished, RunStarted
 from runner.record.parts import unit_of
 from runner.record.seeds import Seeds, seeds_of
@@ -41,7 +41,7 @@ def resume_run(request: ResumeRequest) -> int:
     try:
         entries = _entries(folder)
         started = _begun(entries, folder)
-        _refuse_done(entries)
+        _refuse_done(entries, path)
         place = _place_of(started)
         with nullcontext() if place is None else chdir(place):
             return _go_on(replace(request, run_dir=RUNS if kept_here else str(path.parent)), folder, entries, started)
@@ -126,10 +126,12 @@ def _begun(entries: Sequence[Entry], folder: RunFolder) -> RunStarted:
     return first
 
 
-def _refuse_done(entries: Sequence[Entry]) -> None:
-    """A run that was resumed counts as it stands after the last time."""
+def _refuse_done(entries: Sequence[Entry], path: Path) -> None:
+    """A run that was resumed counts as it stands after the last time. One whose result could not be kept, as the disk
+    was full, gives it now.
+    """
     last = entries[-1].event
-    if isinstance(last, RunFinished) and last.status == "succeeded":
+    if isinstance(last, RunFinished) and last.status == "succeeded" and (path / RESULT).exists():
         raise UsageError(
             f"the run `{entries[0].run}` has succeeded: there is nothing left to do", hint="start a new run"
         )

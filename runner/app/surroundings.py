@@ -20,7 +20,8 @@ from runner.workflow.model import Server, Workflow
 
 TOLERATED: Level = "warning"
 FATAL: Level = "error"
-"""How bad it is that a declared secret has no value: in a check and a dry run, and before a run."""
+"""How bad it is that a declared secret has no value: in a check and a dry run, and before a run. None: it is nothing,
+as where files are checked and this machine is not the one that runs them."""
 
 
 @noun
@@ -43,12 +44,12 @@ class Surroundings:
 
 
 def survey(
-    workflow: Workflow, inputs: Mapping[str, Any], environment: Mapping[str, str], *, unset_secret: Level
+    workflow: Workflow, inputs: Mapping[str, Any], environment: Mapping[str, str], *, unset_secret: Level | None
 ) -> Surroundings:
     """Look at everything that the file and those that it calls name outside themselves, models apart: BR401, BR404,
     BR405.
 
-    ``inputs`` are the values known so far; ``unset_secret`` is ``TOLERATED`` or ``FATAL``.
+    ``inputs`` are the values known so far; ``unset_secret`` is ``TOLERATED``, ``FATAL`` or None.
     """
     own = _survey_file(workflow, inputs, environment, unset_secret)
     files = {member.file: member for member in workflow.family[1:]}
@@ -64,10 +65,10 @@ def survey(
 
 
 def _survey_file(
-    workflow: Workflow, inputs: Mapping[str, Any], environment: Mapping[str, str], unset_secret: Level
+    workflow: Workflow, inputs: Mapping[str, Any], environment: Mapping[str, str], unset_secret: Level | None
 ) -> Surroundings:
     servers: dict[str, Server] = {}
-    findings = list(_unset_secrets(workflow, environment, unset_secret))
+    findings = [] if unset_secret is None else [*_unset_secrets(workflow, environment, unset_secret)]
     unknown: list[str] = []
     there: list[str] = []
     for name, declared in workflow.servers.items():
@@ -139,6 +140,9 @@ def _missing_command(
     else:
         message = f"the command `{command}` of server `{server.name}` is not on PATH"
         ways = f"install `{command}`, or write its whole path"
+    first, *others = command.split()
+    if others and find_command(first, folder=".", path=search_path) is not None:
+        ways = f"write the program alone as `command`, and the words behind `{first}` as `args`"
     yield finding(workflow, "BR401", place, message, help=ways)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from runner.app.prepare import Prepared
+from runner.plan.tool_room import NOTHING_LISTED, ToolRoom
 from runner.plan.wanted import Names
 from runner.words.diagnostics import Diagnostic
 from runner.words.errors import TemplateError
@@ -19,8 +20,16 @@ if TYPE_CHECKING:  # they bring asyncio, and the SDK of the tool servers
     from runner.edges.process_group import Offspring
 
 
-def confirm_tools(prepared: Prepared, environment: Mapping[str, str]) -> tuple[Diagnostic, ...]:
-    """Start every tool server that a step uses, all at once, list their tools, end them; returns the warnings.
+@noun
+class Confirmed:
+    """Tool servers that have listed what they offer: the warnings, and what their tools take of a context."""
+
+    findings: tuple[Diagnostic, ...] = ()
+    room: ToolRoom = NOTHING_LISTED
+
+
+def confirm_tools(prepared: Prepared, environment: Mapping[str, str]) -> Confirmed:
+    """Start every tool server that a step uses, all at once, list their tools, end them.
 
     Servers whose client file is at fault are left out, and those that ``not_startable`` names.
 
@@ -33,7 +42,7 @@ def confirm_tools(prepared: Prepared, environment: Mapping[str, str]) -> tuple[D
 
     used = [one for one in _used(prepared, environment) if one.server is not None]
     if not used:
-        return ()
+        return Confirmed()
     try:
         return asyncio.run(_confirm(used, _secrets(prepared, environment), environment))
     except asyncio.CancelledError:
@@ -93,9 +102,7 @@ def _ready(server: Server, inputs: Mapping[str, Any], secrets: Mapping[str, str]
         return None
 
 
-async def _confirm(
-    used: Sequence[_Used], secrets: Mapping[str, str], environment: Mapping[str, str]
-) -> tuple[Diagnostic, ...]:
+async def _confirm(used: Sequence[_Used], secrets: Mapping[str, str], environment: Mapping[str, str]) -> Confirmed:
     import asyncio
 
     from runner.app.interrupt import interruptible
@@ -109,7 +116,7 @@ async def _confirm(
     with interruptible(confirmed, offspring):
         try:
             start.begin()
-            return await confirmed
+            return Confirmed(findings=await confirmed, room=start.room)
         finally:
             await start.close()
             offspring.kill_all_now()

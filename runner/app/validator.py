@@ -156,7 +156,9 @@ class ModelValidator:
     def _look_up(self, wanted: str, asked: Asked) -> str:
         if wanted == DEFAULT and self._default is None:
             return _the_one_loaded(asked)
-        return _found(self._default or wanted if wanted == DEFAULT else wanted, asked)
+        if wanted == DEFAULT:
+            return _found(self._default or wanted, asked, instead=_CONFIGURED)
+        return _found(wanted, asked)
 
     async def _list(self) -> _Known:
         known = self._fresh()
@@ -238,12 +240,15 @@ def _one_error(failures: Sequence[Failure]) -> LLMError:
     return LLMConnectionError(f"no model server can be asked; tried:\n{tried}", kind=first.kind, hint=first.hint)
 
 
-def _found(name: str, asked: Asked) -> str:
+_CONFIGURED = "it is the configured `default_model`: name another model, or correct the configuration"
+
+
+def _found(name: str, asked: Asked, *, instead: str | None = None) -> str:
     found = look_up(name, asked.catalogue)
     if found is not None:
         return found.model
     near = similar_names(name, asked.catalogue)
-    offer = f"did you mean `{near[0]}`?" if near else None
+    offer = " ".join(filter(None, (f"did you mean `{near[0]}`?" if near else None, instead))) or None
     raise ModelNotFoundError(name, all_names(asked.catalogue), hint=_hint(offer, asked))
 
 

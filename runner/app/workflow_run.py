@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.app.cases.judge import calls_made
 from runner.app.cases.play import CasePlayed, given_stubs, play_workflow
+from runner.words.errors import UsageError
 
 
 class WorkflowRun:
@@ -49,8 +50,11 @@ def run_workflow_once(
 
     Raises:
         WorkflowError: the workflow, the stubs or the recording are at fault.
-        UsageError: an input or an answer is wrong, or a file is not there.
+        UsageError: an input or an answer is wrong, a file is not there, or stubs and a recording are given.
     """
+    if stubs is not None and recording is not None:
+        hint = "keep one of them: a run is either rehearsed or replayed"
+        raise UsageError("`stubs` and `recording` exclude each other", hint=hint)
     played = play_workflow(
         file, inputs, os.environ, answers=answers or {}, stubs=given_stubs(stubs), recording=recording
     )

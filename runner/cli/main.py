@@ -20,7 +20,7 @@ except KeyboardInterrupt:  # most of the time before `main` can catch a Ctrl-C
     sys.exit(130)
 
 from runner import __version__
-from runner.cli.verbs import DEFAULT, VERBS
+from runner.cli.verbs import DEFAULT, ELSEWHERE, VERBS
 
 NAME = "bridge-run"
 STORY = """Run checked-in YAML workflows of AI agents on local models (LM Studio) with MCP tools.
@@ -95,7 +95,9 @@ def _refuse_unknown(word: str, ctx: click.Context) -> None:
     from runner.app.files import near_file
     from runner.words.suggest import did_you_mean
 
-    hint = did_you_mean(word, VERBS) or near_file(word) or "`bridge-run --help` lists the commands"
+    hint = (
+        ELSEWHERE.get(word) or did_you_mean(word, VERBS) or near_file(word) or "`bridge-run --help` lists the commands"
+    )
     raise click.UsageError(f"there is no command and no file `{word}`; {hint}", ctx=ctx)
 
 

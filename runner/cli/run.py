@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from runner.app.request import RunRequest, WatchOptions
-from runner.cli.locked_option import LockedCommand, run_locked_option
+from runner.cli.locked_option import run_locked_option
 from runner.cli.options import (
     answer_option,
     config_option,
@@ -21,10 +22,11 @@ from runner.cli.options import (
     simulate_option,
     yes_option,
 )
+from runner.cli.replay_option import PARTS, RunCommand, replay_option
 from runner.cli.watch_options import taken, watch_options
 
 
-@click.command(name="run", cls=LockedCommand, short_help="Run a workflow.", context_settings={"allow_extra_args": True})
+@click.command(name="run", cls=RunCommand, short_help="Run a workflow.", context_settings={"allow_extra_args": True})
 @click.argument("file", metavar="FILE", type=click.Path())
 @click.option("-i", "--input", "inputs", multiple=True, metavar="NAME=VALUE", help="An input; @FILE reads the value.")
 @click.option("--inputs", "inputs_file", metavar="FILE", type=click.Path(), help="Inputs from a YAML or JSON file.")
@@ -43,13 +45,7 @@ from runner.cli.watch_options import taken, watch_options
 @click.option("--record", is_flag=True, help="Write down all that passes, in `FILE`'s .recording.jsonl.")
 @click.option("--step", "steps", multiple=True, metavar="ID", help="With --record: only this step; replay the others.")
 @click.option("--re-record", "again", multiple=True, metavar="ID", help="The same as --record --step ID.")
-@click.option(
-    "--replay",
-    is_flag=False,
-    flag_value="all",
-    type=click.Choice(["all", "models", "tools"]),
-    help="Run from the recording: all of it, or only the models, or only the tools and commands.  [all]",
-)
+@replay_option
 @click.option("--recording", metavar="PATH", type=click.Path(), help="Where the recording lies, if not beside FILE.")
 @click.option("--strict", is_flag=True, help="With --replay: fail if something recorded is not used.")
 @answer_option
@@ -65,15 +61,23 @@ from runner.cli.watch_options import taken, watch_options
 def command(context: click.Context, /, *, no_color: bool, again: tuple[str, ...], **given: Any) -> int:
     """Run the workflow in FILE; its outputs go to stdout, all else to stderr."""
     if context.args:
-        _refuse_more(context.args[0])
+        _refuse_more(context.args[0], given)
     given |= {"steps": (*given["steps"], *again), "record": given["record"] or bool(again)}
     request = RunRequest(watch=taken(given), colour=not no_color, **given)  # every option has the name of its field
     _refuse_contradictions(request)
     return _carry_out(request)
 
 
-def _refuse_more(word: str) -> None:
+def _refuse_more(word: str, given: Mapping[str, Any]) -> None:
+    from runner.words.suggest import did_you_mean
+
     ways = f"an input is given by `-i {word}`" if "=" in word else "`bridge-run check` takes several"
+    if word.endswith(".jsonl") and (given["record"] or given["replay"]):
+        ways = f"`--recording {word}` says where the recording lies"
+    elif given["replay"]:
+        ways = did_you_mean(word, PARTS) or ways
+    elif given["rehearse"]:
+        ways = f"`--stubs {word}` takes the answers from there"
     raise click.UsageError(f"a run takes one file, and `{word}` is left over; {ways}")
 
 

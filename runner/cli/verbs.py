@@ -29,3 +29,19 @@ VERBS = {
     "schema": Verb("runner.cli.schema", "Print the JSON Schema of workflow files and of what is written."),
     "simulate": Verb("runner.cli.simulate", "Serve scripted models over HTTP, like LM Studio."),
 }
+ELSEWHERE = {
+    **dict.fromkeys(("validate", "lint", "verify"), "here it is `bridge-run check`"),
+    **dict.fromkeys(("exec", "execute", "start"), "here it is `bridge-run FILE`"),
+    **dict.fromkeys(("continue", "retry", "approve"), "here it is `bridge-run resume RUN`"),
+    **dict.fromkeys(("history", "list", "logs", "ls", "runs", "status"), "each run has a folder in `.bridge/runs`"),
+    **dict.fromkeys(("new", "create"), "here it is `bridge-run init`"),
+    **{
+        word: f"that is an option: `bridge-run FILE --{word}`"
+        for word in ("record", "replay", "re-record", "rehearse", "dry-run")
+    },
+    "fix": "that is an option: `bridge-run check --fix`",
+    "plan": "here it is `bridge-run FILE --dry-run`",
+    "compare": "here it is `bridge-run diff RUN RUN`",
+    "visualize": "here it is `bridge-run graph FILE`",
+}
+"""What other programs have as a verb, and what is typed here."""

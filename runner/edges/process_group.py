@@ -30,7 +30,8 @@ def find_command(command: str, *, folder: str, path: str | None) -> str | None:
     import shutil  # brings three compressors along, which only a start of servers should pay for
 
     if "/" in command:
-        return shutil.which(str(Path(folder, Path(command).expanduser())))
+        # Absolute, for `./server` in `.` is `server` to a Path, and a bare name is looked up in PATH.
+        return shutil.which(str(Path(folder, Path(command).expanduser()).absolute()))
     return shutil.which(command, path=path if path is not None else os.defpath)
 
 

@@ -35,16 +35,16 @@ async def start_group(
             protocol, *argv, stdin=stdin, env=dict(environment), cwd=folder, start_new_session=True
         )
     )
-    cancelled = False
+    cancelled: asyncio.CancelledError | None = None
     while not starting.done():
         try:
             await asyncio.wait([starting])
-        except asyncio.CancelledError:
-            cancelled = True
+        except asyncio.CancelledError as error:
+            cancelled = error
     task = asyncio.current_task()
-    if cancelled and task is not None:
+    if cancelled is not None and task is not None:
         task.uncancel()
-        task.cancel()
+        task.cancel(*cancelled.args)  # in the words in which anyio knows its own, else its scope would not end here
     transport, made = starting.result()
     group = ProcessGroup(transport.get_pid())
     offspring.add(group)

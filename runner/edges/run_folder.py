@@ -18,6 +18,7 @@ from runner.words.errors import HistoryError
 
 RUNS = ".bridge/runs"
 JOURNAL = "journal.jsonl"
+RESULT = "result.json"
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -186,7 +187,7 @@ class RunFolder:
         Raises:
             HistoryError: it cannot be written.
         """
-        path, draft = self._path / "result.json", self._path / ".result.json.new"
+        path, draft = self._path / RESULT, self._path / f".{RESULT}.new"
         with _in_words(path):
             with draft.open("wb") as file:
                 file.write(encode_json(self._mask(dict(result)), indent=2) + b"\n")
@@ -268,9 +269,12 @@ def _in_words(path: Path) -> Iterator[None]:
         raise _history_error(path, error) from error
 
 
+_ROOM = "free some space, then run again, or go on with `bridge-run resume last`"
+
+
 def _history_error(path: Path, error: OSError) -> HistoryError:
     if error.errno in _FULL:
-        return HistoryError(f"the disk is full: cannot write `{path}`", hint="free some space, then run again")
+        return HistoryError(f"the disk is full: cannot write `{path}`", hint=_ROOM)
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
         file = next((above for above in (path, *path.parents) if above.is_file()), None)
         if file is not None:

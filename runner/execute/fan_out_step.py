@@ -107,7 +107,7 @@ class _Fan:
         )
         if not self._unit.planned.rows:
             self._hall.work.fanned_out(self._unit.group, len(self._items))
-        with self._unit.halt.below() as halt:
+        with self._unit.halt.below(fails_fast=self._fan_out.fail_fast) as halt:
             try:
                 async with anyio.create_task_group() as group:
                     await self._all(group, halt)

@@ -13,10 +13,13 @@ from runner.workflow.model import Step
 class Halt:
     """Work that may be called off. What cleans up goes on, until that is called off as well."""
 
-    def __init__(self, above: Halt | None = None, *, cleans_up: bool = False) -> None:
-        """``cleans_up``: all that is below cleans up, whatever it is by itself."""
+    def __init__(self, above: Halt | None = None, *, cleans_up: bool = False, fails_fast: bool = False) -> None:
+        """``cleans_up``: all that is below cleans up, whatever it is by itself. ``fails_fast``: a failure below calls
+        off the rest.
+        """
         self._above = above
         self.cleans_up = cleans_up
+        self.fails_fast: bool = fails_fast or (above is not None and above.fails_fast)
         self._below: set[Halt] = set()
         self._scopes: dict[anyio.CancelScope, bool] = {}
         self._reason: str | None = None
@@ -63,9 +66,9 @@ class Halt:
                 scope.cancel(reason)
 
     @contextmanager
-    def below(self, *, cleans_up: bool = False) -> Iterator[Halt]:
+    def below(self, *, cleans_up: bool = False, fails_fast: bool = False) -> Iterator[Halt]:
         """A halt of its own for a part of the work, which ends with this one."""
-        halt = Halt(self, cleans_up=cleans_up)
+        halt = Halt(self, cleans_up=cleans_up, fails_fast=fails_fast)
         self._below.add(halt)
         try:
             yield halt

@@ -44,7 +44,7 @@ class Scheduler:
     ) -> None:
         self._world = world
         self._plan = plan
-        self._halt = Halt()
+        self._halt = Halt(fails_fast=plan.workflow.limits.fail_fast)
         self._group: TaskGroup | None = None
         self._stopped = anyio.Event()
         work = Work(plan)
@@ -111,7 +111,8 @@ async def _follow(hall: Hall, world: World, plan: Plan, unit: Unit) -> FlowEnd:
     """Carry out a called file for the unit that calls it."""
     parallel = plan.workflow.limits.parallel
     cap = Cap(parallel, unit.cap) if parallel < hall.turns.parallel else unit.cap
-    with unit.halt.below(cleans_up=unit.planned.step.cleans_up) as halt:
+    hasty = plan.workflow.limits.fail_fast
+    with unit.halt.below(cleans_up=unit.planned.step.cleans_up, fails_fast=hasty) as halt:
         flow = Flow(hall, world, plan, halt=halt, groups=f"{unit.group}/", order=unit.order, cap=cap)
         return await flow.run(unit.strand)
 

@@ -104,7 +104,12 @@ async def _done(hall: Hall, world: World, unit: Unit, tally: _Tally) -> StepFini
         ticket = Ticket(group=unit.group, order=unit.order, cap=unit.cap)
         async with hall.turns.turn(unit.strand, ticket) as turn:
             tally.started = world.clock.monotonic()
-            outcome = await _in_time(hall, world, unit, tally, turn)
+            try:
+                outcome = await _in_time(hall, world, unit, tally, turn)
+            except BridgeError:
+                if unit.halt.fails_fast and unit.planned.step.on_error.do == "fail":
+                    await world.give_way()  # while it still has its turn, which nobody got before it failed
+                raise
     extras = {**outcome.extras, **({"artifacts": list(tally.artifacts)} if tally.artifacts else {})}
     return _finished(world, unit.planned, tally, status="succeeded", output=outcome.output, extras=extras)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import field, replace
 from typing import Any, Protocol
 
@@ -74,6 +74,13 @@ class Kept:
     empty: tuple[str, ...] = ()
 
 
+GiveWay = Callable[[], Awaitable[None]]
+
+
+async def at_once() -> None:
+    """Nobody is let go first."""
+
+
 @noun
 class World:
     """Everything a step of ``workflow`` may touch, as it is seen from one place in a run.
@@ -82,6 +89,7 @@ class World:
     steps of the file to what templates may read of them, ``item_names`` are those of the item or round at work.
     ``before`` stands before the ids of the file's steps wherever the whole run is meant: ``call[3]/`` in a called file.
     ``random`` yields numbers in [0, 1). ``read_image`` reads a picture, or raises a ``StepError`` that says why not.
+    ``give_way`` lets all others do what they had time for before a failure calls them off: in real time they have.
     """
 
     run_id: str
@@ -102,6 +110,7 @@ class World:
     read_image: Callable[[str], Image]
     limits: RunLimits
     deadline: float | None
+    give_way: GiveWay = at_once
     purse: Purse = field(default_factory=Purse)
     results: dict[str, dict[str, Any]] = field(default_factory=dict)
     item_names: Mapping[str, Any] = field(default_factory=dict)

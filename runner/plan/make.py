@@ -20,6 +20,7 @@ from runner.plan.overrides import NO_OVERRIDES, Overrides
 from runner.plan.plan import Plan, PlannedStep
 from runner.plan.resolve import Resolution, resolve_model
 from runner.plan.setting import NO_SETTING, Setting
+from runner.plan.tool_room import NOTHING_LISTED, ToolRoom
 from runner.plan.wanted import Names, Wanted
 from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
 from runner.words.errors import CannotServeError, ModelNotFoundError
@@ -38,8 +39,11 @@ def make_plan(
     overrides: Overrides = NO_OVERRIDES,
     inputs: Mapping[str, Any] | None = None,
     setting: Setting = NO_SETTING,
+    *,
+    room: ToolRoom = NOTHING_LISTED,
 ) -> Plan:
     """The plan of a run with these ``inputs``, all that it calls included; its ``findings`` are warnings only.
+    ``room`` is what is known of the tools by now.
 
     Without a catalogue (``--offline``) no model is looked up and the plan says so. Where inputs are not all given (as
     in ``check``), a model whose name needs a missing one stays open: ``model`` is None.
@@ -48,7 +52,7 @@ def make_plan(
         CannotServeError: with all findings at once, in file order; its cause is the first ``ModelNotFoundError``.
     """
     names = Names(workflow=workflow, overrides=overrides, inputs=inputs or {}, default_model=setting.default_model)
-    drafted = _Planner(catalogue, names, setting, Places()).drafted()
+    drafted = _Planner(catalogue, names, setting, Places(), room).drafted()
     swap = sift([Judged(finding=one) for one in _idle_swap(drafted.plan, overrides)], workflow)
     findings = in_file_order((*drafted.plan.findings, *swap))
     if has_errors(findings):
@@ -72,6 +76,7 @@ class _Planner:
     names: Names
     setting: Setting
     places: Places
+    room: ToolRoom
 
     @property
     def workflow(self) -> Workflow:
@@ -113,7 +118,8 @@ class _Planner:
         grants = grants_for(step, self.workflow.servers)
         planned = PlannedStep(step=step, waits_for=step.needs, grants=grants, items=known_items(step, names))
         if isinstance(step.work, CallWork):
-            below = _Planner(self.catalogue, for_callee(names, step.work), self.setting, self.places).drafted()
+            callee = for_callee(names, step.work)
+            below = _Planner(self.catalogue, callee, self.setting, self.places, self.room).drafted()
             calls.append(below)
             return replace(planned, callee=below.plan)
         if not isinstance(step.work, TaskWork):
@@ -122,12 +128,19 @@ class _Planner:
         resolution = self._resolved(step, step.work, wanted)
         resolutions.append(resolution)
         choice = resolution.choice
-        sampling = choice.sampling if choice is not None else step.work.sampling
         return replace(
             planned,
             model=choice,
             wanted_model=wanted[0].name or wanted[0].text,
-            needs=needs_of(step, step.work, self.workflow, grants=grants, sampling=sampling, inputs=names.inputs),
+            needs=needs_of(
+                step,
+                step.work,
+                self.workflow,
+                grants=grants,
+                sampling=choice.sampling if choice is not None else step.work.sampling,
+                inputs=names.inputs,
+                room=self.room,
+            ),
         )
 
     def _stale(self, steps: Sequence[PlannedStep], judged: Sequence[Judged]) -> Iterator[Diagnostic]:

@@ -86,6 +86,8 @@ class Missing:
         """The name is on no server (BR301)."""
         name = wish.name or wish.text
         near = similar_names(name, servers)
+        if self.setting.recorded_by is not None:
+            return self._not_recorded(wish, name, near, self.setting.recorded_by)
         where = f"the server `{wish.endpoint}` has" if wish.endpoint and not self.setting.simulated else "no server has"
         none = "no model" if where.startswith("the") else "a model"
         message = f"{where} {none} named `{name}`{_asked_for_by(wish)}"
@@ -98,6 +100,16 @@ class Missing:
         found = finding(self.workflow, "BR301", wish.path, message, help=ways, notes=notes)
         lacks = "no server has" if where == "no server has" else f"the server `{wish.endpoint}` lacks"
         return Miss(wish=wish, finding=found, why=f"{lacks} the first wish `{name}`")
+
+    def _not_recorded(self, wish: Wanted, name: str, near: Sequence[str], command: str) -> Miss:
+        """The name is on no server of the recording that is replayed (BR301)."""
+        message = f"the recording has no model named `{name}`{_asked_for_by(wish)}"
+        ways = f"`{command}` records it with that model, with `--step ID` one step alone"
+        if near:
+            ways = f"{_did_you_mean(near)} Otherwise {ways}"
+        notes = available(self.catalogue)
+        found = finding(self.workflow, "BR301", wish.path, message, help=ways, notes=notes)
+        return Miss(wish=wish, finding=found, why=f"the recording lacks the first wish `{name}`")
 
     def _silent(self) -> tuple[str, ...]:
         """The servers that were to be asked, and gave no list of models."""

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from math import ceil
 from typing import Any, Final
 
 from runner.chat.messages import Message
 from runner.chat.trim import CHARACTERS_A_TOKEN, estimate
-from runner.plan.grants import admits, is_glob
 from runner.plan.plan import Needs, ToolGrant
+from runner.plan.tool_room import ToolRoom
 from runner.words.json_text import as_text, write_json
 from runner.words.plain_template import Hole, MissingError, look_up, split_template
 from runner.words.templates import has_template
-from runner.workflow.model import Server, Step, TaskWork, Workflow
+from runner.workflow.model import Step, TaskWork, Workflow
 
 RESERVE: Final = 1_024
 """Tokens kept free for an answer whose length the file does not bound."""
@@ -23,13 +22,6 @@ IMAGE_TOKENS: Final = 800
 """Tokens of one picture: models spend 256 to 1,300."""
 RESULT_TOKENS: Final = 1_000
 """Room for a first tool result. Longer ones are cut to a part of the context, so that is no reason to load anew."""
-NAMED_TOOL_TOKENS: Final = 150
-"""Tokens of the schema of one tool that no server has listed yet."""
-EVERY_TOOL_TOKENS: Final = 1_500
-"""The same for all tools behind one ``*``: ten of them, as common servers have."""
-FILES_TOKENS: Final[Mapping[str, int]] = {"edit": 176, "list": 158, "read": 148, "search": 218, "write": 130}
-"""Tokens of the schemas of the built-in files; a test holds them to the real ones, which live on a higher floor."""
-_READING = ("list", "read", "search")
 _MARKUP = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 
@@ -41,13 +33,14 @@ def needs_of(
     grants: Sequence[ToolGrant],
     sampling: Mapping[str, Any],
     inputs: Mapping[str, Any],
+    room: ToolRoom,
 ) -> Needs:
     """What the step asks of a model that is asked with this ``sampling``; ``inputs`` are those known so far.
 
-    What steps before it will have answered counts as nothing.
+    ``room`` says what its tools take. What steps before it will have answered counts as nothing.
     """
     prompt = _prompt_tokens(step, work, inputs)
-    tools = sum(_tools_tokens(grant, workflow.servers[grant.server]) for grant in grants)
+    tools = sum(room.tokens(workflow, grant) for grant in grants)
     result = min(RESULT_TOKENS, ceil(step.limits.tool_result / CHARACTERS_A_TOKEN)) if grants else 0
     most = sampling.get("max_tokens")
     reserve = most if isinstance(most, int) and most > 0 else RESERVE
@@ -84,22 +77,3 @@ def _known(hole: Hole, inputs: Mapping[str, Any]) -> str:
         return as_text(look_up(hole.path, {"inputs": inputs}))
     except (MissingError, ValueError):
         return ""
-
-
-def _tools_tokens(grant: ToolGrant, server: Server) -> int:
-    if server.builtin == "files":
-        return _files_tokens(grant.patterns, server.tools, write=server.write)
-    lists = [patterns for patterns in (grant.patterns, server.tools) if "*" not in patterns]
-    return min(map(_unlisted, lists), default=EVERY_TOOL_TOKENS)  # either list bounds what is offered
-
-
-@lru_cache(maxsize=256)  # the steps of a file share a handful of grants
-def _files_tokens(granted: tuple[str, ...], allowed: tuple[str, ...], *, write: bool) -> int:
-    from_box = FILES_TOKENS if write else {name: FILES_TOKENS[name] for name in _READING}
-    return sum(tokens for name, tokens in from_box.items() if admits(granted, name) and admits(allowed, name))
-
-
-def _unlisted(patterns: Sequence[str]) -> int:
-    """The tokens of tools that nobody has listed yet; several globs find no more of them than ``*`` would."""
-    named = [pattern for pattern in dict.fromkeys(patterns) if not is_glob(pattern)]
-    return NAMED_TOOL_TOKENS * len(named) + (EVERY_TOOL_TOKENS if any(map(is_glob, patterns)) else 0)

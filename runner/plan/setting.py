@@ -14,13 +14,14 @@ class Setting:
     """``servers`` are those that the run asks, whether they answer or not; ``names`` all that are configured.
 
     ``default_model`` is the id for steps that name no model. ``simulated`` says that one simulator stands in for all
-    servers, whatever their names.
+    servers, whatever their names. ``recorded_by``: the models are those of a recording, which this command makes anew.
     """
 
     servers: tuple[Endpoint, ...] = ()
     names: tuple[str, ...] = ()
     default_model: str | None = None
     simulated: bool = False
+    recorded_by: str | None = None
 
     def load_at(self, endpoint: str) -> Mapping[str, Any]:
         """The load settings of every model at that address: the context that a server of our own is configured with."""

@@ -6,12 +6,15 @@ Every part is a unit with a name of its own: ``fix[3]`` is an item, ``call/draft
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from runner.words.noun import noun
 from runner.workflow.model import CallWork, Workflow
+
+_INDEX = re.compile(r"\[[0-9]+\]")
 
 
 def unit_of(event: Any) -> str | None:
@@ -26,6 +29,21 @@ def units_of(workflow: Workflow, before: str = "") -> Iterator[str]:
         yield before + step.id
         if isinstance(step.work, CallWork):
             yield from units_of(step.work.callee, f"{before}{step.id}/")
+
+
+def without_indices(unit: str) -> str:
+    """``call[3]/fix[0]`` → ``call/fix``."""
+    return _INDEX.sub("", unit)
+
+
+def covers(name: str, unit: str) -> bool:
+    """Whether a unit is the one that a person names, or a part of it. A step without an index is all of its items, also
+    above others: ``call/draft`` covers ``call[3]/draft``.
+    """
+    named, parts = name.split("/"), unit.split("/")
+    return len(named) <= len(parts) and all(
+        said in (part, without_indices(part)) for said, part in zip(named, parts, strict=False)
+    )
 
 
 def parent_of(unit: str) -> str | None:

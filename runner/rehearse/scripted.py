@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from typing import Any, get_args
 
+from runner.record.parts import without_indices
 from runner.words.diagnostics import Diagnostic, in_file_order
 from runner.words.errors import FailureKind, WorkflowError
 from runner.words.noun import noun
@@ -80,11 +81,6 @@ def steps_below(workflow: Workflow, before: str = "") -> Iterator[tuple[str, Ste
         yield before + step.id, step, workflow
         if isinstance(step.work, CallWork):
             yield from steps_below(step.work.callee, f"{before}{step.id}/")
-
-
-def without_indices(unit: str) -> str:
-    """``call[3]/fix[0]`` → ``call/fix``."""
-    return _INDEX.sub("", unit)
 
 
 def read_stubs(path: str, workflow: Workflow) -> Stubs:

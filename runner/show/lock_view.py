@@ -7,14 +7,14 @@ from typing import Any
 
 from runner.plan.lock.drift import Drift
 from runner.plan.lock.lock import Lock
-from runner.plan.lock.words import words_of
+from runner.plan.lock.words import visible, words_of
 
 
 def drift_text(drift: Sequence[Drift]) -> str:
     """One line an item, and below it what of it changed."""
     lines: list[str] = []
     for one in drift:
-        lines.append(f"{one.how:<7}  {one.kind} `{one.name}`")
+        lines.append(f"{one.how:<7}  {one.kind} `{visible(one.name)}`")
         lines += [f"           {words_of(change)}" for change in one.changes]
     return "\n".join(lines)
 

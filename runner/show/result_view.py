@@ -47,16 +47,27 @@ _ADVICE: Mapping[str, str] = {
 }
 
 
-def closing_text(result: Mapping[str, Any], *, journal: str, colour: bool = False, resume: str | None = None) -> str:
+def closing_text(
+    result: Mapping[str, Any],
+    *,
+    journal: str,
+    colour: bool = False,
+    resume: str | None = None,
+    resumable: bool = False,
+) -> str:
     """Status of the run and of every step, failures with what to do, warnings, files, and where the record is.
 
     ``resume`` is the command that goes on with a run that paused; None: ``bridge-run resume`` and the run's id.
+    ``resumable``: it also goes on with one that failed or was stopped, which is told.
     """
     ink = Ink(colour)
-    paused = paused_text(result["questions"], resume or f"bridge-run resume {one_line(result['run'])}")
+    command = resume or f"bridge-run resume {one_line(result['run'])}"
+    paused = paused_text(result["questions"], command)
     parts = [[_headline(result, ink)], [paused] if paused else [], list(_steps(result, ink))]
     parts += [list(_warnings(result, ink)), list(_artifacts(result))]
     parts.append([ink.faint(f"record: {one_line(journal)}")])
+    if resumable and result["status"] in ("failed", "cancelled"):
+        parts[-1].append(f"go on with: {command}")
     return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
@@ -147,7 +158,7 @@ def _facts(step: Mapping[str, Any]) -> str:
         f"{show_seconds(step['seconds']):>5}" if _worked(step) else "",
         show_tokens(tokens) if tokens else "",
         one_line(_models(step)) + _instead_of(step["fallbacks"]),
-        f"{step['attempts']} attempts" if step["attempts"] > 1 else "",
+        f"{step['attempts']} attempts" if step["attempts"] > max(1, step["repeats"] or 0) else "",
         f"{step['repeats']} rounds" if step["repeats"] else "",
         _items(step),
         one_line(step["reason"] or ""),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 from runner.record.events import (
@@ -30,7 +31,7 @@ from runner.words.noun import noun
 _SHORT = 140
 """Characters of arguments that stand on the line of their call."""
 _CUT = 4_000
-"""Characters of one text; a longer one says how long it is and what it ends with."""
+"""Characters of one text; of a longer one what is left out is known by its length and a fingerprint."""
 
 
 def snapshot(entries: Iterable[Entry], *, stand_ins: Mapping[str, str] | None = None) -> str:
@@ -122,8 +123,9 @@ def _did(acts: Iterable[_Act]) -> Iterator[str]:
 
 def _cut(value: Any) -> Any:
     if isinstance(value, str) and len(value) > _CUT:
-        left_out = len(value) - _CUT
-        return f"{value[: _CUT // 2]}\n… {left_out:,} characters …\n{value[-_CUT // 2 :]}"
+        left_out = value[_CUT // 2 : -_CUT // 2]
+        known = sha256(left_out.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+        return f"{value[: _CUT // 2]}\n… {len(left_out):,} characters ({known}) …\n{value[-_CUT // 2 :]}"
     if isinstance(value, Mapping):
         return {key: _cut(part) for key, part in value.items()}
     return [_cut(part) for part in value] if isinstance(value, list | tuple) else value

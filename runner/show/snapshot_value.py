@@ -12,17 +12,26 @@ _NO_TEXTS = frozenset({"null", "true", "false", "~", "yes", "no", "on", "off"})
 
 
 def replaced(value: Any, known: Mapping[str, str]) -> Any:
-    """The value with every text of ``known`` in its texts replaced by what stands for it, the longest first."""
+    """The value with every text of ``known`` in its texts replaced by what stands for it, the longest first.
+
+    Folders and addresses only where they end: in the folder `/app` a text may speak of `/apple` and of `x.org/app`.
+    """
     if not known:
         return value
     if isinstance(value, str):
         for text in sorted(known, key=lambda text: (-len(text), text)):
-            if text:
-                value = value.replace(text, known[text])
+            if text.strip("/") and text in value:
+                value = known[text].join(re.split(_where(text), value))
         return value
     if isinstance(value, Mapping):
         return {replaced(key, known): replaced(part, known) for key, part in value.items()}
     return [replaced(part, known) for part in value] if isinstance(value, list | tuple) else value
+
+
+def _where(text: str) -> str:
+    before = r"(?<![\w.~-])" if text.startswith("/") else ""
+    behind = r"(?![\w-]|\.\w)" if "/" in text else ""
+    return f"{before}{re.escape(text)}{behind}"
 
 
 def inline(value: Any) -> str:

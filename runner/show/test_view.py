@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal
 from xml.sax.saxutils import escape, quoteattr
 
-from runner.show.cell import harmless, pad
+from runner.show.cell import harmless, one_line, pad
 from runner.show.ink import Ink
 from runner.words.noun import noun
 from runner.words.units import show_seconds
@@ -45,7 +45,7 @@ def case_line(report: CaseReport, room: int, *, colour: bool = False) -> str:
     """The line of a case, its verdict in a column of its own; ``room`` is the width of the longest id."""
     ink = Ink(colour)
     verdict = report.verdict if report.verdict in ("passed", "updated") else ink.error(report.verdict.upper())
-    return f"{pad(harmless(report.id), room)}  {verdict}"
+    return f"{pad(one_line(report.id), room)}  {verdict}"
 
 
 def failures_text(reports: Sequence[CaseReport], *, colour: bool = False) -> str:
@@ -102,11 +102,14 @@ def _junit_case(report: CaseReport) -> Iterator[str]:
     if not report.failures:
         yield f"{head}/>"
         return
+    # One element whatever failed: of several, most readers of such reports show the first alone.
     tag = "error" if report.verdict == "error" else "failure"
+    first, *more = report.failures
+    message = f"{first.head} (and {len(more)} more)" if more else first.head
+    blocks = ["\n".join([*([one.head] if more else []), one.place, *one.lines]) for one in report.failures]
+    text = escape(_legal("\n\n".join(blocks)))
     yield f"{head}>"
-    for failure in report.failures:
-        text = "\n".join([failure.place, *failure.lines])
-        yield f"      <{tag} message={_attribute(failure.head)}>{escape(_legal(text))}</{tag}>"
+    yield f'      <{tag} type="{report.verdict}" message={_attribute(message)}>{text}</{tag}>'
     yield "    </testcase>"
 
 

@@ -119,6 +119,9 @@ def read_document(path: str, *, start: str = _START) -> Document:
         with FilePath(path).open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
+        if FilePath(path).is_symlink():
+            leads = f"it leads to `{FilePath(path).readlink()}`"
+            raise _unreadable(path, "there is no file where this link leads", help=leads) from None
         raise _unreadable(path, "there is no such file", help=_near_files(path)) from None
     except IsADirectoryError:
         raise _unreadable(path, "this is a folder, not a file", help="name a file in it") from None

@@ -14,38 +14,8 @@ from runner.words.suggest import nearest
 from runner.words.units import DURATION_HINT, SIZE_HINT
 from runner.workflow.document import Document
 from runner.workflow.shape_hint import PATTERN_HELP, value_hint
+from runner.workflow.synonyms import DENYING, SAMPLING, SYNONYMS
 
-# What users of other tools write, and what it is called here. Only taken where that key is legal.
-_SYNONYMS: Mapping[str, tuple[str, ...]] = {
-    "agents": ("models",),
-    "cmd": ("run", "command"),
-    "command": ("run",),
-    "condition": ("when",),
-    "depends_on": ("needs",),
-    "dependencies": ("needs",),
-    "extensions": ("mcp_servers",),
-    "foreach": ("for_each",),
-    "if": ("when",),
-    "instructions": ("system",),
-    "jobs": ("steps",),
-    "loop": ("for_each",),
-    "max_attempts": ("attempts",),
-    "mcp": ("mcp_servers",),
-    "mcpServers": ("mcp_servers",),
-    "params": ("arguments", "inputs"),
-    "parameters": ("arguments", "inputs"),
-    "prompt": ("task",),
-    "response": ("output",),
-    "retries": ("retry", "attempts"),
-    "schema": ("output",),
-    "system_prompt": ("system",),
-    "tasks": ("steps",),
-    "title": ("name",),
-    "toolsets": ("mcp_servers",),
-    "uses": ("tool", "workflow"),
-    "variables": ("inputs",),
-    "working_directory": ("cwd",),
-}
 _NOUNS = {"task": "step", "command": "MCP server", "that": "check"}
 """What a mapping is called, by the first of the kinds that exclude each other in it."""
 _AN = {"step": "a step", "MCP server": "an MCP server", "check": "a check"}
@@ -135,6 +105,10 @@ class _Shape:
         legal = self._legal_keys(complaint)
         meant = self._meant_by(name, legal)
         hint = f"did you mean {listed(map(quoted, meant))}?" if meant else None
+        if name in SAMPLING and "sampling" in legal:
+            hint = f"write `sampling: {{{name}: …}}`"
+        if name in DENYING and "tools" in legal:
+            hint = "nothing is excluded: list those that may be used, as `tools`"
         if hint is None and legal:
             hint = f"allowed here: {', '.join(legal)}"
         span = self.document.key_span((*complaint.path, name))
@@ -239,7 +213,7 @@ class _Shape:
         """The legal key that was meant; a slip of the pen is often repeated in every step, so it is asked for once."""
         asked = (name, *legal)
         if asked not in self.known:
-            synonyms = tuple(word for word in _SYNONYMS.get(name, ()) if word in legal)[:1]
+            synonyms = tuple(word for word in SYNONYMS.get(name, ()) if word in legal)
             self.known[asked] = synonyms or nearest(name, legal, 1)
         return self.known[asked]
 

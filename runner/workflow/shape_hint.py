@@ -8,6 +8,7 @@ from typing import Any
 from runner.words.complaint import Complaint, listed, quoted
 from runner.words.suggest import did_you_mean
 from runner.workflow.scalar import NUMBER_START, YES_NO
+from runner.workflow.synonyms import CHOICES
 
 PATTERN_HELP: Mapping[str, str] = {
     "^[a-z0-9]+(-[a-z0-9]+)*$": "use lower-case words and digits joined by `-`",
@@ -19,11 +20,22 @@ PATTERN_HELP: Mapping[str, str] = {
 }
 """The patterns of the schema in words."""
 
+_SHORT: Mapping[tuple[str, type], str] = {
+    ("retry", int): "write `retry: {attempts: 3}`",
+    ("required", bool): "delete it: an input with a `default` may be left out, and one without has to be given",
+    ("repeat", int): "say when it is good enough: `repeat: {until: output.score >= 8, max: 3}`",
+    ("approve", bool): "write the question: `approve: Publish this?`",
+    ("matrix", list): "give each list a name: `matrix: {size: [small, large]}`",
+}
+"""What a short form of other tools is here, by key and type."""
+
 
 def value_hint(complaint: Complaint, value: Any, rule: Mapping[str, Any]) -> str | None:
     """What to do about ``value``; ``rule`` is the part of the schema that complains."""
     if complaint.keyword == "enum" and isinstance(value, str):
-        return did_you_mean(value, (option for option in complaint.expected if isinstance(option, str)))
+        meant = CHOICES.get(str(complaint.path[-1]), {}).get(value)
+        options = (option for option in complaint.expected if isinstance(option, str))
+        return did_you_mean(value, options) if meant is None else f"did you mean `{meant}`?"
     if complaint.keyword != "type":
         return None
     is_item = isinstance(complaint.path[-1], int)
@@ -52,7 +64,9 @@ def _special_hint(complaint: Complaint, value: Any) -> str | None:
         return "with `shell: true` write one text"
     if (key, expected) == ("output", "object") and isinstance(value, str | list):
         return "describe the answer by a JSON Schema; `output: json` belongs to a `run` step"
-    return None
+    if key == "shell" and isinstance(value, str) and " " in value:
+        return "write the command as `run`, and `shell: true` beside it"
+    return _SHORT.get((key, type(value))) if isinstance(key, str) else None
 
 
 def _text_hint(value: str, expected: Any) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,14 @@ def test_folders_are_searched_for_workflows_alone() -> None:
     assert workflow_files(["./w/"]) == ("w/a.yml", "w/b.yaml", "w/deep/c.yaml")
 
 
+def test_what_is_no_file_is_left_out_of_a_folder_and_a_link_that_leads_nowhere_is_not() -> None:
+    plant("w/a.yaml")
+    os.mkfifo("w/pipe.yaml")
+    Path("w/gone.yaml").symlink_to("nowhere.yaml")
+    Path("w/round.yaml").symlink_to("round.yaml")
+    assert workflow_files(["w"]) == ("w/a.yaml", "w/gone.yaml", "w/round.yaml")
+
+
 def test_files_are_taken_whatever_they_are_called_and_each_once() -> None:
     plant("w/b.yaml", "w/a.sim.yaml", "plain")
     assert workflow_files(["w/b.yaml", "plain", "w", "w/a.sim.yaml"]) == ("w/b.yaml", "plain", "w/a.sim.yaml")
@@ -40,8 +49,8 @@ def test_without_a_name_it_is_the_folder_workflows() -> None:
     with pytest.raises(UsageError) as caught:
         workflow_files([])
     assert (caught.value.message, caught.value.hint) == (
-        "there is nothing to check: no file was named, and there is no folder `workflows` here",
-        "name files or folders: `bridge-run check FILE …`",
+        "no file was named, and there is no folder `workflows` here",
+        "name files or folders, or go where that folder is",
     )
     plant("workflows/a.yaml")
     assert workflow_files([]) == ("workflows/a.yaml",)
@@ -53,6 +62,8 @@ def test_without_a_name_it_is_the_folder_workflows() -> None:
         ("empty", "the folder `empty` holds no workflow file", "workflow files end in .yaml or .yml"),
         ("w/hello.yml", "there is no file `w/hello.yml`", "did you mean `w/hello.yaml`?"),
         ("hello", "there is no file `hello`", None),
+        ("-", "there is no file `-`", "standard input has a name: `/dev/stdin`"),
+        ("", "an empty text names no file", None),
         ("gone/x.yaml", "there is no file `gone/x.yaml`", None),
     ],
 )

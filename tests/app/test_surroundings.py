@@ -55,6 +55,16 @@ def test_commands_are_looked_for_and_not_started(server: Server, found: list[str
     assert seen.servers == {server.name: server}
 
 
+def test_a_command_line_in_place_of_a_command_is_told_as_such() -> None:
+    seen = survey(make(stdio("tool -v --name x")), {}, {"PATH": "bin"}, unset_secret=TOLERATED)
+    assert [(one.message, one.help) for one in seen.findings] == [
+        (
+            "the command `tool -v --name x` of server `git` is not on PATH",
+            "write the program alone as `command`, and the words behind `tool` as `args`",
+        )
+    ]
+
+
 def test_a_command_that_waits_for_an_input_is_left_open() -> None:
     seen = survey(make(stdio("{{ inputs.name }}")), {}, {"PATH": "bin"}, unset_secret=TOLERATED)
     assert seen.findings == ()

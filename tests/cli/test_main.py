@@ -62,6 +62,9 @@ def test_version(tmp_path: Path) -> None:
         ("chekc", "there is no command and no file `chekc`; did you mean `check`?"),
         ("hello", "there is no command and no file `hello`; did you mean `workflows/hello.yaml`?"),
         ("workflows/h.yml", "there is no command and no file `workflows/h.yml`; did you mean `workflows/hello.yaml`?"),
+        ("replay", "there is no command and no file `replay`; that is an option: `bridge-run FILE --replay`"),
+        ("validate", "there is no command and no file `validate`; here it is `bridge-run check`"),
+        ("logs", "there is no command and no file `logs`; each run has a folder in `.bridge/runs`"),
         ("zzz", "there is no command and no file `zzz`; `bridge-run --help` lists the commands"),
     ],
 )  # fmt: skip

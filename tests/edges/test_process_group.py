@@ -31,6 +31,14 @@ def test_a_bare_name_is_looked_up_in_path_and_one_with_a_slash_in_the_folder(tmp
     assert find_command("srv", folder=str(program.parent), path="/nowhere") is None
 
 
+def test_a_command_in_the_very_folder_where_it_is_started(tmp_path, monkeypatch):
+    program = tmp_path / "srv"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    assert find_command("./srv", folder=".", path="/nowhere") == str(program)
+
+
 def test_a_group_ends_with_its_children():
     process = subprocess.Popen(["sh", "-c", "sleep 600 & sleep 600"], start_new_session=True)
     offspring = Offspring()

@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+import anyio
 import pytest
 from kit.project import processes_with, wait_until
 
@@ -66,6 +67,30 @@ def test_a_tool_server(turns: int, tmp_path: Path):
             await pipe.end(grace=0.0)
 
     cancelled_after(turns, use)
+    assert len(offspring) == 0
+    nothing_left(mark)
+
+
+@pytest.mark.parametrize("turns", range(STEPS))
+def test_a_scope_that_is_cancelled_ends_there_and_its_task_goes_on(turns: int, tmp_path: Path):
+    """A step that is called off while its command starts has an end like any other."""
+    mark, offspring, ended = marked(tmp_path), Offspring(), []
+
+    async def work(scope):
+        with scope:
+            await CommandRunner(dict(os.environ), offspring).run(group_of_two(mark), env={})
+        ended.append(asyncio.current_task().cancelling())
+
+    async def play():
+        scope = anyio.CancelScope()
+        async with anyio.create_task_group() as group:
+            group.start_soon(work, scope)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            scope.cancel()
+
+    asyncio.run(play())
+    assert ended == [0]
     assert len(offspring) == 0
     nothing_left(mark)
 

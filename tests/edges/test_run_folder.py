@@ -179,7 +179,7 @@ def test_a_full_disk_is_named_and_leaves_a_readable_journal(folder):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, ignored)
     assert str(caught.value) == f"the disk is full: cannot write `{path}`"
-    assert caught.value.hint == "free some space, then run again"
+    assert caught.value.hint == "free some space, then run again, or go on with `bridge-run resume last`"
     with path.open("rb") as file:
         assert [entry.event.message for entry in read_journal(file)] == ["fits"]
 

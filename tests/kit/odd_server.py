@@ -102,6 +102,8 @@ def handle(message: dict[str, object]) -> None:
         answer(number, {"protocolVersion": "2025-11-25", "capabilities": {"tools": {}}, "serverInfo": info})
     elif method == "tools/list":
         answer(number, {"tools": tools(), **({"nextCursor": "again"} if MODE == "pages" else {})})
+    elif method == "tools/call" and MODE == "leave-taking":
+        Path(EXTRA, "called").write_text("and never answered")
     elif method == "tools/call":
         call(number, parameters.get("name"), parameters.get("arguments", {}))
     elif number is not None:
@@ -132,6 +134,9 @@ def main() -> None:
         handle(json.loads(line))
     while MODE in ("stubborn", "ignores-eof"):
         time.sleep(1)
+    if MODE == "leave-taking":
+        time.sleep(1)
+        Path(EXTRA, "left").write_text("by itself")
 
 
 if __name__ == "__main__":

@@ -6,11 +6,13 @@ import pytest
 
 from runner.chat.messages import ToolSpec
 from runner.chat.tool_schema import offered_schema
+from runner.chat.toolbox import Tool
 from runner.chat.trim import estimate
 from runner.edges.files.box import EVERYTHING, READING
 from runner.plan.grants import grants_for
-from runner.plan.needs import EVERY_TOOL_TOKENS, FILES_TOKENS, IMAGE_TOKENS, NAMED_TOOL_TOKENS, known_text, needs_of
+from runner.plan.needs import IMAGE_TOKENS, known_text, needs_of
 from runner.plan.plan import Needs
+from runner.plan.tool_room import EVERY_TOOL_TOKENS, FILES_TOKENS, NAMED_TOOL_TOKENS, NOTHING_LISTED, ToolRoom
 from runner.workflow.model import Server, Step, StepLimits, TaskWork
 
 SERVERS = (
@@ -26,11 +28,12 @@ ANSWER = 1_024
 def needs(workflow):
     """``needs(TaskWork(…), max_tokens=…)``: of one step, with the rest as its sampling; ``step`` are its own keys."""
 
-    def make(work: TaskWork, inputs=None, step=None, **sampling) -> Needs:
+    def make(work: TaskWork, inputs=None, step=None, listed=(), **sampling) -> Needs:
         one = Step(id="a", path=("steps", 0), work=work, **(step or {}))
         file = workflow(one, servers={server.name: server for server in SERVERS})
         grants = grants_for(one, file.servers)
-        return needs_of(one, work, file, grants=grants, sampling=sampling, inputs=inputs or {})
+        room = ToolRoom((file, name, tools) for name, tools in listed) if listed else NOTHING_LISTED
+        return needs_of(one, work, file, grants=grants, sampling=sampling, inputs=inputs or {}, room=room)
 
     return make
 
@@ -73,6 +76,59 @@ def test_the_schemas_of_tools_take_room(needs, servers, tools, tokens):
     bare = needs(TaskWork(task="x"))
     need = needs(TaskWork(task="x", servers=servers, tools=tools))
     assert need.opening - bare.opening == tokens
+
+
+def offered(server: str, *tools: Tool) -> int:
+    """The tokens of these tools as a request has them."""
+    return estimate([], [ToolSpec(f"{server}__{t.name}", t.description, offered_schema(t.input_schema)) for t in tools])
+
+
+def some_tool(name: str, length: int = 700) -> Tool:
+    schema = {"type": "object", "properties": {"path": {"type": "string", "title": "Path", "pattern": "^x*$"}}}
+    return Tool(name=name, description="x" * length, input_schema=schema)
+
+
+TOOLS = tuple(map(some_tool, ("fetch", "find_all", "find_one", "post")))
+
+
+@pytest.mark.parametrize(
+    ("tools", "left"),
+    [
+        (None, TOOLS),
+        (("web.fetch",), TOOLS[:1]),
+        (("web.find_*",), TOOLS[1:3]),
+        (("web.fetch", "web.find_*"), TOOLS[:3]),
+        (("web.nothing*",), ()),
+    ],
+)
+def test_what_a_server_has_listed_is_counted_as_it_is_offered(needs, tools, left):
+    bare = needs(TaskWork(task="x"))
+    need = needs(TaskWork(task="x", servers=("web",), tools=tools), listed=[("web", TOOLS)])
+    assert need.opening - bare.opening == offered("web", *left)
+
+
+def test_the_allow_list_of_a_server_cuts_down_what_it_listed(needs):
+    listed = [("git", [*map(some_tool, ("git_diff", "git_push"))])]
+    need = needs(TaskWork(task="x", servers=("git",)), listed=listed)
+    assert need.opening - needs(TaskWork(task="x")).opening == offered("git", some_tool("git_diff"))
+
+
+def test_a_server_that_is_not_listed_yet_is_guessed_beside_one_that_is(needs):
+    need = needs(TaskWork(task="x", servers=("web", "git")), listed=[("web", TOOLS)])
+    assert need.opening - needs(TaskWork(task="x")).opening == offered("web", *TOOLS) + 2 * NAMED_TOOL_TOKENS
+
+
+def test_of_a_server_that_is_started_in_two_ways_the_larger_counts(needs):
+    listed = [("web", TOOLS[:1]), ("web", TOOLS), ("web", TOOLS[:2])]
+    need = needs(TaskWork(task="x", servers=("web",)), listed=listed)
+    assert need.opening - needs(TaskWork(task="x")).opening == offered("web", *TOOLS)
+
+
+def test_only_what_was_guessed_before_makes_a_new_plan(workflow):
+    file = workflow(Step(id="a", path=(), work=TaskWork(task="x")), servers={one.name: one for one in SERVERS})
+    assert not NOTHING_LISTED.corrects(file)
+    assert not ToolRoom([(file, "files", READING)]).corrects(file)
+    assert ToolRoom([(file, "files", READING), (file, "web", TOOLS)]).corrects(file)
 
 
 @pytest.mark.parametrize(("longest", "room"), [(1_400, 400), (3_500, 1_000), (7_000, 1_000)])

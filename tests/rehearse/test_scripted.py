@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from runner.rehearse.scripted import Reply, Stub, Stubs, read_stubs, replies_of, without_indices
+from runner.record.parts import without_indices
+from runner.rehearse.scripted import Reply, Stub, Stubs, read_stubs, replies_of
 from runner.rehearse.scripted_text import scalar
 from runner.words.errors import WorkflowError
 from runner.words.spans import Span

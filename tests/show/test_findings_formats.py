@@ -176,7 +176,8 @@ def test_sarif_has_place_message_notes_and_fix_of_a_finding():
 def test_sarif_names_files_as_addresses():
     found = [one["locations"][0]["physicalLocation"] for one in sarif(*ALL)["results"]]
     assert found[0]["artifactLocation"] == {"uri": "file:///home/me/a%2Cb%3Ac.yaml"}
-    assert found[1] == {"artifactLocation": {"uri": "w/leer%20%C3%A4.yaml", "uriBaseId": "%SRCROOT%"}}
+    assert found[1]["artifactLocation"] == {"uri": "w/leer%20%C3%A4.yaml", "uriBaseId": "%SRCROOT%"}
+    assert found[1]["region"] == {"startLine": 1}, "GitHub wants a line also of what is about a whole file"
 
 
 def test_a_code_that_nobody_explains_is_a_result_all_the_same():

@@ -261,7 +261,7 @@ def test_an_empty_fan_out_a_skip_and_rounds(entries):
     assert closing(entries, events, ("none", "gate", "try"), status="succeeded")[2:] == [
         "  succeeded  none  0 items",
         "  skipped    gate  `none` failed",
-        "  succeeded  try    1.5s  3 attempts  3 rounds",
+        "  succeeded  try    1.5s  3 rounds",
     ]
 
 

@@ -142,7 +142,7 @@ def test_the_picture_of_a_run_is_all_that_it_did() -> None:
         "      a: []\n"
         "      b: |-\n"
         f"        {'x' * 2000}\n"
-        "        … 1,000 characters …\n"
+        "        … 1,000 characters (44f8354494a5ba03) …\n"
         f"        {'x' * 2000}\n"
         "\n"
         "outputs:\n"
@@ -150,6 +150,16 @@ def test_the_picture_of_a_run_is_all_that_it_did() -> None:
         "    line\n"
         "    line\n"
     )
+
+
+def test_a_change_in_what_is_left_out_of_a_long_text_changes_the_picture() -> None:
+    def told(middle: str) -> str:
+        said = "x" * 3000 + middle + "y" * 3000
+        return snapshot(numbered([StepFinished(step="a", status="succeeded", output=said)], "run", 1))
+
+    one, other = told("cheap"), told("clean")
+    assert len(one) == len(other)
+    assert one != other
 
 
 def test_two_runs_with_the_same_answers_have_the_same_picture() -> None:

@@ -59,3 +59,11 @@ def test_the_longer_of_two_texts_is_replaced_first_wherever_it_stands() -> None:
     value = {"/tmp/run/a": ["/tmp/b", 1, None], "c": "/tmp/run"}
     assert replaced(value, known) == {"RUN/a": ["TMP/b", 1, None], "c": "RUN"}
     assert replaced(value, {}) is value
+
+
+def test_a_folder_or_an_address_is_replaced_only_where_it_ends() -> None:
+    known = {"/app": "PROJECT", "/": "ROOT", "http://here:80": "ENDPOINT"}
+    text = "/app, --in=/app/x and /app.\n/apple /app-2 /app.d x.org/app /usr/app http://here:80/v1 http://here:8080"
+    assert replaced(text, known) == (
+        "PROJECT, --in=PROJECT/x and PROJECT.\n/apple /app-2 /app.d x.org/app /usr/app ENDPOINT/v1 http://here:8080"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 from runner.show.test_view import CaseReport, Failure, case_line, failures_text, junit_xml, tally_text
 
@@ -24,6 +25,7 @@ def test_a_line_a_case() -> None:
     assert case_line(PASSED, 30) == "a.test.yaml::good               passed"
     assert case_line(FAILED, 5) == 'a.test.yaml::one & "two"  FAILED'
     assert case_line(BROKEN, 5, colour=True).endswith("ERROR\x1b[0m")
+    assert case_line(replace(PASSED, name="two\nlines"), 5) == "a.test.yaml::two lines  passed"
 
 
 def test_failures_with_their_place_and_what_was_written() -> None:
@@ -55,3 +57,11 @@ def test_junit_is_legal_whatever_was_said() -> None:
     )
     assert root[0][0].get("name") == 'one & "two"'
     assert root[1][0][0].tag == "error"
+
+
+def test_what_failed_in_one_case_is_one_element_that_every_reader_shows() -> None:
+    failures = (*FAILED.failures, Failure(place="a.test.yaml:5", head="calls"))
+    root = ET.fromstring(junit_xml([replace(FAILED, failures=failures)]))
+    (failure,) = root[0][0]
+    assert (failure.get("type"), failure.get("message")) == ("failed", "status (and 1 more)")
+    assert failure.text == "status\na.test.yaml:3\nexpected: 1\ngot:      <2>�\n\ncalls\na.test.yaml:5"

@@ -110,7 +110,7 @@ def test_the_action_takes_paths_one_a_line_whatever_is_in_them(project: Project)
     project.write("a b.yaml", FINE)
     project.write("--strict.yaml", FINE)
     project.write("$(touch gone).yaml", FINE)
-    done = checked(project, paths="a b.yaml\n\n--strict.yaml\n$(touch gone).yaml\n", format="json")
+    done = checked(project, paths="a b.yaml  \n\n  --strict.yaml\r\n$(touch gone).yaml\n", format="json")
     assert json.loads(done.out)["files"] == ["a b.yaml", "--strict.yaml", "$(touch gone).yaml"]
     assert not (project.folder / "gone").exists()
 
@@ -122,6 +122,25 @@ def test_the_action_checks_against_the_lock_if_there_is_one(project: Project) ->
     project.write("bridge.lock", "not a lock")
     assert "BR510" in checked(project).err
     assert checked(project, locked="false").code == 0
+
+
+def test_the_action_finds_the_lock_above_as_the_check_does(project: Project) -> None:
+    project.write(".git/HEAD", "")
+    project.write("bridge.lock", "not a lock")
+    project.write("a/b/workflows/fine.yaml", FINE)
+    assert "BR510" in checked(project, working_directory="a/b").err
+    project.write("a/.git", "gitdir: elsewhere")
+    assert "offline: models were not looked for" in checked(project, working_directory="a/b").err
+
+
+@pytest.mark.parametrize(
+    ("name", "known"), [("strict", "true, false"), ("upload_sarif", "true, false"), ("locked", "true, false, auto")]
+)
+def test_the_action_takes_no_word_for_false_that_is_not(project: Project, name: str, known: str) -> None:
+    project.write("workflows/doubtful.yaml", DOUBTFUL)
+    done = checked(project, **{name: "yes"})
+    assert (done.code, done.outputs) == (2, {"exit-code": "2"})
+    assert done.out == f"::error title=bridge-run::the input `{name.replace('_', '-')}` is none of: {known}\n"
 
 
 def test_the_action_writes_a_report_and_shows_the_text(project: Project) -> None:

@@ -114,6 +114,14 @@ def test_a_file_at_fault_goes_before_a_machine_that_lacks_something(
     assert command("check", "w") == snapshot
 
 
+def test_a_strict_check_of_files_asks_for_no_values_of_secrets(command: Command, tmp_path: Path) -> None:
+    step = '{id: a, run: [date], env: {T: "{{ secrets.S_TOKEN }}"}}'
+    (tmp_path / "w/secret.yaml").write_text(f"version: 1\nname: s\nsecrets: [S_TOKEN]\nsteps: [{step}]\n")
+    assert command("check", "w/secret.yaml", "--offline", "--strict")[0] == 0
+    code, _, err = command("check", "w/secret.yaml", "--strict")
+    assert (code, err.split(":")[0]) == (4, "warning[BR405]")
+
+
 def test_findings_for_machines(command: Command) -> None:
     code, out, err = command("check", "w", "--format", "json")
     read = json.loads(out)

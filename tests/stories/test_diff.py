@@ -71,6 +71,12 @@ def test_the_second_run_is_the_last_one_and_a_folder_is_a_run_too(flow: Project)
     assert flow.run("diff", str(first)).code == 1
     assert flow.run("diff", first.name, "last~1").code == 0
     assert flow.run("diff", "last", "last~0").code == 0
+    ended = flow.run("diff", "last")
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err == (
+        "error: `last` is the last run itself: name two runs\n"
+        "  = help: `bridge-run diff last~1` compares the one before with it\n"
+    )
 
 
 def test_the_difference_for_machines(flow: Project) -> None:
@@ -122,6 +128,7 @@ def test_a_run_that_was_killed_is_compared_as_far_as_it_came(flow: Project) -> N
     ended = flow.run("diff", "last~1", "last")
     assert ended.code == 1
     assert "    status: succeeded → cancelled\n" in ended.out
+    assert ended.err == "RUN-flow has not ended: it is at work, or was killed. What it did until now is compared.\n"
 
 
 def test_a_journal_that_is_damaged_or_empty_is_told(flow: Project) -> None:

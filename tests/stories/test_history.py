@@ -76,7 +76,7 @@ steps:
 
 FULL = (
     r"error: the disk is full: cannot write `\.bridge/runs/RUN-ask(/journal\.jsonl)?`\n"
-    r"  = help: free some space, then run again\n$"
+    r"  = help: free some space, then run again, or go on with `bridge-run resume last`\n$"
 )
 
 

@@ -77,6 +77,35 @@ def test_nothing_that_is_there_is_written_over(project: Project) -> None:
     assert before.items() <= after.items()
 
 
+def test_what_is_there_goes_on_to_work(project: Project) -> None:
+    project.write("workflows/hello.yaml", "version: 1\nname: mine\nsteps: [{id: a, task: Go.}]\n")
+    project.write("pyproject.toml", '[tool.bridge-run]\ndefault_model = "qwen/qwen3-8b"\n')
+    project.write(".git/HEAD", "")
+    ended = project.run("init", "--no-lock")
+    assert ended.code == 0, ended.err
+    own = "workflows/hello.yaml is not the one that it tests"
+    assert f"left     workflows/hello.test.yaml  ({own})\n" in ended.out
+    settings = "has the settings, and would not be read any more"
+    assert f"left     bridge.toml  (pyproject.toml {settings})\n" in ended.out
+    assert project.run("check", "--offline", "--strict").code == 0
+    assert f"left     part/bridge.toml  (../pyproject.toml {settings})\n" in project.run("init", "part").out
+    project.write("pyproject.toml", "[tool.bridge-run]\n[[\n")
+    ended = project.run("init", "--no-lock")
+    assert f"left     bridge.toml  (pyproject.toml {settings})\n" in ended.out
+    assert (ended.code, "error[BR501]" in ended.err) == (3, True)
+
+
+def test_a_ci_file_where_nobody_reads_it_is_told(project: Project) -> None:
+    project.write(".git/HEAD", "")
+    ended = project.run("init", "a b/c", "--no-lock")
+    assert ended.err.startswith(
+        "\na b/c/.github/workflows/bridge-run.yml is read at the root of the repository only: move it there, as "
+        ".github/workflows/bridge-run.yml, and let its commands begin with `cd 'a b/c'`\n\nNow:\n"
+    )
+    assert project.run("init", "--no-lock").err.startswith("\nNow:\n")
+    assert project.run("init", "d", "--no-lock", "--ci", "none").err.startswith("\nNow:\n")
+
+
 def test_a_second_time_changes_nothing(project: Project) -> None:
     project.run("init", "--no-lock")
     before = files(project.folder)

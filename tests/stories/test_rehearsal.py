@@ -111,6 +111,27 @@ def test_a_template_that_reads_what_may_be_left_out_fails_in_a_rehearsal(project
     ) in ended.out
 
 
+def test_items_that_fail_are_told_and_not_the_step_whose_failures_are_tolerated(project: Project) -> None:
+    schema = "{type: array, items: {type: object, properties: {name: {type: string}}}}"
+    steps = (
+        f"  - {{id: a, task: A, output: {schema}}}\n"
+        "  - {id: b, for_each: steps.a.output, task: 'B {{ item.name }}', on_error: {output: none}}\n"
+    )
+    file = one_step(project, steps)
+    project.write("stubs.yaml", "a: [{}]\n")
+    ended = project.run(file, "--rehearse", "--stubs", "stubs.yaml")
+    assert ended.code == 1
+    assert [line for line in ended.out.splitlines() if line.startswith("error")] == [
+        "error: `b` failed (request): `item` has no `name` (it is empty)"
+    ]
+
+
+def test_a_list_that_never_has_an_item_is_named(project: Project) -> None:
+    ended = project.run(one_step(project, "  - {id: a, for_each: '[]', task: 'A {{ item }}'}\n"), "--rehearse")
+    assert ended.code == 1
+    assert "error: `a` was never reached: its list never has an item\n" in ended.out
+
+
 def test_arguments_that_the_built_in_files_do_not_take_are_found(project: Project) -> None:
     more = "mcp_servers: {files: {builtin: files}}\n"
     steps = "  - {id: a, tool: files.read, arguments: {paht: x}}\n"

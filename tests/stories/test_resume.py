@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from kit.project import Ended, Project, interrupt, wait_until
 
+COUNTER = Path(__file__).parents[1] / "servers" / "counter.py"
 LOG = "[sh, -c, 'echo {word} >> log; echo {word}']"
 SECOND = """run: [sh, -c, 'echo second >> log; test -e fixed && echo "$W"'], env: {W: "{{ inputs.word }}"}"""
 FLAKY = f"""version: 1
@@ -313,3 +314,57 @@ def test_what_is_kept_is_not_told_again(flaky: Project) -> None:
     ended = resumed(flaky)
     assert "goes on" in ended.err
     assert "first  started" not in ended.err
+
+
+def test_the_last_line_of_a_failed_run_is_what_goes_on_with_it(flaky: Project) -> None:
+    ended = resumed(flaky)
+    assert ended.code == 1
+    line = ended.raw_err.rstrip().splitlines()[-1]
+    flaky.write("fixed", "")
+    program, *words = line.removeprefix("go on with: ").split()
+    assert program == "bridge-run"
+    assert flaky.run(*words).code == 0
+    assert "go on with" not in flaky.run("flaky.yaml", "-i", "word=hello").err
+
+
+def test_what_only_lacks_its_result_gives_it_and_does_nothing_again(flaky: Project) -> None:
+    flaky.write("fixed", "")
+    assert resumed(flaky).code == 0
+    before, done = flaky.result(), log(flaky)
+    (flaky.runs()[-1] / "result.json").unlink()
+    ended = resumed(flaky)
+    assert (ended.code, ended.out) == (0, "hello\n"), ended
+    assert log(flaky) == done
+    assert flaky.result()["outputs"] == before["outputs"]
+    assert "nothing left to do" in resumed(flaky).err
+
+
+COUNTED = """version: 1
+name: counted
+mcp_servers:
+  early: {command: python, args: [counter.py, early]}
+  late: {command: python, args: [counter.py, late]}
+steps:
+  - {id: first, tool: early.count}
+  - {id: call, workflow: ./part.yaml}
+  - {id: gate, needs: [first, call], approve: Go on?}
+  - {id: last, when: steps.gate.output == 'yes', tool: late.count}
+"""
+CALLED = """version: 1
+name: part
+mcp_servers:
+  below: {command: python, args: [counter.py, below]}
+steps:
+  - {id: one, tool: below.count}
+"""
+
+
+def test_tool_servers_that_only_what_is_done_has_used_are_not_started_again(project: Project) -> None:
+    project.write("counter.py", COUNTER.read_text("utf-8"))
+    project.write("counted.yaml", COUNTED)
+    project.write("part.yaml", CALLED)
+    assert project.run("counted.yaml").code == 8
+    ended = resumed(project, "--answer", "gate=yes")
+    assert ended.code == 0, ended
+    starts = {name: len((project.folder / name).read_text().split()) for name in ("early", "late", "below")}
+    assert starts == {"early": 1, "late": 2, "below": 1}

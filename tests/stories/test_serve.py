@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,7 @@ from kit.host import WIRES, Host, host, http_client, serving
 from kit.leftover import processes_of
 from kit.project import BRIDGE_RUN, Project, wait_until
 from kit.servers import ODD
+from kit.simulator import simulator
 from syrupy.assertion import SnapshotAssertion
 
 pytestmark = pytest.mark.unmeasured
@@ -230,6 +232,9 @@ def test_what_is_wrong_is_told_in_structure_and_in_words(files: Project, serve: 
         broken = await one.call("run_workflow", workflow="workflows/broken.yaml")
         (finding,) = broken.error["diagnostics"]
         assert (finding["code"], finding["line"], finding["column"]) == ("BR217", 3, 32)
+        for word in ("\0", "a" * 5000):
+            nothing = await one.call("run_workflow", workflow=word)
+            assert nothing.error["message"] == f"there is no workflow `{word[:200]}`"
         outside = await one.call("run_workflow", workflow="../other.yaml")
         assert outside.error["message"] == "`../other.yaml` lies outside of the folder that is served"
         unknown = await one.call("run_workflows")
@@ -238,11 +243,20 @@ def test_what_is_wrong_is_told_in_structure_and_in_words(files: Project, serve: 
         assert task.error["code"] == "ArgumentsError"
         quick = await one.call("start_task", tool="list_workflows")
         assert quick.error["hint"] == "call `list_workflows` itself"
+        about = await one.call("start_task", tool="task_result", arguments={"task_id": "task-0"})
+        assert (about.error["message"], about.error["hint"]) == (
+            "`task_result` is about tasks, so there is no task of it",
+            "call `task_result` itself",
+        )
+        tells = "`list_workflows` tells which files there are, and what is wrong with one that is no tool"
+        for name, near in (("broken", ""), ("nope", ""), ("greeet", "did you mean `workflow_greet`? ")):
+            gone = await one.call(f"workflow_{name}")
+            assert (gone.error["code"], gone.error["hint"]) == ("ToolNotFoundError", near + tells)
         missing = await one.call("task_result", task_id="task-0")
         assert missing.error["code"] == "TaskNotFoundError"
         rows = (await one.call("task_status")).structured["tasks"]
         assert {row["status"] for row in rows} == {"failed"}
-        assert len(rows) == 4  # what did not fit began no task
+        assert len(rows) == 6  # what did not fit began no task
 
     on(files, "stdio-2026", story, "--no-model-tools")
 
@@ -260,6 +274,92 @@ def test_a_file_whose_model_is_missing_says_which_there_are(files: Project, serv
         assert [finding["code"] for finding in said.error["diagnostics"]] == ["BR301"]
 
     on(files, "stdio-2025", story)
+
+
+def test_inputs_with_names_of_ours_have_arguments_of_their_own(files: Project) -> None:
+    said = "{{ inputs.model }} {{ inputs.input_model }} {{ inputs.wait }}"
+    inputs = "{model: {type: string}, input_model: {type: string, default: b}, wait: {type: integer, default: 3}}"
+    files.write(
+        "workflows/names.yaml",
+        f'version: 1\nname: names\ninputs: {inputs}\nsteps: [{{id: say, run: [echo, "{said}"]}}]\n',
+    )
+
+    async def story(one: Host) -> None:
+        schema = (await one.tools())["workflow_names"].input_schema
+        assert (schema["required"], list(schema["properties"])[:3]) == (
+            ["input_input_model"], ["input_input_model", "input_model", "input_wait"],
+        )  # fmt: skip
+        given = await one.call("workflow_names", input_input_model="a", input_wait=4, wait=30)
+        assert given.structured["outputs"] == {"say": "a b 4"}
+        none = await one.call("run_workflow", workflow="names")
+        assert none.error["hint"] == "give it: `inputs: {model: …}`"
+
+    on(files, "stdio-2026", story)
+
+
+def test_a_link_that_leads_out_of_the_folder_is_no_tool(files: Project) -> None:
+    outside = files.folder.parent / "outside.yaml"
+    outside.write_text(NAP.replace("nap", "outside"), "utf-8")
+    (files.folder / "workflows" / "link.yaml").symlink_to(outside)
+
+    async def story(one: Host) -> None:
+        assert "workflow_outside" not in await one.tools()
+        rows = {row["file"]: row for row in (await one.call("list_workflows")).structured["workflows"]}
+        (finding,) = rows["workflows/link.yaml"]["findings"]
+        said = "this leads out of the folder that is served, and files outside of it are not run"
+        assert (finding["code"], finding["message"]) == ("BR200", said)
+        refused = await one.call("run_workflow", workflow="workflows/link.yaml")
+        assert refused.error["code"] == "UsageError"
+
+    on(files, "stdio-2026", story)
+
+
+def test_a_host_is_told_of_its_arguments_and_not_of_a_command_line(files: Project, serve: Serve) -> None:
+    serve([])
+    both = {CODER: {"loaded": True}, "other/one": {"loaded": True}, "embedder": {"type": "embedding"}}
+    with simulator({"models": both}) as url:
+        files.environment["BRIDGE_RUN_ENDPOINT"] = url
+
+        async def story(one: Host) -> None:
+            for answers, message in (
+                ({"gate": "maybe"}, "`answers: {gate: maybe}`: `maybe` is no answer to `gate`"),
+                ({"gat": "yes"}, "`answers: {gat: yes}`: there is no question `gat`"),
+            ):
+                said = await one.call("workflow_ask", answers=answers)
+                assert (said.error["code"], said.error["message"]) == ("UsageError", message)
+            none = await one.call("workflow_nap", answers={"gate": "yes"})
+            assert none.error["hint"] == "it has no `approve` step; leave `answers` out"
+            alias = await one.call("workflow_greet", who="Ada", models={"x": CODER})
+            assert alias.error["message"] == f"`models: {{x: {CODER}}}`: the file has no model alias `x`"
+            assert alias.error["hint"] == f"it declares none; `model: {CODER}` swaps the default model"
+            wrong = await one.call("run_workflow", workflow="greet", inputs={"who": ["Ada"]})
+            assert wrong.error["hint"] == "write it like this in `inputs`: `who: …`"
+            which = await one.call("workflow_greet", who="Ada")
+            assert which.error["hint"] == (
+                f"name one of them: `model: {CODER}` for once, or `defaults: {{model: {CODER}}}` in the file"
+            )
+            assert {CODER, "other/one"} <= set(which.error["available_models"])
+            embeds = await one.call("workflow_greet", who="Ada", model="embedder")
+            assert "(asked for by `model: embedder`)" in embeds.error["message"]
+            assert CODER in embeds.error["available_models"]
+
+        on(files, "stdio-2026", story)
+
+
+def test_what_a_call_loaded_is_no_reason_to_ask_which_model_a_file_means(files: Project) -> None:
+    """`get_current_model` tells the default, so a workflow takes it too."""
+    models = {CODER: {"loaded": True, "default": {"say": "Hello."}}, "other/one": {"default": {"say": "Other."}}}
+    with simulator({"models": models}) as url:
+        files.environment["BRIDGE_RUN_ENDPOINT"] = url
+
+        async def story(one: Host) -> None:
+            await one.call("ensure_model_loaded", model="other/one")
+            assert (await one.call("get_current_model")).structured["model"] == CODER
+            said = await one.call("workflow_greet", who="Ada", model="default")
+            assert said.structured["steps"]["hello"]["model"] == CODER
+            assert (await one.call("check_workflow", workflow="greet")).structured["ok"] is True
+
+        on(files, "stdio-2025", story)
 
 
 def test_a_run_that_needs_a_person_says_what_it_waits_for(files: Project) -> None:
@@ -370,6 +470,24 @@ def test_the_end_of_a_server_is_the_end_of_what_it_started(files: Project, how: 
     assert files.result()["status"] == "cancelled"
 
 
+def test_a_request_that_cannot_be_read_is_answered_under_its_id(files: Project) -> None:
+    """JavaScript sends half an emoji as an escape that stands for no character; no host may wait for nothing."""
+    process = by_hand(files)
+    say(process, *_HELLO)
+    half = '{"method":"tools/call","params":{"name":"workflow_nap","arguments":{"who":"\\ud83d"}},"jsonrpc":"2.0"'
+    process.stdin.write(half + ',"id":7}\n' + '{"id":"eight","method":8}\n' + '{"id":7,"result":1}\n' + '{"id":true}\n')
+    process.stdin.flush()
+    lines = {line.get("id"): line for line in (json.loads(process.stdout.readline()) for _ in range(5))}
+    process.stdin.close()
+    assert lines[7]["result"]["structuredContent"]["error"]["problems"] == [
+        {"argument": "who", "message": "there is no such argument"}
+    ]
+    refused = {"code": -32600, "message": "a line that is no JSON-RPC message"}
+    assert (lines["eight"]["error"], lines[None]["error"]) == (refused, refused)
+    assert process.wait(30) == 0
+    closed(process)
+
+
 def test_what_comes_that_is_no_message_is_refused_and_the_next_is_answered(files: Project) -> None:
     process = by_hand(files)
     process.stdin.write("hello?\n\n" + "x" * (16 * 1024 * 1024 + 1) + "\n")
@@ -440,6 +558,9 @@ def test_what_is_refused_before_anything_is_served(files: Project, snapshot: Sna
         "no address": refused(files, "--http", "here"),
         "weak token": refused(files, "--http", "0", BRIDGE_RUN_SERVE_TOKEN="secret"),
         "no token": refused(files, "--http", "0", "--token-env", "NOT_SET"),
+        "no host": refused(files, "--http", "0", "--allow-host", "*"),
+        "no origin": refused(files, "--http", "0", "--allow-origin", "page.example"),
+        "a page": refused(files, "--http", "0", "--allow-origin", "http://page.example/"),
         "no HTTP": refused(files, "--allow-host", "example.org"),
         "no folder": refused(files, "--folder", "nowhere"),
         "bad endpoint": refused(files, "--endpoint", "nonsense://x"),
@@ -458,6 +579,28 @@ def test_runs_are_kept_in_the_state_folder_where_a_project_makes_no_sense(projec
 
     on(project, "stdio-2026", story)
     assert not (home / ".bridge").exists()
+
+
+def test_a_server_for_other_machines_knows_itself_by_the_names_it_has_there(files: Project) -> None:
+    urls = {
+        "here": "http://localhost:PORT/mcp",
+        "machine": f"http://{socket.gethostname()}:PORT/mcp",
+        "allowed": "http://bridge.example:PORT/mcp",
+        "proxied": "https://bridge.example/mcp",
+        "other": "http://localhost:1/mcp",
+    }
+    server, url = serving(files, "--http", "0.0.0.0:0", "--allow-host", "bridge.example")
+    port = url.rsplit(":", 1)[1].partition("/")[0]
+    files.write(".mcp.json", {"mcpServers": {name: {"url": at.replace("PORT", port)} for name, at in urls.items()}})
+
+    async def story() -> None:
+        async with host(files, "http-2026", url=f"http://127.0.0.1:{port}/mcp") as one:
+            rows = (await one.call("list_available_mcps")).structured["mcps"]
+            assert [row["name"] for row in rows if row["enabled"]] == ["other"]
+
+    asyncio.run(story())
+    server.terminate()
+    server.communicate(timeout=30)
 
 
 def test_its_tool_calls_are_told_to_a_model_over_http_without_a_word_on_stdout(files: Project) -> None:

@@ -39,6 +39,7 @@ cases:
   - name: nobody answers
     expect: {status: paused, exit_code: 8, steps: {gate: {status: waiting}}, calls: [files.read]}
 """
+TWICE = tuple(f"  - {{name: {name}, snapshot: same.txt}}\n" for name in ("one", "two"))
 
 
 @pytest.fixture
@@ -166,7 +167,9 @@ def test_a_changed_run_differs_from_its_snapshot_until_it_is_updated(tested: Pro
 
 def test_a_case_that_misses_what_is_expected_writes_no_snapshot(tested: Project) -> None:
     tested.write("flows/flow.test.yaml", CASES.replace("status: succeeded\n", "status: failed\n", 1))
-    assert tested.run("test", "--update").code == 1
+    ended = tested.run("test", "--update")
+    assert ended.code == 1
+    assert "  nothing is written while the case fails for something else\n" in ended.out
     assert not (tested.folder / "flows/__snapshots__").exists()
 
 
@@ -182,6 +185,54 @@ def test_a_snapshot_that_no_case_uses_fails_until_it_is_deleted(tested: Project)
     assert (old.exists(), other.exists()) == (False, True)
 
 
+def test_snapshots_of_a_test_file_that_is_gone_fail_until_they_are_deleted(tested: Project) -> None:
+    tested.run("test", "--update")
+    other = tested.write("flows/__snapshots__/another.txt", "of somebody else\n")
+    (tested.folder / "flows/flow.test.yaml").rename(tested.folder / "flows/new.test.yaml")
+    assert tested.run("test", "flows/new.test.yaml", "--update").code == 0
+    ended = tested.run("test")
+    assert ended.code == 1
+    stray = "flows/__snapshots__/flow.a-good-one-is-shipped.txt"
+    assert f"unused snapshots: no case uses this snapshot\n  --> {stray}\n" in ended.out
+    assert "  delete it, or run `bridge-run test --update`\n" in ended.out
+    assert tested.run("test", "flows/new.test.yaml").code == 0, (
+        "of a folder only part of which is named nothing is said"
+    )
+    assert f"deleted {stray}\n" in tested.run("test", "flows", "--update").out
+    assert tested.run("test").code == 0
+    assert sorted(path.name for path in other.parent.iterdir()) == ["another.txt", "new.a-good-one-is-shipped.txt"]
+
+
+def test_each_snapshot_is_of_one_case(tested: Project) -> None:
+    tested.write("flows/one.test.yaml", "workflow: flow.yaml\nsnapshot: __snapshots__/flow.a-good-one-is-shipped.txt\n")
+    tested.write("flows/two.test.yaml", "workflow: flow.yaml\ncases:\n" + "".join(TWICE))
+    ended = tested.run("test", "--update")
+    assert (ended.code, ended.out) == (3, "")
+    assert "error[BR220]: `flows/same.txt` is the snapshot of `flows/two.test.yaml::one` already\n" in ended.err
+    (tested.folder / "flows/two.test.yaml").unlink()
+    ended = tested.run("test", "--update")
+    assert (ended.code, ended.out) == (3, "")
+    assert ended.err.startswith(
+        "error[BR220]: `flows/__snapshots__/flow.a-good-one-is-shipped.txt` is the snapshot of "
+        "`flows/flow.test.yaml::a good one is shipped` already\n --> flows/one.test.yaml:2:1\n"
+    )
+
+
+def test_what_is_no_snapshot_is_not_written_over(tested: Project) -> None:
+    tested.write("flows/flow.test.yaml", "workflow: flow.yaml\nanswers: {gate: 'yes'}\nsnapshot: flow.yaml\n")
+    ended = tested.run("test", "--update")
+    assert ended.code == 3
+    assert "error: `flows/flow.yaml` is no snapshot of a run, so it is not written over\n" in ended.out
+    assert (tested.folder / "flows/flow.yaml").read_text("utf-8") == FLOW
+
+
+def test_a_case_with_a_long_name_has_a_snapshot(tested: Project) -> None:
+    name = "all that this case is about " * 12
+    tested.write("flows/flow.test.yaml", f"workflow: flow.yaml\ncases:\n  - {{name: {name}, snapshot: true}}\n")
+    assert tested.run("test", "--update").code == 0
+    assert tested.run("test").code == 0
+
+
 def test_a_run_that_differs_from_time_to_time_is_unstable(tested: Project) -> None:
     tested.write("flows/flow.test.yaml", "workflow: flow.yaml\nanswers: {gate: 'yes'}\n")
     ended = tested.run("test", "--repeat", "3")
@@ -191,6 +242,11 @@ def test_a_run_that_differs_from_time_to_time_is_unstable(tested: Project) -> No
 def test_one_case_is_chosen_by_a_part_of_its_name(tested: Project) -> None:
     ended = tested.run("test", "-k", "NOBODY")
     assert ended.out.splitlines()[0] == "flows/flow.test.yaml::nobody answers  passed"
+    told = "flows/flow.test.yaml::nobody answers"
+    assert tested.run("test", told).err == (
+        f"error: there is no file `{told}`\n"
+        f"  = help: `bridge-run test flows/flow.test.yaml -k '{told}'` runs one case\n"
+    )
     ended = tested.run("test", "-k", "nothing like it")
     assert (ended.code, ended.out) == (2, "")
     assert ended.err == ("error: no case has `nothing like it` in its name\n  = help: leave `-k` out to see them all\n")
@@ -234,6 +290,16 @@ def test_a_test_file_that_is_at_fault_names_every_line(tested: Project) -> None:
     ]
 
 
+def test_a_report_says_that_a_test_file_is_at_fault(tested: Project) -> None:
+    tested.write("flows/bad.test.yaml", "workflow: flow.yaml\nexpct: {}\n")
+    ended = tested.run("test", "--junit", "report.xml")
+    assert (ended.code, ended.out) == (3, "")
+    (suite,) = ET.parse(tested.folder / "report.xml").getroot()
+    assert (suite.get("name"), suite.get("errors")) == ("flows/bad.test.yaml", "1")
+    assert suite[0][0].get("message") == "BR217: the test: unknown key `expct`"
+    assert suite[0][0].text == "flows/bad.test.yaml:2\nhelp: did you mean `expect`?"
+
+
 def test_a_workflow_that_is_at_fault_is_shown_unless_that_is_expected(tested: Project) -> None:
     tested.write("flows/flow.yaml", FLOW.replace("steps.gate", "steps.gaet"))
     tested.write("flows/flow.test.yaml", "workflow: flow.yaml\n")
@@ -243,6 +309,11 @@ def test_a_workflow_that_is_at_fault_is_shown_unless_that_is_expected(tested: Pr
     assert "did you mean `gate`?" in ended.out
     tested.write("flows/flow.test.yaml", "workflow: flow.yaml\nexpect: {exit_code: 3}\n")
     assert tested.run("test").code == 0
+    tested.write("flows/flow.test.yaml", "workflow: flow.yaml\nexpect: {exit_code: 3, calls: []}\nsnapshot: true\n")
+    ended = tested.run("test")
+    assert ended.code == 1
+    assert "flow: `calls` cannot be judged: the run never began\n  --> flows/flow.test.yaml:2\n" in ended.out
+    assert "flow: `snapshot` cannot be judged: the run never began\n  --> flows/flow.test.yaml:3\n" in ended.out
 
 
 def test_a_run_that_fails_where_nothing_is_expected_fails_the_case(tested: Project) -> None:

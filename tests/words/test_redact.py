@@ -58,6 +58,29 @@ def test_encoded_forms(secret: str, before: str) -> None:
         assert "[secret TOKEN]" in redactor.text(f"Basic {spelling} end"), spelling
 
 
+@pytest.mark.parametrize(
+    "before", ["", "u", "us", "a line that is long enough to push the secret over the end of it: "]
+)
+@pytest.mark.parametrize("width", [64, 76])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_base64_is_masked_over_the_ends_of_lines(before: str, width: int, end: str) -> None:
+    redactor = Redactor({"TOKEN": "github_pat_" + "0aZ9" * 20})
+    encoded = b64encode((before + "github_pat_" + "0aZ9" * 20 + "tail").encode()).decode()
+    text = end.join(encoded[at : at + width] for at in range(0, len(encoded), width))
+    for shown in (text, json.dumps(text)):
+        masked = redactor.text(shown)
+        assert "[secret TOKEN]" in masked
+        assert encoded[len(before) * 4 // 3 + 4 :][:12] not in masked
+        assert "".join(redactor.pieces([shown[:70], shown[70:90], shown[90:]])) == masked
+
+
+def test_a_secret_of_several_lines_is_masked_as_it_is_and_encoded() -> None:
+    key = "-----BEGIN KEY-----\nabcd\n-----END KEY-----\n"
+    redactor = Redactor({"KEY": key})
+    assert redactor.text(f"a {key}b") == "a [secret KEY]b"
+    assert redactor.text(b64encode(key.encode()).decode()).startswith("[secret KEY]")
+
+
 @given(st.text(min_size=4), st.text(), st.text())
 def test_no_secret_survives(secret: str, before: str, after: str) -> None:
     masked = Redactor({"S": secret}).text(before + secret + after)

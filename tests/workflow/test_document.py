@@ -317,6 +317,10 @@ def test_a_file_that_cannot_be_read(tmp_path):
     assert unreadable(tmp_path / "no" / "w.yaml") == (
         f"BR200 - error: there is no such file\n  help: there is no folder `{tmp_path / 'no'}`"
     )
+    (tmp_path / "link.yaml").symlink_to("gone.yaml")
+    assert unreadable(tmp_path / "link.yaml") == (
+        "BR200 - error: there is no file where this link leads\n  help: it leads to `gone.yaml`"
+    )
     assert unreadable(tmp_path) == "BR200 - error: this is a folder, not a file\n  help: name a file in it"
     assert unreadable("a\0b") == "BR200 - error: this file cannot be read: embedded null byte"
     assert unreadable(tmp_path / "refactor.yaml" / "x") == "BR200 - error: this file cannot be read: Not a directory"

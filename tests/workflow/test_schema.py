@@ -160,6 +160,28 @@ def test_servers_of_no_kind_and_keys_of_another():
     )
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("depends_on: [a]", "did you mean `needs`?"),
+        ("loop: [a]", "did you mean `repeat` or `for_each`?"),
+        ("inputs: {a: b}", "did you mean `with`?"),
+        ("temperature: 0.2", "write `sampling: {temperature: …}`"),
+        ("retry: {max_attempts: 3}", "did you mean `attempts`?"),
+        ("deny_tools: [a.b]", "nothing is excluded: list those that may be used, as `tools`"),
+    ],
+)
+def test_what_other_tools_write_is_told_by_our_name(written, meant):
+    assert f"help: {meant}" in step_text(f"task: t, {written}")
+
+
+@pytest.mark.parametrize("steps", ["agents", "jobs", "nodes", "tasks"])
+def test_the_steps_of_other_tools(steps):
+    told = shape_text(f"{HEAD}{steps}:\n  - {{id: s, task: t}}\n")
+    assert told.endswith("help: did you mean `steps`?")
+    assert "`steps` is missing" not in told
+
+
 def step_text(keys: str) -> str:
     return shape_text(f"{HEAD}steps:\n  - {{id: s, {keys}}}\n")
 

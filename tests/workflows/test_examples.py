@@ -10,11 +10,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jsonschema
 import pytest
+
+from runner.workflow.document import read_document
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = ROOT / "workflows"
 EXAMPLES = sorted(path for path in WORKFLOWS.glob("*.yaml") if path.name.count(".") == 1)
+OF_US = sorted(
+    path for path in WORKFLOWS.rglob("*.yaml") if not {"sample", ".schema"} & {*path.relative_to(WORKFLOWS).parts}
+)
 BIN = Path(sys.executable).parent
 GIT = ("git", "-c", "user.name=test", "-c", "user.email=test@example.invalid", "-c", "commit.gpgsign=false")
 
@@ -50,6 +56,13 @@ def simulated(place, name, *options):
 def events(place):
     (journal,) = (place / ".bridge" / "runs").glob("*/journal.jsonl")
     return [json.loads(line) for line in journal.read_text(encoding="utf-8").splitlines()]
+
+
+@pytest.mark.parametrize("file", OF_US, ids=lambda path: str(path.relative_to(WORKFLOWS)))
+def test_each_file_names_for_editors_the_schema_that_it_fits(file):
+    read = read_document(str(file))
+    way = read.text.split("\n", 1)[0].removeprefix("# yaml-language-server: $schema=")
+    jsonschema.validate(read.data, json.loads((file.parent / way).read_text("utf-8")))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)

@@ -216,11 +216,14 @@ class Bridge:
             "images": arguments.paths("images", images),
         }
         names = None if mcp_names is None else arguments.texts("mcp_names", mcp_names)
-        # First of all: who swaps models learns which there are.
-        asked["found"] = await resolved_model(self._house, model)
+        found = await resolved_model(self._house, model)  # first of all: who swaps models learns which there are
         servers = enabled_servers(self._house) if names is None else named_servers(self._house, names)
         label = DISCOVERED if names is None else label_of(names)
         end = await run_autonomous(
-            self._house, AutonomousTask(servers=servers, **asked, **given), mcp_label=label, listener=ear.hear
+            self._house,
+            AutonomousTask(servers=servers, **asked, **given),
+            mcp_label=label,
+            model=found,
+            listener=ear.hear,
         )
         return replace(end, warnings=(*end.warnings, *ear.complaints)) if ear.complaints else end

@@ -12,10 +12,10 @@ from runner.app.bridge.errors import ToolNotFoundError, failed, lacks_model
 from runner.app.bridge.heartbeat import EVERY, heartbeat
 from runner.app.bridge.house import BridgeHouse
 from runner.app.bridge.tasks import Task
-from runner.app.bridge.tasks_tools import task_tools, working
+from runner.app.bridge.tasks_tools import answer_of, task_tools
 from runner.app.bridge.tool import Tool
 from runner.chat.offer import Answered, Offer, Progress
-from runner.words.errors import BridgeError, LLMError
+from runner.words.errors import BridgeError, LLMError, UsageError
 
 WAIT: Final = 50.0
 """Seconds that a call of long work takes at most, if it is not told otherwise: hosts lose patience after 60."""
@@ -86,11 +86,14 @@ class BridgeDesk:
             return failed(error)
 
     async def find(self, name: str) -> Tool:
-        """The tool of that name.
+        """The tool of that name, whose work is to be done.
 
         Raises:
             ToolNotFoundError: there is none.
+            UsageError: it is about tasks itself.
         """
+        if name in self._own:
+            raise UsageError(f"`{name}` is about tasks, so there is no task of it", hint=f"call `{name}` itself")
         tools = await self._tools()
         if name not in tools:
             raise ToolNotFoundError(name, sorted((*tools, *self._own)))
@@ -134,18 +137,14 @@ class BridgeDesk:
     async def _long(self, tool: Tool, arguments: Mapping[str, Any], tell: Progress) -> Answered:
         seconds = float(arguments["wait"])
         task = self.begin(tool, {name: value for name, value in arguments.items() if name != "wait"})
-        task.listener = tell
-        await tell(0.0, None, f"{task.id} has begun")
-        try:
-            ended = await task.wait(seconds)
-        except asyncio.CancelledError:
-            await task.cancel()
-            raise
-        finally:
-            task.listener = None
-        if ended and task.answer is not None:
-            return task.answer
-        return working(task)
+        with task.heard_by(tell):
+            await tell(0.0, None, f"{task.id} has begun")
+            try:
+                await task.wait(seconds)
+            except asyncio.CancelledError:
+                await task.cancel()
+                raise
+        return answer_of(task)
 
     async def _work(self, tool: Tool, arguments: Mapping[str, Any], progress: Progress) -> Answered:
         try:

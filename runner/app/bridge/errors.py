@@ -14,10 +14,13 @@ from runner.chat.offer import Answered
 from runner.show.findings.findings import finding_json
 from runner.show.problems import render
 from runner.words.errors import BridgeError, FailureKind, UsageError, WorkflowError
-from runner.words.suggest import did_you_mean
+from runner.words.suggest import did_you_mean, nearest
 
-_NO_SUCH_MODEL = "BR301"
+_NO_MODEL = frozenset({"BR301", "BR302", "BR304"})
+"""No server has it; none is named, and none or several are loaded; what is named only embeds."""
 _HOST_FILE = "BR404"
+OF_A_FILE = "workflow_"
+"""How the name of a tool begins that runs a workflow file."""
 
 
 class ToolNotFoundError(UsageError):
@@ -29,8 +32,17 @@ class ToolNotFoundError(UsageError):
     def __init__(self, tool: str, available_tools: Sequence[str]) -> None:
         self.tool = tool
         self.available_tools = tuple(available_tools)
-        near = did_you_mean(tool, available_tools)
-        super().__init__(f"there is no tool `{tool}`", hint=near or f"there are {', '.join(available_tools)}")
+        super().__init__(f"there is no tool `{tool}`", hint=_instead(tool, self.available_tools))
+
+
+def _instead(tool: str, tools: Sequence[str]) -> str:
+    """What to do. Tools of workflow files come and go with them, and to run another one is no cure."""
+    if not tool.startswith(OF_A_FILE):
+        return did_you_mean(tool, tools) or f"there are {', '.join(tools)}"
+    names = [name.removeprefix(OF_A_FILE) for name in tools if name.startswith(OF_A_FILE)]
+    near = nearest(tool.removeprefix(OF_A_FILE), names, 1)
+    tells = "`list_workflows` tells which files there are, and what is wrong with one that is no tool"
+    return f"did you mean `{OF_A_FILE}{near[0]}`? {tells}" if near else tells
 
 
 class ArgumentsError(UsageError):
@@ -46,8 +58,8 @@ class ArgumentsError(UsageError):
 
 
 def lacks_model(error: BaseException) -> bool:
-    """Whether a workflow names a model that no server has, so that it helps to know which there are."""
-    return isinstance(error, WorkflowError) and any(one.code == _NO_SUCH_MODEL for one in error.diagnostics)
+    """Whether a workflow has no model that can answer, so that it helps to know which there are."""
+    return isinstance(error, WorkflowError) and any(one.code in _NO_MODEL for one in error.diagnostics)
 
 
 def failed(error: BaseException, **more: Any) -> Answered:
@@ -62,6 +74,9 @@ def failed(error: BaseException, **more: Any) -> Answered:
     said = error.to_dict() | more
     if isinstance(error, WorkflowError):
         said["diagnostics"] = [finding_json(one) for one in error.diagnostics]
+        said["hint"] = said["hint"] or next(
+            (one.help for one in error.diagnostics if one.message == error.message), None
+        )
     return Answered(structured={"error": said}, text=_text(error), is_error=True)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 from runner.chat.offer import Answered, Progress
@@ -39,7 +40,10 @@ class TaskNotFoundError(UsageError):
 
 
 class Task:
-    """One task. ``tool`` is whose work it is; times are seconds since 1970; ``answer`` is there when it has ended."""
+    """One task. ``tool`` is whose work it is; times are seconds since 1970; ``answer`` is there when it has ended.
+
+    ``cancelling``: it was cancelled, and may still clean up.
+    """
 
     def __init__(self, tool: str) -> None:
         self.id = f"task-{secrets.token_hex(6)}"
@@ -48,10 +52,11 @@ class Task:
         self.ended: float | None = None
         self.answer: Answered | None = None
         self.message = ""
-        self.listener: Progress | None = None
+        self.cancelling = False
         self.working: asyncio.Task[Answered] | None = None
         self._done = 0.0
         self._total: float | None = None
+        self._listeners: list[Progress] = []
 
     @property
     def status(self) -> Status:
@@ -65,8 +70,17 @@ class Task:
     async def tell(self, done: float, total: float | None, message: str) -> None:
         """Keep how far it is, and tell whoever waits for it."""
         self._done, self._total, self.message = done, total, message
-        if self.listener is not None:
-            await self.listener(done, total, message)
+        for listener in tuple(self._listeners):
+            await listener(done, total, message)
+
+    @contextmanager
+    def heard_by(self, listener: Progress) -> Iterator[None]:
+        """Tell ``listener`` too how far it is, while the context lives."""
+        self._listeners.append(listener)
+        try:
+            yield
+        finally:
+            self._listeners.remove(listener)
 
     async def wait(self, seconds: float) -> bool:
         """Whether it has ended, after at most so long."""
@@ -78,6 +92,7 @@ class Task:
     async def cancel(self, seconds: float | None = None) -> bool:
         """End it and all that it has started, once; whether it has ended, after at most so long."""
         if self.working is not None and not self.working.done():
+            self.cancelling = True
             self.working.cancel()
             await asyncio.wait((self.working,), timeout=seconds)
             await asyncio.sleep(0)

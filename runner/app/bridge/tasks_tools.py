@@ -17,6 +17,7 @@ from runner.words.noun import noun
 
 CANCEL_SECONDS: Final = 20.0
 """So long `cancel_task` waits for what a task has to clean up."""
+_CLEANS_UP: Final = "it is cancelled, and still cleans up; `task_status` says when that is done"
 _ID: Mapping[str, Any] = {"type": "string", "minLength": 1, "description": "Id of the task."}
 _ROW: Mapping[str, Any] = {
     "task_id": {"type": "string"},
@@ -50,12 +51,24 @@ class Beginner(Protocol):
         """Begin its work."""
 
 
-def working(task: Task) -> Answered:
-    """The answer while a task goes on, or after it was cancelled."""
-    if task.status == "cancelled":
-        gone = failed(StepError("cancelled", f"{task.id} was cancelled", hint="start it anew"))
-        return replace(gone, structured={**gone.structured, **task.row()})
-    hint = f"it goes on: `task_result` with `task_id` {task.id} waits for its result, `cancel_task` ends it"
+def answer_of(task: Task) -> Answered:
+    """What its work has answered; an error if it was cancelled; and as long as it goes on, how to go on with it."""
+    if task.answer is not None:
+        return task.answer
+    return _cancelled(task) if task.status == "cancelled" else _working(task)
+
+
+def _cancelled(task: Task) -> Answered:
+    gone = failed(StepError("cancelled", f"{task.id} was cancelled", hint="start it anew"))
+    return replace(gone, structured={**gone.structured, **task.row()})
+
+
+def _working(task: Task) -> Answered:
+    hint = (
+        _CLEANS_UP
+        if task.cancelling
+        else (f"it goes on: `task_result` with `task_id` {task.id} waits for its result, `cancel_task` ends it")
+    )
     return Answered(structured={**task.row(), "hint": hint}, text=f"working: {hint}")
 
 
@@ -82,7 +95,7 @@ class _TaskTools:
                 f"`{tool.offer.name}` is quick, so there is no task of it", hint=f"call `{tool.offer.name}` itself"
             )
         given = {name: value for name, value in arguments["arguments"].items() if name != "wait"}
-        return working(self._desk.begin(tool, fitting(tool.offer, given)))
+        return answer_of(self._desk.begin(tool, fitting(tool.offer, given)))
 
     async def status(self, arguments: Mapping[str, Any], _: Progress) -> Answered:
         tasks = self._desk.house.tasks
@@ -96,13 +109,10 @@ class _TaskTools:
         task = self._desk.house.tasks.find(arguments["task_id"])
         if task.status == "working":
             await progress(0.0, None, f"waiting for {task.id}")
-        before, task.listener = task.listener, progress
-        try:
+        with task.heard_by(progress):
             await task.wait(arguments["wait"])
-        finally:
-            task.listener = before
         if task.answer is None:
-            return working(task)
+            return answer_of(task)
         if task.answer.is_error:
             return Answered(structured={**task.answer.structured, **task.row()}, text=task.answer.text, is_error=True)
         return Answered(structured={**task.row(), "result": task.answer.structured}, text=task.answer.text)
@@ -110,7 +120,7 @@ class _TaskTools:
     async def cancel(self, arguments: Mapping[str, Any], _: Progress) -> Answered:
         task = self._desk.house.tasks.find(arguments["task_id"])
         ended = await task.cancel(CANCEL_SECONDS)
-        hint = None if ended else "it is cancelled, and still cleans up; `task_status` says when that is done"
+        hint = None if ended else _CLEANS_UP
         return Answered(structured={**task.row(), "hint": hint})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
@@ -12,16 +12,21 @@ from pathlib import Path
 from runner.app.cases.jobs import reports_of, usual_jobs
 from runner.app.cases.judge import Miss, misses
 from runner.app.cases.play import CasePlayed, play, unused_stubs
-from runner.app.cases.read import Case, find_test_files, read_cases
-from runner.app.cases.snapshots import Compared, Snapshots, difference, unused_beside
+from runner.app.cases.read import Case, find_test_files, read_cases, shared_snapshots, snapshot_folders
+from runner.app.cases.snapshots import UPDATE, Compared, Snapshots, difference, strays_in, unused_beside
 from runner.app.console import allows_colour, say, tell
 from runner.app.interrupt import ended_by_signals
 from runner.app.problem import error_text
 from runner.edges.clock import Clock
+from runner.show.cell import width
 from runner.show.test_view import CaseReport, Failure, case_line, failures_text, junit_xml, tally_text
+from runner.words.diagnostics import Diagnostic
 from runner.words.errors import BridgeError, UsageError, WorkflowError
 from runner.words.exits import Exit
 from runner.words.noun import noun
+
+_WIDEST = 100
+"""Cells of the column of names; a verdict stands behind a longer one."""
 
 
 @noun
@@ -58,14 +63,19 @@ def run_tests(request: TestRequest) -> int:
 
 def _run_tests(request: TestRequest) -> int:
     files = find_test_files(request.paths)
-    cases = _all_cases(files)
+    try:
+        cases = _all_cases(files)
+    except WorkflowError as error:
+        if request.junit is not None:
+            _write(request.junit, junit_xml([*_unreadable(error.diagnostics)]))
+        raise
     chosen = [case for case in cases if request.only.casefold() in case.id.casefold()]
     if not chosen:
         raise UsageError(f"no case has `{request.only}` in its name", hint="leave `-k` out to see them all")
     colour = allows_colour(sys.stdout, os.environ, wanted=request.colour)
     clock = Clock()
     began = clock.monotonic()
-    room = max(len(case.id) for case in chosen)
+    room = min(_WIDEST, max(width(case.id) for case in chosen))
     run = partial(run_case, snapshots=Snapshots(update=request.update), repeat=request.repeat)
     jobs = request.jobs or usual_jobs(len(chosen) * request.repeat)
     reports: list[CaseReport] = []
@@ -75,15 +85,25 @@ def _run_tests(request: TestRequest) -> int:
             if not request.quiet or report.failures:
                 say(case_line(report, room, colour=colour))
     if not request.only:
-        for file in files:
-            unused = unused_snapshots(file, cases, update=request.update)
-            reports += [unused_report(file, unused, update=request.update)] if unused else []
+        reports += _unused(request, files, cases)
     told = failures_text(reports, colour=colour)
     say(f"\n{told}\n" if told else "")
     say(tally_text(reports, clock.monotonic() - began))
     if request.junit is not None:
         _write(request.junit, junit_xml(reports))
     return exit_code_of(reports)
+
+
+def _unused(request: TestRequest, files: Sequence[str], cases: Sequence[Case]) -> Iterator[CaseReport]:
+    """What is told of snapshots that no case uses: of each test file, and of files that are not there any more."""
+    for file in files:
+        if unused := unused_snapshots(file, cases, update=request.update):
+            yield unused_report(file, unused, update=request.update)
+    wanted = [case.snapshot for case in cases if case.snapshot is not None]
+    for folder in snapshot_folders(request.paths):
+        if strays := tuple(strays_in(Path(folder).parent, wanted)):
+            delete(strays if request.update else ())
+            yield unused_report(folder, strays, update=request.update)
 
 
 def exit_code_of(reports: Sequence[CaseReport]) -> int:
@@ -106,8 +126,8 @@ def run_case(
         expected_error = False
     except BridgeError as error:
         expected_error = case.expect.get("exit_code") == int(error.exit_code)
-        failures, notes = (() if expected_error else (_error(case, error),)), ()
-        verdict = "passed" if expected_error else "error"
+        failures, notes = (_unjudged(case, error) if expected_error else (_error(case, error),)), ()
+        verdict = "error" if not expected_error else "failed" if failures else "passed"
     seconds = clock.monotonic() - began
     return CaseReport(
         file=case.file,
@@ -196,6 +216,17 @@ def _place(case: Case, at: tuple[str | int, ...]) -> str:
     return f"{case.file}:{case.line(at)}" if at else case.file
 
 
+def _unjudged(case: Case, error: BridgeError) -> tuple[Failure, ...]:
+    """What else a case expects whose exit code came before any run began: nothing of it can be so."""
+    ways = [(*case.expect_at, key) for key in case.expect if key != "exit_code"]
+    ways += [] if case.snapshot is None else [(*case.at, "snapshot")]
+    lines = tuple(error_text(error).rstrip("\n").split("\n"))
+    return tuple(
+        Failure(place=_place(case, way), head=f"`{way[-1]}` cannot be judged: the run never began", lines=lines)
+        for way in ways
+    )
+
+
 def _error(case: Case, error: BridgeError) -> Failure:
     text = error_text(error)
     place = _place(case, (*case.at, "workflow") if case.document.has((*case.at, "workflow")) else case.at)
@@ -210,26 +241,54 @@ def _all_cases(files: Sequence[str]) -> list[Case]:
             cases += read_cases(file)
         except WorkflowError as error:
             faults.append(error)
-    if faults:
-        raise WorkflowError([finding for fault in faults for finding in fault.diagnostics])
+    findings = [finding for fault in faults for finding in fault.diagnostics] or shared_snapshots(cases)
+    if findings:
+        raise WorkflowError(findings)
     return cases
+
+
+def _unreadable(findings: Sequence[Diagnostic]) -> Iterator[CaseReport]:
+    """For a report: the test files that are at fault, each with its findings."""
+    for file in dict.fromkeys(finding.file for finding in findings):
+        failures = tuple(
+            Failure(
+                place=file if finding.span is None else f"{file}:{finding.span.line}",
+                head=f"{finding.code}: {finding.message}",
+                lines=() if finding.help is None else (f"help: {finding.help}",),
+            )
+            for finding in findings
+            if finding.file == file
+        )
+        yield CaseReport(file=file, name="the test file", verdict="error", failures=failures)
 
 
 def unused_snapshots(file: str, cases: Sequence[Case], *, update: bool) -> tuple[str, ...]:
     """The snapshots that bear the name of a test file, and that none of its cases uses; ``update`` deletes them."""
     wanted = [case.snapshot for case in cases if case.file == file and case.snapshot is not None]
     unused = tuple(unused_beside(file, wanted))
-    for path in unused if update else ():
-        Path(path).unlink()
+    delete(unused if update else ())
     return unused
 
 
-def unused_report(file: str, unused: Sequence[str], *, update: bool) -> CaseReport:
+def delete(paths: Iterable[str]) -> None:
+    """Delete snapshots that no case uses.
+
+    Raises:
+        UsageError: one cannot be deleted.
+    """
+    for path in paths:
+        try:
+            Path(path).unlink(missing_ok=True)
+        except OSError as error:
+            raise UsageError(f"the snapshot `{path}` cannot be deleted: {error.strerror or error}") from error
+
+
+def unused_report(file: str, unused: Sequence[str], *, update: bool, command: str = UPDATE) -> CaseReport:
     """What is told of them."""
     name = "unused snapshots"
     if update:
         return CaseReport(file=file, name=name, verdict="updated", notes=tuple(f"deleted {path}" for path in unused))
-    hint = "delete it, or run with `--update`"
+    hint = f"delete it, or run `{command}`"
     failures = tuple(Failure(place=path, head="no case uses this snapshot", lines=(hint,)) for path in unused)
     return CaseReport(file=file, name=name, verdict="failed", failures=failures)
 

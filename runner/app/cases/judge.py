@@ -167,10 +167,18 @@ def _calls(expected: Sequence[Any], made: Sequence[ToolCalled], at: Path) -> Ite
 
 
 def _warnings(expected: Sequence[str], result: Mapping[str, Any], at: Path) -> Iterator[Miss]:
-    said = [*result["warnings"], *(warning for step in result["steps"].values() for warning in step["warnings"])]
+    said = [*result["warnings"], *_warnings_of(result["steps"].values())]
     for index, text in enumerate(expected):
         if not any(text in warning for warning in said):
             yield Miss(at=(*at, index), what="a warning", expected=f"… {text} …", got=show(said))
+
+
+def _warnings_of(steps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Those of the steps, of their items and of what lies below them."""
+    for step in steps:
+        yield from step["warnings"]
+        yield from _warnings_of(step.get("items") or ())
+        yield from _warnings_of((step.get("steps") or {}).values())
 
 
 def show(value: Any) -> str:

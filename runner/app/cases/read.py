@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ from runner.workflow.schema import schema_text
 
 ENDINGS = (".test.yaml", ".test.yml")
 SNAPSHOTS = "__snapshots__"
+_LONGEST = 180
+"""Bytes of a case's name in that of its snapshot, as no file system takes more than 255; a longer one is cut."""
 _CODES = {"additionalProperties": "BR217", "required": "BR218", "type": "BR219"}
 _START = "begin with `workflow: FILE` and `expect:`"
 
@@ -84,8 +88,7 @@ def find_test_files(paths: Sequence[str]) -> tuple[str, ...]:
         elif os.path.lexists(path):
             found[os.path.normpath(path)] = None
         else:
-            near = did_you_mean(path, list(_search(str(Path(path).parent)))) if Path(path).parent.is_dir() else None
-            raise UsageError(f"there is no file `{path}`", hint=near)
+            raise UsageError(f"there is no file `{path}`", hint=_near(path))
     if not found:
         where = ", ".join(f"`{path}`" for path in paths) or "this folder"
         hint = "a test file ends in .test.yaml; `bridge-run schema test` says what it holds"
@@ -93,14 +96,34 @@ def find_test_files(paths: Sequence[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _near(path: str) -> str | None:
+    """What may have been meant: a file beside it, or a case as `bridge-run test` tells it."""
+    file, is_case, _ = path.partition("::")
+    if is_case and Path(file).is_file():
+        return f"`bridge-run test {shlex.quote(file)} -k {shlex.quote(path)}` runs one case"
+    return did_you_mean(path, list(_search(str(Path(path).parent)))) if Path(path).parent.is_dir() else None
+
+
+def snapshot_folders(paths: Sequence[str]) -> tuple[str, ...]:
+    """Every folder of snapshots below those of ``paths`` that are folders themselves; none: below where we are."""
+    below = (parent for path in paths or (".",) for parent, _ in _walk(path) if Path(parent).name == SNAPSHOTS)
+    return tuple(dict.fromkeys(map(os.path.normpath, below)))
+
+
 def _search(folder: str) -> Iterator[str]:
+    for parent, names in _walk(folder):
+        for name in sorted(names):
+            if is_test_file(name):
+                yield os.path.normpath(os.path.join(parent, name))  # noqa: PTH118 - pathlib has no normpath
+
+
+def _walk(folder: str) -> Iterator[tuple[str, list[str]]]:
+    """Every folder of ours with the names of its files."""
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(
             name for name in folders if not name.startswith(".") and name not in ("node_modules", "venv")
         )
-        for name in sorted(names):
-            if is_test_file(name):
-                yield os.path.normpath(os.path.join(parent, name))  # noqa: PTH118 - pathlib has no normpath
+        yield parent, names
 
 
 def read_cases(path: str) -> tuple[Case, ...]:
@@ -117,7 +140,28 @@ def read_cases(path: str) -> tuple[Case, ...]:
     if "cases" not in data:
         return (_case(document, data, (), data.get("name", stem_of(path)), alone=True),)
     merged = ((_merged(data, given), ("cases", index), given["name"]) for index, given in enumerate(data["cases"]))
-    return tuple(_case(document, both, at, name, alone=False) for both, at, name in merged)
+    cases = tuple(_case(document, both, at, name, alone=False) for both, at, name in merged)
+    if shared := shared_snapshots(cases):
+        raise WorkflowError(shared)
+    return cases
+
+
+def shared_snapshots(cases: Iterable[Case], taken: dict[str, Case] | None = None) -> list[Diagnostic]:
+    """The cases whose snapshot is that of one before them: `--update` would write now this, now that.
+
+    ``taken`` are the snapshots of cases before, and gets those of these.
+    """
+    taken = {} if taken is None else taken
+    findings: list[Diagnostic] = []
+    for case in cases:
+        if case.snapshot is None:
+            continue
+        other = taken.setdefault(os.path.abspath(case.snapshot), case)  # noqa: PTH100 - links stay as they are written
+        if other is not case:
+            message = f"`{case.snapshot}` is the snapshot of `{other.id}` already"
+            at = (*case.at, "snapshot")
+            findings.append(_finding(case.document, "BR220", at, message, "give each case a snapshot of its own"))
+    return findings
 
 
 def _merged(whole: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,7 +225,10 @@ def _beside(folder: Path, path: str) -> str:
 
 
 def _slug(name: str) -> str:
-    return re.sub(r"[^\w.-]+", "-", name.casefold()).strip("-.") or "case"
+    slug = re.sub(r"[^\w.-]+", "-", name.casefold()).strip("-.") or "case"
+    if len(slug.encode()) <= _LONGEST:
+        return slug
+    return f"{slug[: _LONGEST // 4]}-{sha256(slug.encode()).hexdigest()[:8]}"
 
 
 # --- what is wrong with a file ------------------------------------------------------------------------------------

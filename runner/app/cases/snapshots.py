@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from runner.app.cases.read import ENDINGS, SNAPSHOTS, stem_of
@@ -11,6 +11,9 @@ from runner.words.errors import UsageError
 from runner.words.noun import noun
 
 _MOST_LINES = 200
+_BEGINNING = "workflow: "
+"""How every picture of a run begins."""
+UPDATE = "bridge-run test --update"
 
 
 @noun
@@ -23,29 +26,38 @@ class Compared:
 
 
 class Snapshots:
-    """``update``: what differs is written and told, and fails nothing."""
+    """``update``: what differs is written and told, and fails nothing. ``command`` is what a person types for that."""
 
-    def __init__(self, *, update: bool = False) -> None:
+    def __init__(self, *, update: bool = False, command: str = UPDATE) -> None:
         self.update = update
+        self.command = command
 
     def compare(self, path: str, picture: str, *, is_good: bool = True) -> Compared:
         """Compare a picture with the one that is kept; a case that fails otherwise (``is_good`` False) writes none.
 
         Raises:
-            UsageError: it cannot be read or written.
+            UsageError: it cannot be read or written, or what would be written over is no picture of a run.
         """
         kept = _read(path)
         if kept == picture:
             return Compared()
         lines = difference(kept or "", picture, path, "this run")
         if self.update and is_good:
+            if kept is not None and not _is_ours(kept):
+                hint = "name another file in `snapshot`, or delete this one"
+                raise UsageError(f"`{path}` is no snapshot of a run, so it is not written over", hint=hint)
             _write(path, picture)
             did = "wrote" if kept is None else "changed"
             return Compared(note="\n".join([f"{did} {path}", *(f"  {line}".rstrip() for line in lines)]))
+        if self.update:
+            hint = "nothing is written while the case fails for something else"
+        elif kept is None:
+            hint = f"`{self.command}` writes `{path}`"
+        else:
+            hint = f"`{self.command}` keeps it as it is now"
         if kept is None:
-            hint = f"`bridge-run test --update` writes `{path}`"
             return Compared(head="it has no snapshot yet", lines=(hint,))
-        return Compared(head="it differs from its snapshot", lines=(*lines, "", "`--update` keeps it as it is now"))
+        return Compared(head="it differs from its snapshot", lines=(*lines, "", hint))
 
 
 def unused_beside(file: str, wanted: Sequence[str]) -> Iterator[str]:
@@ -61,6 +73,32 @@ def unused_beside(file: str, wanted: Sequence[str]) -> Iterator[str]:
         own = path.name.startswith(f"{stem}.") and not path.name.startswith(longer)
         if own and path.resolve() not in known:
             yield str(path)
+
+
+def strays_in(folder: Path, wanted: Iterable[str]) -> Iterator[str]:
+    """The snapshots in a folder of tests that bear the name of no test file there, and that are none of ``wanted``.
+
+    What is there and is no picture of a run is somebody else's.
+    """
+    known = {Path(path).resolve() for path in wanted}
+    stems = tuple(f"{stem_of(name)}." for ending in ENDINGS for name in map(str, folder.glob(f"*{ending}")))
+    for path in sorted((folder / SNAPSHOTS).glob("*.txt")):
+        if not path.name.startswith(stems) and path.resolve() not in known and is_picture(path):
+            yield str(path)
+
+
+def is_picture(path: Path) -> bool:
+    """Whether a file is a picture of a run."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_BEGINNING)) == _BEGINNING.encode()
+    except OSError:
+        return False
+
+
+def _is_ours(text: str) -> bool:
+    """Whether a text may be written over: a picture, also one with the marks of a merge, or nothing."""
+    return text.startswith((_BEGINNING, "<<<<<<< ")) or not text.strip()
 
 
 def difference(before: str, after: str, name: str, other: str) -> tuple[str, ...]:

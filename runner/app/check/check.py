@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from runner.app.files import workflow_files
 from runner.app.prepare import Prepared, configured, known_inputs, models_named, open_models, plan_of
@@ -16,6 +17,7 @@ from runner.plan.make import needs_models
 from runner.plan.overrides import Overrides, parse_overrides, refuse_unknown_aliases
 from runner.plan.plan import Plan
 from runner.plan.setting import Setting
+from runner.plan.tool_room import NOTHING_LISTED, ToolRoom
 from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
 from runner.words.errors import CannotServeError, OutsideError, WorkflowError
 from runner.words.exits import Exit
@@ -64,7 +66,7 @@ def check(request: CheckRequest, environment: Mapping[str, str]) -> Report:
     """
     overrides = parse_overrides(request.models)
     names = workflow_files(request.paths)
-    files = [_load(name, overrides, environment) for name in names]
+    files = [_load(name, overrides, environment, offline=request.offline) for name in names]
     workflows = [file.prepared.workflow for file in files if file.prepared is not None]
     if len(workflows) == len(files):
         refuse_unknown_aliases(overrides, [member for workflow in workflows for member in workflow.family])
@@ -73,29 +75,30 @@ def check(request: CheckRequest, environment: Mapping[str, str]) -> Report:
     named = frozenset(name for file in files if file.prepared for name in models_named(file.prepared, config))
     asked, outside = _ask(request, environment, config, named) if wanted and not request.offline else (None, None)
     setting = setting_of(asked.endpoints if asked is not None else (), config)
-    judged = [_judge(file, asked, setting, alone=len(files) == 1) for file in files]
-    if request.tools:
-        judged = [_with_tools(file, environment) for file in judged]
+    judge = partial(_judge, asked=asked, setting=setting, alone=len(files) == 1)
+    judged = [_with_tools(file, environment, judge) if request.tools else judge(file) for file in files]
     settings = _File(name="the configuration", faults=config.warnings)
     return _report(request, names, [settings, *judged], asked, outside)
 
 
-def _load(name: str, overrides: Overrides, environment: Mapping[str, str]) -> _File:
+def _load(name: str, overrides: Overrides, environment: Mapping[str, str], *, offline: bool) -> _File:
     try:
         loaded = load(name)
     except WorkflowError as error:
         return _File(name=name, faults=error.diagnostics)
     inputs = known_inputs(loaded.workflow)
-    surroundings = survey(loaded.workflow, inputs, environment, unset_secret=TOLERATED)
+    surroundings = survey(loaded.workflow, inputs, environment, unset_secret=None if offline else TOLERATED)
     prepared = Prepared(workflow=loaded.workflow, inputs=inputs, overrides=overrides, surroundings=surroundings)
     return _File(name=name, prepared=prepared, faults=tuple(loaded.warnings), open=surroundings.open)
 
 
-def _judge(file: _File, asked: Asked | None, setting: Setting, *, alone: bool) -> _File:
+def _judge(
+    file: _File, room: ToolRoom = NOTHING_LISTED, *, asked: Asked | None, setting: Setting, alone: bool
+) -> _File:
     if file.prepared is None:
         return file
     try:
-        plan = plan_of(file.prepared, asked.catalogue if asked is not None else None, setting)
+        plan = plan_of(file.prepared, asked.catalogue if asked is not None else None, setting, room)
     except CannotServeError as error:
         return replace(file, lacks=error.diagnostics)
     lacks = tuple(finding for finding in plan.findings if finding.code != _IDLE_SWAP or alone)
@@ -106,17 +109,21 @@ _IDLE_SWAP = "BR326"
 """A model of the command line that a file does not take: of several files it may be meant for another."""
 
 
-def _with_tools(file: _File, environment: Mapping[str, str]) -> _File:
+def _with_tools(file: _File, environment: Mapping[str, str], judge: Callable[..., _File]) -> _File:
+    """The file judged by what its tool servers list, and those servers as well."""
     prepared = file.prepared
     if prepared is None:
         return file
     unknown = map(_NOT_STARTED.format, not_startable(prepared, environment))
-    file = replace(file, started=startable(prepared, environment), open=(*file.open, *unknown))
+    started = startable(prepared, environment)
     try:
-        return replace(file, lacks=(*file.lacks, *confirm_tools(prepared, environment)))
+        confirmed = confirm_tools(prepared, environment)
     except CannotServeError as error:
-        unreachable = error.exit_code == Exit.OUTSIDE
-        return replace(file, lacks=(*file.lacks, *error.diagnostics), unreachable=unreachable)
+        file, lacks, unreachable = judge(file), error.diagnostics, error.exit_code == Exit.OUTSIDE
+    else:
+        file, lacks, unreachable = judge(file, confirmed.room), confirmed.findings, False
+    lacks = (*file.lacks, *lacks)
+    return replace(file, started=started, open=(*file.open, *unknown), lacks=lacks, unreachable=unreachable)
 
 
 _NOT_STARTED = "the server `{}` depends on inputs that are not given; it was not started, and its tools are not known"

@@ -11,7 +11,7 @@ from runner.app.lock.locked import Locked, plan_by_lock, read_locked
 from runner.app.prepare import Prepared, known_inputs, open_models
 from runner.app.request import CheckRequest
 from runner.app.run.tool_start import servers_used
-from runner.app.surroundings import TOLERATED, survey
+from runner.app.surroundings import survey
 from runner.edges.config.file import read_configuration
 from runner.plan.overrides import Overrides, parse_overrides, refuse_unknown_aliases
 from runner.plan.plan import Plan
@@ -61,7 +61,7 @@ def _load(name: str, overrides: Overrides, environment: Mapping[str, str]) -> _J
     except WorkflowError as error:
         return _Judged(faults=error.diagnostics)
     inputs = known_inputs(loaded.workflow)
-    around = survey(loaded.workflow, inputs, environment, unset_secret=TOLERATED)
+    around = survey(loaded.workflow, inputs, environment, unset_secret=None)
     prepared = Prepared(
         workflow=loaded.workflow, inputs=inputs, overrides=overrides, surroundings=replace(around, open=())
     )

@@ -5,7 +5,7 @@ Nothing of this asks anybody: no HTTP client, no SDK of tool servers is imported
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -22,6 +22,7 @@ from runner.plan.lock.rules import unlocked_models, unlocked_servers, vouched_fo
 from runner.plan.make import needs_models
 from runner.plan.plan import Plan
 from runner.plan.setting import Setting
+from runner.plan.tool_room import Listing, ToolRoom
 from runner.plan.wanted import Names
 from runner.words.diagnostics import Diagnostic, Level, has_errors, in_file_order
 from runner.words.errors import CannotServeError
@@ -72,14 +73,23 @@ def plan_by_lock(prepared: Prepared, locked: Locked) -> tuple[Plan, tuple[str, .
     """
     prepared = replace(prepared, surroundings=_without_commands(prepared, locked.lock))
     found, notes = _servers(prepared, locked)
-    plan, lacks = _plan(prepared, locked)
+    plan, lacks = _plan(prepared, locked, ToolRoom(_listings(prepared.workflow, locked.lock)))
     findings = in_file_order((*lacks, *found))
     if plan is None or has_errors(findings):
         raise CannotServeError(findings)
     return replace(plan, findings=findings), notes
 
 
-def _plan(prepared: Prepared, locked: Locked) -> tuple[Plan | None, tuple[Diagnostic, ...]]:
+def _listings(workflow: Workflow, lock: Lock) -> Iterator[Listing]:
+    """What the lock knows of tools; of a server with a tool that was too large for it, nothing."""
+    for file in _once(workflow.family):
+        for name in servers_used(file):
+            entry = lock.server_for(file.servers[name])
+            if entry is not None and entry.tools and all(tool.definition is not None for tool in entry.tools):
+                yield file, name, tools_of(entry)
+
+
+def _plan(prepared: Prepared, locked: Locked, room: ToolRoom) -> tuple[Plan | None, tuple[Diagnostic, ...]]:
     """The plan, None if there is none, and its findings."""
     if not needs_models(prepared.workflow):
         locked = replace(locked, catalogue=Catalogue())
@@ -91,7 +101,7 @@ def _plan(prepared: Prepared, locked: Locked) -> tuple[Plan | None, tuple[Diagno
     )
     unlocked = unlocked_models(names, locked.lock)
     try:
-        plan = plan_of(prepared, locked.catalogue, locked.setting)
+        plan = plan_of(prepared, locked.catalogue, locked.setting, room)
     except CannotServeError as error:
         return None, with_unlocked(error.diagnostics, unlocked)
     return plan, with_unlocked(plan.findings, unlocked)

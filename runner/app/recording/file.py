@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from runner.app.recording.place import replace_recording
 from runner.app.request import RunRequest
 from runner.chat.catalogue import Catalogue
 from runner.plan.lookup import look_up
 from runner.plan.wanted import DEFAULT
 from runner.record.cassette.cassette import SUFFIX, Cassette, Exchange, read_cassette, write_cassette
 from runner.record.cassette.values import read_catalogue
-from runner.words.errors import HistoryError, UsageError
+from runner.words.errors import UsageError
 from runner.words.recording_error import RecordingError
 
 
@@ -36,32 +36,28 @@ def read_recording(path: Path, request: RunRequest) -> Cassette:
     try:
         text = path.read_bytes().decode("utf-8", "surrogatepass")
     except FileNotFoundError as error:
+        if request.file.endswith(SUFFIX):
+            wrong = f"`{request.file}` is a recording, and no workflow"
+            raise UsageError(wrong, hint="name the workflow: its recording is found beside it") from error
         hint = f"`bridge-run {request.file} --record` makes it"
         raise UsageError(f"there is no recording `{path}`", hint=hint) from error
     except OSError as error:
         raise RecordingError(str(path), 0, f"it cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
-        raise RecordingError(str(path), line, "it is not UTF-8", hint="record the workflow anew") from error
+        raise RecordingError(
+            str(path), line, "it is not UTF-8", hint=f"record it anew: `bridge-run {request.file} --record`"
+        ) from error
     return read_cassette(text.removeprefix("\ufeff").replace("\r\n", "\n"), str(path))
 
 
 def save_recording(path: Path, cassette: Cassette) -> None:
-    """Write it in one piece: what was there stays until the new one is whole.
+    """Write it in one piece.
 
     Raises:
         HistoryError: it cannot be written.
     """
-    data, new = write_cassette(cassette), path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        new.write_bytes(data)
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        why = error.strerror or error
-        raise HistoryError(
-            f"the recording `{path}` cannot be written: {why}", hint="`--recording PATH` says another place"
-        ) from error
+    replace_recording(path, write_cassette(cassette))
 
 
 def kept_models(exchanges: Sequence[Exchange], named: Collection[str]) -> tuple[Exchange, ...]:
@@ -87,10 +83,10 @@ def merged(
 ) -> tuple[tuple[Exchange, ...], tuple[str, ...]]:
     """The old exchanges with those of the chosen units replaced, and the chosen units that asked nothing this time.
 
-    What the run as a whole asked stays; what is new in it is added.
+    What the run as a whole asked stays; what is new in it is added, and what others asked that had not been recorded.
     """
-    again = [one for one in new if chosen(one.unit)]
-    tops = {one.unit.partition("/")[0].partition("[")[0] for one in again}
+    again = [one for one in new if one.unit]
+    tops = {one.unit.partition("/")[0].partition("[")[0] for one in again if chosen(one.unit)}
     missed = {one.unit for one in old if chosen(one.unit) and one.unit.partition("/")[0].partition("[")[0] not in tops}
     stay = [one for one in old if not chosen(one.unit) or one.unit in missed]
     of_run = [one for one in new if not one.unit]

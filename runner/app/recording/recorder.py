@@ -44,7 +44,7 @@ class _Slot:
 class Recorder:
     """Collects exchanges; secrets and what belongs to this machine are taken out at once.
 
-    ``bounds`` as in ``cassette_values.request_value``.
+    ``bounds`` as in ``cassette.values.request_value``.
     """
 
     def __init__(self, mask: Mask, bounds: Collection[int] = ()) -> None:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from runner import __version__
+from runner.app.again import record_command
 from runner.app.console import tell
 from runner.app.prepare import Prepared, models_named, prepare
-from runner.app.recording.file import kept_models, merged, read_recording, recording_path, save_recording
+from runner.app.recording.file import read_recording, recording_path
+from runner.app.recording.place import refuse_bad_place
 from runner.app.recording.recorder import Recorder
 from runner.app.recording.walls import (
     Chosen,
@@ -25,6 +26,7 @@ from runner.app.recording.walls import (
     with_replayed_tools,
     working_in,
 )
+from runner.app.recording.writing import Writes, tell_mismatches
 from runner.app.request import RunRequest
 from runner.app.run.answers import parse_answers
 from runner.app.run.report import Report, report_run
@@ -34,20 +36,25 @@ from runner.app.run.workspace import environment_of
 from runner.app.run.world import all_secrets
 from runner.app.surroundings import FATAL, TOLERATED
 from runner.edges.config.endpoints import tokens_of
-from runner.record.cassette.cassette import Cassette, Exchange, Header
+from runner.record.cassette.cassette import Cassette, Exchange, Header, Kind
 from runner.record.cassette.mask import Mask
-from runner.record.cassette.order import in_order
-from runner.rehearse.replay.tape import Tape, record_command
+from runner.record.parts import covers, units_of, without_indices
+from runner.rehearse.replay.tape import Tape
+from runner.rehearse.replay.time import give_way
 from runner.words.diagnostics import has_errors
 from runner.words.errors import CannotServeError, UsageError
 from runner.words.exits import Exit
-from runner.words.noun import noun
 from runner.words.recording_error import RecordingError
 from runner.words.suggest import did_you_mean
 from runner.workflow.digest import digest_of
 from runner.workflow.model import TaskWork, Workflow
 
 Environment = Mapping[str, str]
+_REPLAYED: Mapping[str | None, frozenset[Kind]] = {
+    "models": frozenset(("catalogue", "chat", "answer")),
+    "tools": frozenset(("server", "call", "command", "changed", "kept", "answer")),
+}
+"""What a replay of a part takes from the recording."""
 Judge = Callable[[Tape, Mapping[str, Any]], int]
 """Looks at the tape of a replay that has ended, and its outcome; gives an exit code as ``Walls.after``."""
 
@@ -65,11 +72,10 @@ def record_run(request: RunRequest, environment: Environment | None = None, repo
     old = read_recording(path, request) if request.steps else None
     asked = request if old is None else as_recorded(request, old.header)
     prepared = prepare(asked, ours, unset_secret=FATAL)
-    if has_errors(prepared.surroundings.findings):
-        raise CannotServeError((*prepared.warnings, *prepared.surroundings.findings))
-    if old is not None:
-        _refuse_foreign(old, prepared.workflow)
-    chosen = _chosen(request.steps, prepared.workflow)
+    _refuse_errors(prepared)
+    _refuse_foreign(old, prepared.workflow)
+    refuse_bad_place(path, prepared.workflow.name, named=request.recording is not None)
+    chosen = _chosen(request, prepared.workflow)
     with real_servers(asked, prepared, ours) as endpoints:
         walls = real_walls(
             endpoints,
@@ -87,11 +93,12 @@ def record_run(request: RunRequest, environment: Environment | None = None, repo
         walls = recorded(replace(walls, told_id=told), recorder)
         tape = None
         if old is not None:
-            tape = _tape(old, mask, asked, prepared)
+            tape = _tape(old, mask, request, prepared)
             walls = switched(walls, tape, chosen)
-        after = _Writes(
+        after = Writes(
             path=path,
             request=asked,
+            typed=request,
             prepared=prepared,
             recorder=recorder,
             old=old,
@@ -127,10 +134,14 @@ def replay_run(
         told = cassette.header.run or f"00000000-000000-{prepared.workflow.name}-0000"
         with_values = with_stand_ins(ours, prepared.workflow)
         mask = Mask(all_secrets(prepared.workflow, with_values), str(Path.cwd()), told)
-        tape = _tape(cassette, mask, asked, prepared)
+        tape = _tape(cassette, mask, request, prepared)
         walls = replace(real, told_id=told)
+        if asked.replay == "all":
+            walls = replace(walls, give_way=lambda: give_way(lambda: tape.to_come))
         if asked.replay != "tools":
             walls = with_replayed_models(walls, tape, cassette)
+            command = record_command(_short(request), (), cassette.header.inputs)
+            walls = replace(walls, setting=replace(walls.setting, recorded_by=command))
         walls = with_replayed_tools(walls, tape) if asked.replay != "models" else working_in(mask, walls)
         walls = with_replayed_answers(walls, tape, parse_answers(asked.answers, prepared.workflow))
         walls = replace(walls, after=partial(judge or _judge(asked), tape))
@@ -139,8 +150,7 @@ def replay_run(
 
 def as_recorded(request: RunRequest, header: Header) -> RunRequest:
     """The request with the inputs and models of the recording, where it names none."""
-    bound = request.bound if request.bound is not None else header.inputs
-    return replace(request, bound=bound, models=request.models or header.models)
+    return replace(request, bound={**header.inputs, **(request.bound or {})}, models=request.models or header.models)
 
 
 @contextmanager
@@ -152,8 +162,7 @@ def _prepared(asked: RunRequest, environment: Environment, cassette: Cassette) -
     _refuse_foreign(cassette, prepared.workflow)
     if not tools_are_real:
         prepared = without_needs(replace(prepared, workflow=replace(prepared.workflow, workspace="here")))
-    if has_errors(prepared.surroundings.findings):
-        raise CannotServeError((*prepared.warnings, *prepared.surroundings.findings))
+    _refuse_errors(prepared)
     if asked.replay == "all":
         yield prepared, painted(prepared.workflow, cassette.header.began)
         return
@@ -176,15 +185,23 @@ def _nothing() -> Any:
 
 
 def _tape(cassette: Cassette, mask: Mask, request: RunRequest, prepared: Prepared) -> Tape:
+    """``request`` as it was typed: a command that a message names repeats it."""
     changed = cassette.header.digest != digest_of(prepared.workflow)
     return Tape(
         cassette,
         mask,
-        lambda unit: record_command(request.file, request.recording, unit),
+        lambda units: record_command(_short(request), units, cassette.header.inputs),
         changed=changed,
         bounds=_bounds(prepared.workflow),
+        contexts=_contexts(prepared.workflow),
         jumps=request.replay == "all",
     )
+
+
+def _short(request: RunRequest) -> RunRequest:
+    """The request; it does not name the place where the recording lies anyway."""
+    beside = replace(request, recording=None)
+    return beside if recording_path(request) == recording_path(beside) else request
 
 
 def _bounds(workflow: Workflow) -> frozenset[int]:
@@ -196,31 +213,50 @@ def _bounds(workflow: Workflow) -> frozenset[int]:
     return frozenset(most for sampling in samplings if isinstance(most := sampling.get("max_tokens"), int))
 
 
-def _refuse_foreign(cassette: Cassette, workflow: Workflow) -> None:
-    if cassette.header.workflow != workflow.name:
+def _refuse_errors(prepared: Prepared) -> None:
+    if has_errors(prepared.surroundings.findings):
+        raise CannotServeError((*prepared.warnings, *prepared.surroundings.findings))
+
+
+def _contexts(workflow: Workflow) -> frozenset[int]:
+    """Every ``context_length`` that the files name."""
+    loads = (model.load for file in workflow.family for model in file.models.values())
+    return frozenset(length for load in loads if isinstance(length := load.get("context_length"), int))
+
+
+def _refuse_foreign(cassette: Cassette | None, workflow: Workflow) -> None:
+    if cassette is not None and cassette.header.workflow != workflow.name:
         wrong = f"it was recorded from the workflow `{cassette.header.workflow}`, and `{workflow.file}` is another one"
         hint = f"name the right one by `--recording`, or record `{workflow.name}` anew with `--record`"
         raise RecordingError(cassette.file, 1, f"{wrong}: `{workflow.name}`", hint=hint)
 
 
-def _chosen(steps: Sequence[str], workflow: Workflow) -> Chosen:
-    """Whether a unit belongs to one of these.
+def _chosen(request: RunRequest, workflow: Workflow) -> Chosen:
+    """Whether a unit is recorded anew: it is named, or answered by the command line.
 
     Raises:
         UsageError: there is no such step.
     """
-    known = [step.id for step in workflow.steps]
-    for name in steps:
-        first = name.partition("/")[0].partition("[")[0]
-        if first not in known:
-            hint = did_you_mean(first, known) or f"the steps are {', '.join(f'`{one}`' for one in known)}"
-            raise UsageError(f"`--step {name}`: `{workflow.file}` has no step `{first}`", hint=hint)
-    return lambda unit: any(unit == name or unit.startswith((f"{name}/", f"{name}[")) for name in steps)
+    known = list(units_of(workflow))
+    for name in request.steps:
+        step = without_indices(name)
+        if step not in known:
+            first = step.partition("/")[0]
+            lacks, near = (first, known) if first not in known else (step, [one for one in known if one != first])
+            top = ", ".join(f"`{one.id}`" for one in workflow.steps)
+            hint = did_you_mean(lacks, near) or f"the steps are {top}"
+            raise UsageError(f"`--step {name}`: `{workflow.file}` has no step `{lacks}`", hint=hint)
+    names = (*request.steps, *parse_answers(request.answers, workflow))
+    return lambda unit: any(covers(name, unit) for name in names)
 
 
-def left_over(tape: Tape, outcome: Mapping[str, Any]) -> tuple[Exchange, ...]:
-    """What a replay of everything did not use, where that is a fault: it came to its end, and asked nothing else."""
-    return tape.unused() if outcome["status"] in ("succeeded", "failed") and not tape.mismatches else ()
+def left_over(tape: Tape, outcome: Mapping[str, Any], part: str | None = None) -> tuple[Exchange, ...]:
+    """What a replay of everything, or of a part, did not use of it, where that is a fault: it came to its end, and
+    asked nothing else.
+    """
+    if outcome["status"] not in ("succeeded", "failed") or tape.mismatches:
+        return ()
+    return tuple(one for one in tape.unused() if part not in _REPLAYED or one.kind in _REPLAYED[part])
 
 
 def _judge(request: RunRequest) -> Judge:
@@ -228,8 +264,9 @@ def _judge(request: RunRequest) -> Judge:
 
     def after(tape: Tape, outcome: Mapping[str, Any]) -> int:
         if tape.mismatches:
+            tell_mismatches(tape)
             return int(Exit.STEP_FAILED)  # also where a step tolerates its failure
-        unused = left_over(tape, outcome) if request.replay == "all" else ()
+        unused = left_over(tape, outcome, request.replay)
         if not unused:
             return 0
         if not request.quiet or request.strict:
@@ -237,51 +274,3 @@ def _judge(request: RunRequest) -> Judge:
         return int(Exit.STEP_FAILED) if request.strict else 0
 
     return after
-
-
-@noun
-class _Writes:
-    """Writes the recording when the run has ended; ``old`` and ``tape`` where a part of one is recorded anew.
-
-    ``run`` and ``began`` as in ``Header``.
-    """
-
-    path: Path
-    request: RunRequest
-    prepared: Prepared
-    recorder: Recorder
-    old: Cassette | None
-    chosen: Chosen
-    tape: Tape | None
-    simulated: bool
-    run: str
-    began: float
-
-    def __call__(self, outcome: Mapping[str, Any]) -> int:
-        """Raises: HistoryError: it cannot be written."""
-        if outcome["status"] == "cancelled":
-            tell(f"nothing was recorded in {self.path}: the run was interrupted")
-            return 0
-        workflow, config = self.prepared.workflow, self.prepared.config
-        exchanges = kept_models(self.recorder.exchanges, models_named(self.prepared, config))
-        if self.old is not None:
-            exchanges, missed = merged(self.old.exchanges, exchanges, self.chosen)
-            for unit in missed:
-                tell(f"warning: `{unit}` was not reached; what was recorded of it stays")
-        header = Header(
-            workflow=workflow.name,
-            digest=digest_of(workflow),
-            bridge_run=__version__,
-            inputs=self.recorder.mask.hidden(dict(self.prepared.inputs)),
-            models=self.request.models,
-            default_model=config.default_model,
-            simulated=self.simulated,
-            run=self.run,
-            began=self.began,
-        )
-        cassette = Cassette(header=header, exchanges=in_order(exchanges, workflow), file=str(self.path))
-        save_recording(self.path, cassette)
-        if not self.request.quiet:
-            count = len(cassette.exchanges)
-            tell(f"recorded: {self.path} ({count} exchange{'s' * (count != 1)})")
-        return int(Exit.STEP_FAILED) if self.tape is not None and self.tape.mismatches else 0

@@ -179,7 +179,7 @@ def switched(real: Walls, tape: Tape, chosen: Chosen) -> Walls:
         make_commands=lambda folder: _SwitchedCommands(real.make_commands(folder), ReplayCommands(tape), chosen),
         files=lambda files: _SwitchedFiles(real.files(files), ReplayFiles(tape), chosen),
         answers=lambda answers: _SwitchedAnswers(
-            real.answers(answers), ReplayAnswers(tape, GivenAnswers({}), answers), chosen
+            real.answers(answers), ReplayAnswers(tape, GivenAnswers({}), real.answers(answers)), chosen
         ),
         measures=False,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -14,11 +14,11 @@ from runner.app.console import say, tell
 from runner.app.rehearsal.run import Played, RehearsalStage, prepare_rehearsal
 from runner.app.request import RunRequest
 from runner.record.events import RunFinished, StepFinished
-from runner.record.parts import unit_of
+from runner.record.parts import unit_of, without_indices
 from runner.rehearse.rehearsal.goals import Goal, goals_of, goals_seen
 from runner.rehearse.rehearsal.prompter import INJECTED, Prompter
 from runner.rehearse.rehearsal.search import Part, Search
-from runner.rehearse.scripted import NO_STUBS, Reply, read_stubs, without_indices
+from runner.rehearse.scripted import NO_STUBS, Reply, read_stubs
 from runner.rehearse.scripted_text import stub_text
 from runner.show.rehearsal_view import Fault, RehearsalReport, SeenStep, rehearsal_json, rehearsal_text
 from runner.words.errors import UsageError
@@ -117,7 +117,8 @@ class _Walks:
     def _step(self, path: str, goals: tuple[Goal, ...]) -> SeenStep:
         ran = any(goal.path == path and goal.way == "runs" for goal in self._seen)
         ways = tuple((goal.label, goal in self._seen) for goal in goals if goal.path == path and goal.way != "runs")
-        why = "" if ran else self._why.get(path, "no walk came to it")
+        empty = Goal(path=path, way="no items") in self._seen
+        why = "" if ran else self._why.get(path, "its list never has an item" if empty else "no walk came to it")
         return SeenStep(path=path, kind=self._prompter.steps[path].kind, ran=ran, ways=ways, why=why)
 
     def _look_for(self, goal: Goal) -> None:
@@ -176,9 +177,8 @@ class _Walks:
                 path = without_indices(unit_of(event) or "")
                 if event.status == "skipped":
                     self._why.setdefault(path, self._reason(path, event.reason or "it was skipped"))
-                elif event.status in ("failed", "recovered") and self._is_fault(event, part):
-                    error = event.error or {}
-                    self._note(path, error.get("kind", "bug"), error.get("message", ""), part)
+                elif event.error is not None and self._is_fault(event, event.error, part):
+                    self._note(path, event.error["kind"], event.error["message"], part)
             elif isinstance(event, RunFinished) and event.error is not None:
                 self._note("outputs", event.error["kind"], event.error["message"], part)
 
@@ -189,16 +189,17 @@ class _Walks:
                 (path, kind, message), Fault(path=path, kind=kind, message=message, part=_words(part))
             )
 
-    def _is_fault(self, event: StepFinished, part: Part) -> bool:
-        error = event.error or {}
-        message, path = error.get("message", ""), without_indices(unit_of(event) or "")
+    def _is_fault(self, event: StepFinished, error: Mapping[str, Any], part: Part) -> bool:
+        if event.status not in ("failed", "recovered"):
+            return False
+        message, path = error["message"], without_indices(unit_of(event) or "")
         whole = event.item is None and self._prompter.steps[path].fan_out is not None
         if INJECTED in message or path in self._prompter.missing or (whole and event.attempts):
             return False
         asked = {reply.message for stub in self._prompter.stubs.of.values() for reply in stub.replies if reply.fails}
         if any(words in message for words in asked):
             return False
-        return error.get("kind") in _FAULTS or not (part.cues or part.inputs)
+        return error["kind"] in _FAULTS or not (part.cues or part.inputs)
 
     def _reason(self, path: str, reason: str) -> str:
         when = self._prompter.steps[path].when

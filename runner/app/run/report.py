@@ -6,6 +6,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from runner.app.again import replay_command
 from runner.app.console import say, tell
 from runner.app.find_run import resume_command
 from runner.app.request import RunRequest
@@ -43,7 +44,10 @@ def report_run(
     if to_tell:
         gap = "\n" if on_terminal else ""  # between the progress and the end
         resume = resume_command(outcome["run"], request.run_dir)
-        tell(gap + closing_text(outcome, journal=place, colour=colour, resume=resume))
+        if request.replay is not None:  # which is run from its beginning again, at once
+            resume = replay_command(request)
+        resumable = request.replay is None  # that is run again, from the beginning
+        tell(gap + closing_text(outcome, journal=place, colour=colour, resume=resume, resumable=resumable))
         if changes is not None:
             tell(changes)
     if request.output == "json":

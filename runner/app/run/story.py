@@ -31,8 +31,10 @@ from runner.execute.outputs import workflow_outputs
 from runner.execute.questions import Answer, Answers
 from runner.execute.scheduler import Scheduler
 from runner.execute.world import World
+from runner.plan.make import needs_models
 from runner.plan.plan import Plan
 from runner.plan.schedule.schedule import make_forecast
+from runner.plan.tool_room import NOTHING_LISTED, ToolRoom
 from runner.record.events import RunFinished
 from runner.record.journal import Listener
 from runner.show.progress import Display
@@ -131,13 +133,12 @@ class Story:
             self._begin_tools(Path.cwd())
             await asyncio.sleep(0)  # the servers' processes start before the model servers are asked
         catalogue = await self._catalogue()
-        plan = plan_of(self._prepared, catalogue, self._walls.setting)
-        plan = replace(plan, forecast=make_forecast(plan, read_costs(self._environment)))
+        plan = self._plan(catalogue)
         self._audience.warn(plan.findings)
         display = self._audience.display()
         try:
             history = self._open_history(plan, display)
-            return await self._told(plan, history, display)
+            return await self._told(plan, catalogue, history, display)
         finally:
             display.close()
 
@@ -157,7 +158,23 @@ class Story:
             self._audience.tell(f"warning: {failure}")
         return asked.catalogue
 
-    async def _told(self, plan: Plan, history: History, display: Display) -> int:
+    def _plan(self, catalogue: Catalogue, room: ToolRoom = NOTHING_LISTED) -> Plan:
+        plan = plan_of(self._prepared, catalogue, self._walls.setting, room)
+        return replace(plan, forecast=make_forecast(plan, read_costs(self._environment)))
+
+    def _corrected(self, plan: Plan, catalogue: Catalogue, room: ToolRoom) -> Plan:
+        """The plan with what the tools take in truth: no model is loaded yet. What is doubtful only now is told.
+
+        Raises:
+            CannotServeError: a model has no room for what its step is offered.
+        """
+        if not (room.corrects(self._workflow) and needs_models(self._workflow)):
+            return plan
+        corrected = self._plan(catalogue, room)
+        self._audience.warn([one for one in corrected.findings if one not in plan.findings])
+        return corrected
+
+    async def _told(self, plan: Plan, catalogue: Catalogue, history: History, display: Display) -> int:
         """Do the steps and journal the end, whatever way it comes."""
         started = self._clock.monotonic()
 
@@ -171,7 +188,7 @@ class Story:
             return int(outcome["exit_code"]) or more
 
         try:
-            facts = await self._steps(plan, history, display)
+            facts = await self._steps(plan, catalogue, history, display)
         except asyncio.CancelledError:
             end(status="cancelled", exit_code=int(Exit.INTERRUPTED), outputs={})
             raise
@@ -184,13 +201,14 @@ class Story:
             raise
         return end(**facts)
 
-    async def _steps(self, plan: Plan, history: History, display: Display) -> dict[str, Any]:
+    async def _steps(self, plan: Plan, catalogue: Catalogue, history: History, display: Display) -> dict[str, Any]:
         """The facts of ``RunFinished``."""
         if self._workflow.workspace != "here":
             self._workspace = await open_workspace(self._workflow, Path.cwd(), history.folder.absolute)
             self._begin_tools(self._workspace.folder)
         assert self._tools is not None, "they were begun"
         self._audience.warn(await self._tools.confirm(history.journal.append))
+        plan = self._corrected(plan, catalogue, self._tools.room)
         measured = Measurements(plan)
         history.journal.listen(measured.entry)
         world = make_world(plan, self._prepared, history, display, self._outside(self._tools))
@@ -235,7 +253,8 @@ class Story:
         return self._walls.answers(GivenAnswers(self._answers, yes=self._request.yes, ask=ask_person, kept=answers))
 
     def _begin_tools(self, folder: Path) -> None:
-        self._tools = RunTools(self._prepared, folder, self._walls, self._secrets, mask=self._redactor.text)
+        done = self._earlier.seeds.units if self._earlier is not None else ()
+        self._tools = RunTools(self._prepared, folder, self._walls, self._secrets, mask=self._redactor.text, done=done)
         self._tools.begin()
 
     def _open_history(self, plan: Plan, display: Display) -> History:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -49,13 +49,17 @@ class ToolHouse:
         self._make_servers = make_servers
         self._shared: dict[str, ToolBox] = {}
 
-    def households(self, names: Names) -> Sequence[Household]:
-        """Every file of the run with the servers that are known before it begins; the file itself comes first."""
-        return tuple(map(self._household, every_file(names)))
+    def households(self, names: Names, done: Collection[str] = ()) -> Sequence[Household]:
+        """Every file of the run with the servers that are known before it begins; the file itself comes first.
 
-    def _household(self, names: Names) -> Household:
+        ``done`` are the steps of that file that an earlier go has done: what they alone use is left out.
+        """
+        whole, *called = every_file(names, done)
+        return self._household(whole, done), *map(self._household, called)
+
+    def _household(self, names: Names, done: Collection[str] = ()) -> Household:
         boxes: dict[str, ToolBox] = {}
-        for name in servers_used(names.workflow):
+        for name in servers_used(names.workflow, done):
             try:
                 boxes[name] = self._box(self._rendered(names.workflow, name, names.inputs))
             except TemplateError:
@@ -128,11 +132,13 @@ class ToolHouse:
         return self._shared[alike(server)]
 
 
-def every_file(names: Names) -> Iterator[Names]:
-    """The names of the file itself, then those of the files that it calls, each time that one is called."""
+def every_file(names: Names, done: Collection[str] = ()) -> Iterator[Names]:
+    """The names of the file itself, then those of the files that its steps call, each time that one is called, but for
+    steps that are ``done``.
+    """
     yield names
     for step in names.workflow.steps:
-        if isinstance(step.work, CallWork):
+        if isinstance(step.work, CallWork) and step.id not in done:
             for row in rows_of(step) or (None,):
                 yield from every_file(for_callee(for_row(names, row), step.work))
 

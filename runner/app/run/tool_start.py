@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from runner.chat.toolbox import ServerFacts, ToolBox
 from runner.plan.finding import finding
 from runner.plan.grants import missing_tools
+from runner.plan.tool_room import ToolRoom
 from runner.record.events import Event, ToolServerStarted
 from runner.words.diagnostics import Diagnostic, has_errors, in_file_order
 from runner.words.errors import ToolServerError, ToolsMissingError, ToolsUnreachableError
@@ -73,6 +74,12 @@ class ToolStart:
             raise ToolsMissingError(findings)
         return findings
 
+    @property
+    def room(self) -> ToolRoom:
+        """What the tools take, once they are confirmed."""
+        homes = self._households
+        return ToolRoom((home.workflow, name, box.tools) for home in homes for name, box in home.boxes.items())
+
     async def close(self) -> None:
         """End all servers, side by side; bounded, and not stopped by a cancellation."""
         for start in self._starts.values():
@@ -99,10 +106,12 @@ def started(box: ToolBox, facts: ServerFacts) -> ToolServerStarted:
     )
 
 
-def servers_used(workflow: Workflow) -> tuple[str, ...]:
-    """The servers that at least one step may use, in file order; the others are not started."""
+def servers_used(workflow: Workflow, done: Collection[str] = ()) -> tuple[str, ...]:
+    """The servers that at least one step may use that is not ``done``, in file order; the others are not started."""
     used: set[str] = set()
     for step in workflow.steps:
+        if step.id in done:
+            continue
         used.update(getattr(step.work, "servers", ()))
         server = getattr(step.work, "server", None)
         if server is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,16 @@ from runner.app.run.tool_house import ToolHouse
 from runner.app.run.tool_start import ToolStart
 from runner.app.run.walls import Walls
 from runner.chat.toolbox import ToolBox
+from runner.plan.tool_room import ToolRoom
 from runner.plan.wanted import Names
 from runner.record.events import Event
 from runner.words.diagnostics import Diagnostic
 
 
 class RunTools:
-    """``folder`` is where they start; ``boxes`` are those of the file that is run, by name."""
+    """``folder`` is where they start; ``boxes`` are those of the file that is run, by name. ``done`` are steps of an
+    earlier go: what nobody else needs is not started for them.
+    """
 
     def __init__(
         self,
@@ -27,6 +30,7 @@ class RunTools:
         secrets: Mapping[str, str],
         *,
         mask: Callable[[str], str],
+        done: Collection[str] = (),
     ) -> None:
         run_id = walls.told_id or walls.run_id
         self.house = ToolHouse(
@@ -38,7 +42,7 @@ class RunTools:
             make_servers=walls.make_servers,
         )
         names = Names(workflow=prepared.workflow, overrides=prepared.overrides, inputs=prepared.inputs)
-        households = self.house.households(names)
+        households = self.house.households(names, done)
         self.boxes: Mapping[str, ToolBox] = households[0].boxes
         self._start = ToolStart(households, mask)
 
@@ -49,6 +53,11 @@ class RunTools:
     async def confirm(self, tell: Callable[[Event], Any]) -> tuple[Diagnostic, ...]:
         """As ``ToolStart.confirm``."""
         return await self._start.confirm(tell)
+
+    @property
+    def room(self) -> ToolRoom:
+        """As ``ToolStart.room``."""
+        return self._start.room
 
     async def close(self) -> None:
         """As ``ToolStart.close``."""

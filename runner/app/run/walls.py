@@ -35,7 +35,7 @@ from runner.execute.neighbour import Neighbours
 from runner.execute.place import Recorder
 from runner.execute.questions import Answers
 from runner.execute.tool_servers import ToolServers
-from runner.execute.world import Commands, WorkFiles
+from runner.execute.world import Commands, GiveWay, WorkFiles, at_once
 from runner.plan.make import needs_models
 from runner.plan.setting import Setting
 from runner.record.journal import Listener
@@ -79,6 +79,7 @@ class Walls:
     runs that use the same models, None = there are none. ``measures``: False where what is pretended says nothing about
     the next run, so that its times are not remembered. ``asks_people``: a terminal is asked what no option answers.
     ``scratch``: a file that works in place works in a copy all the same. ``start`` runs the story in an event loop.
+    ``give_way`` as in ``World``.
     ``after(outcome)`` is told the result when its end is journalled, and gives an exit code of at least 0 that counts
     where the run's own is 0; it may tell words of its own.
     """
@@ -102,6 +103,7 @@ class Walls:
     neighbours: Neighbours | None = None
     measures: bool = True
     scratch: bool = False
+    give_way: GiveWay = at_once
     start: Callable[[Coroutine[Any, Any, int]], int] = asyncio.run
     after: Callable[[Mapping[str, Any]], int] = lambda _: 0
 

@@ -61,6 +61,7 @@ def make_world(plan: Plan, prepared: Prepared, history: History, display: Displa
         artifacts=history.folder,
         journal=journal,
         clock=walls.clock,
+        give_way=walls.give_way,
         random=walls.chance,
         on_delta=display.delta if outside.redactor.empty else _without_words(display),
         read_image=lambda path: walls.read_image(path, folder),

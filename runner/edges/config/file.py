@@ -42,6 +42,21 @@ def read_configuration(given: str | None, environment: Mapping[str, str], folder
     return configuration if own is None else _under(configuration, _read(own, str(own), home))
 
 
+def project_file(environment: Mapping[str, str], folder: str = ".") -> Path | None:
+    """The project's own file that counts in ``folder``, whatever is wrong with it."""
+    start = Path(folder).absolute()
+    for place in _upwards(start, _home(environment)):
+        if (place / FILE).is_file():
+            return place / FILE
+        try:
+            table = _project_table(place / PROJECT, start) if (place / PROJECT).is_file() else None
+        except WorkflowError:  # told when it is read
+            return place / PROJECT
+        if table is not None:
+            return place / PROJECT
+    return None
+
+
 class _Nearest:
     """What was found on the way up: a file that says something, or none."""
 

@@ -27,15 +27,18 @@ CODE = "BR404"
 SIZE_LIMIT = 5 * 1024 * 1024  # bytes, as for a workflow file
 _VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _NAME = re.compile(r"(?:env:)?([A-Za-z_][A-Za-z0-9_]*)(?::-(.*))?", re.DOTALL)
+_HTTP = re.compile(r"https?://.", re.IGNORECASE)
 Transport = Literal["stdio", "http", "sse"]
 _TRANSPORTS: Mapping[str, Transport] = {
     "stdio": "stdio", "http": "http", "streamable-http": "http", "streamablehttp": "http", "streamable_http": "http",
     "sse": "sse",
 }  # fmt: skip
+_BOUND = "write the entry without it into a file of its own, and say by `tools` which of its tools may be used"
 _REFUSED = {
     "envFile": "write what it holds under `env`, as `${VAR}` if it is secret",
     "sandboxEnabled": "bridge-run has no sandbox for it; start it inside one, or remove the key",
     "headersHelper": "write the headers under `headers`, with `${VAR}` for what is secret",
+    **dict.fromkeys(("disabledTools", "excludeTools", "includeTools"), _BOUND),
 }
 
 
@@ -167,13 +170,13 @@ class _Entry:
         return Server(
             name=self.name,
             path=("mcp_servers", self.name),
-            url=self._text("url"),
+            url=self._url(),
             headers=self._texts("headers"),
             transport="sse" if transport == "sse" else "http",
         )
 
     def _stdio(self) -> Server:
-        command = self._text("command") or ""
+        command = self._command()
         # A bare name is looked up in PATH; with a slash it is a path, relative to the file that names it.
         command = str(self._folder / Path(command).expanduser()) if "/" in command else command
         cwd = self._text("cwd")
@@ -202,6 +205,12 @@ class _Entry:
         for key, advice in _REFUSED.items():
             if self.entry.get(key):
                 self._problem(f"MCP server `{self.name}`: `{key}` is not supported", advice)
+        tools = self.entry.get("tools")
+        if tools and not (isinstance(tools, list) and "*" in tools):  # all of them is what we offer, too
+            self._problem(f"MCP server `{self.name}`: `tools` is not supported", _BOUND)
+        for key in ("disabled", "enabled"):
+            if not isinstance(self.entry.get(key), bool | None):  # who writes "yes" must not be taken for who says no
+                self._problem(f"MCP server `{self.name}`: `{key}` must be true or false")
 
     def _transport(self) -> Transport:
         """What ``type`` says, else what the keys tell."""
@@ -229,6 +238,20 @@ class _Entry:
 
     def _text(self, key: str) -> str | None:
         return self._expanded(self.entry[key], key) if key in self.entry else None
+
+    def _command(self) -> str:
+        written = self.entry.get("command", "x")  # that it is missing is told elsewhere
+        if not isinstance(written, str) or not written.strip():
+            self._problem(f"MCP server `{self.name}`: `command` must be the name or the path of a program")
+            return ""
+        return self._expanded(written, "command") if "command" in self.entry else ""
+
+    def _url(self) -> str | None:
+        before = len(self.problems)
+        url = self._text("url")
+        if len(self.problems) == before and url is not None and not _HTTP.match(url):
+            self._problem(f"MCP server `{self.name}`: `url` must begin with http:// or https://")
+        return url
 
     def _list(self, key: str) -> tuple[str, ...]:
         values = self.entry.get(key, [])

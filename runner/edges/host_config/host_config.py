@@ -212,8 +212,8 @@ class HostConfiguration:
             hint = f"write {places}, or name a file in {VARIABLE}"
             return McpNotFoundError(name, known, message, hint=hint)
         message += f"{', '.join(used)} {'has' if len(used) == 1 else 'have'} {names or 'none that is enabled'}"
-        hint = did_you_mean(name, known) or "`list_available_mcps` lists them"
-        hint += f" {', '.join(broken)} could not be read and may have it." if broken else ""
+        hint = did_you_mean(name, known) or "`list_available_mcps` lists them;"
+        hint = f"{hint} {', '.join(broken)} could not be read and may have it" if broken else hint.rstrip(";")
         return McpNotFoundError(name, known, message, hint=hint)
 
 

@@ -11,14 +11,17 @@ _RUNNERS = {"npx", "bunx", "uvx", "pipx", "node", "bun", "deno", "python", "pyth
 _SAFE_OPTIONS = {"-y", "--yes", "-q", "--quiet", "-m", "-u", "--isolated", "run", "--offline"}
 _PLAIN = re.compile(r"[@\w./~+\-\\:$ {}]+(?:@[\w.^~\-]+)?")
 _TOKEN = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w\-.~%+=]{20,}")
+_ONE_COMMAND = re.compile(r"\S*|(?!.*\s-)(?:[/~.]|[A-Za-z]:).*[/\\][^/\\\s]*")
+"""A name, or a path, in a folder with spaces if need be; what else has spaces is a whole command line."""
 _LEFT_OUT = "…"
 
 
 def shown_command(command: str, args: Sequence[str]) -> str:
     """The command and, where it only starts another, what it starts: ``npx -y @scope/server …``."""
-    words = [command]
-    rest = list(args)
-    if re.split(r"[/\\]", command)[-1].removesuffix(".cmd").removesuffix(".exe") in _RUNNERS:
+    first, *others = [command] if _ONE_COMMAND.fullmatch(command) else command.split() or [command]
+    words = [first]
+    rest = [*others, *args]
+    if re.split(r"[/\\]", first)[-1].removesuffix(".cmd").removesuffix(".exe") in _RUNNERS:
         while rest and rest[0] in _SAFE_OPTIONS:
             words.append(rest.pop(0))
         if rest and not rest[0].startswith("-") and _PLAIN.fullmatch(rest[0]) and not _TOKEN.fullmatch(rest[0]):

@@ -30,7 +30,7 @@ CLOSE_WITHIN = 6.0  # seconds a life may take to end by itself before it is canc
 
 @dataclass(slots=True)
 class _Life:
-    """One life of a server, from its start to its end."""
+    """One life of a server, from its start to its end. ``busy``: it was called, and nobody waits for the answer."""
 
     name: str
     link: Link
@@ -42,6 +42,7 @@ class _Life:
     failure: ToolServerError | None = None
     task: asyncio.Task[None] | None = None
     served: bool = False
+    busy: bool = False
     broken: bool = False
 
     @property
@@ -60,7 +61,7 @@ class _Life:
         finally:
             self.client = None
             try:
-                await self.link.end(polite=self.served)
+                await self.link.end("none" if not self.served else "short" if self.busy else "full")
             finally:
                 self.loaded.set()
                 self.ready.set()
@@ -210,7 +211,11 @@ class McpToolBox:
         try:
             async with asyncio.timeout(self.server.timeout):
                 answer = await life.client.call_tool(tool, dict(arguments))
+        except asyncio.CancelledError:
+            life.busy = True
+            raise
         except TimeoutError:
+            life.busy = True
             return failed(
                 f"tool `{tool}` of `{self.name}` did not answer within {show_seconds(self.server.timeout)}; "
                 "the call was cancelled, what it did until then is unknown"

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from runner.edges.mcp.link import Farewell
 from runner.edges.mcp.mend import mend_result
 from runner.edges.no_connection import why_no_connection
 from runner.words.errors import ToolServerError
@@ -107,7 +108,7 @@ class HttpLink:
             return f"check the path of `url` {where}; an old server needs `transport: sse`"
         return f"start the server, or correct `url` {where}"
 
-    async def end(self, *, polite: bool) -> None:
+    async def end(self, farewell: Farewell) -> None:
         """The transport has closed everything already."""
 
 

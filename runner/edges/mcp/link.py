@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from runner.words.errors import ToolServerError
 
 if TYPE_CHECKING:
     from mcp.client import Transport
+
+
+Farewell = Literal["full", "short", "none"]
+"""How long a server may take to end by itself before it is told to: ``short`` if it is busy with what nobody wants."""
 
 
 class Link(Protocol):
@@ -30,8 +34,8 @@ class Link(Protocol):
         ``ready`` tells a death in a call from a failure to start.
         """
 
-    async def end(self, *, polite: bool) -> None:
-        """Let go of it, with all it started; bounded, also when cancelled. Impolitely: without time to say goodbye."""
+    async def end(self, farewell: Farewell) -> None:
+        """Let go of it, with all it started; bounded, also when cancelled."""
 
 
 async def load_sdk() -> None:

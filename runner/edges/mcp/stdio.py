@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from runner.edges.line_splitter import TooLong
+from runner.edges.mcp.link import Farewell
 from runner.edges.mcp.mend import mend_result
 from runner.edges.process_group import Offspring, child_environment, find_command
 from runner.edges.stdio_pipe import GRACE, LINE_LIMIT, Launch, StdioPipe, end_of, start_process
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 # Where SDKs put the id of a response: right after the version, or at the very end of the object.
 _ID_FIRST = re.compile(rb'\s*\{\s*"jsonrpc"\s*:\s*"2\.0"\s*,\s*"id"\s*:\s*(\d{1,18})\s*,')
 _ID_LAST = re.compile(rb'[}\]"\w]\s*,\s*"id"\s*:\s*(\d{1,18})\s*\}\s*$')
+
+
+_GRACE: Mapping[Farewell, float] = {"full": GRACE, "short": 0.5, "none": 0.0}
+"""Seconds. Hosts give us 4 of them from the end of our stdin to SIGKILL, and a stubborn server takes ``GRACE`` more."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,10 +119,10 @@ class StdioLink:
             return f"raise `start_timeout` under `mcp_servers.{self.server.name}` if it needs longer"
         return f"try it by hand: {shlex.join((self.server.command or '', *self.server.args))}"
 
-    async def end(self, *, polite: bool) -> None:
+    async def end(self, farewell: Farewell) -> None:
         """End the process and its group."""
         if self.pipe is not None:
-            await self.pipe.end(grace=GRACE if polite else 0.0)
+            await self.pipe.end(grace=_GRACE[farewell])
 
 
 @dataclass(slots=True)

@@ -7,13 +7,14 @@ end us before the host closes its end, and its lines have no bound.
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import queue
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from runner.edges.line_splitter import LineSplitter, TooLong
 from runner.edges.mcp_server.server import DeskServer
@@ -21,6 +22,7 @@ from runner.words.units import show_bytes
 
 if TYPE_CHECKING:
     from mcp.shared.message import SessionMessage
+    from mcp_types import RequestId
 
 LINE_LIMIT: Final = 16 * 1024 * 1024
 """Bytes of one message of the host, at most."""
@@ -155,15 +157,41 @@ class _Reader(_Stream):
         try:
             return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
         except ValueError:
-            await self._refuse(PARSE_ERROR, "a line that is no JSON-RPC message")
+            pass
+        whole = _without_halves(line)
+        try:
+            return SessionMessage(jsonrpc_message_adapter.validate_python(whole, by_name=False))
+        except ValueError:
+            code = PARSE_ERROR if whole is None else INVALID_REQUEST
+            await self._refuse(code, "a line that is no JSON-RPC message", _id_of(whole))
             return None
 
-    async def _refuse(self, code: int, words: str) -> None:
+    async def _refuse(self, code: int, words: str, to: RequestId | None = None) -> None:
         from mcp.shared.message import SessionMessage
         from mcp_types import ErrorData, JSONRPCError
 
         error = ErrorData(code=code, message=words)
-        await self._writer.send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=None, error=error)))
+        await self._writer.send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=to, error=error)))
+
+
+def _without_halves(line: bytes) -> Any:
+    """What a line says, None if it is no JSON.
+
+    Half an emoji (``\\ud83d``, which hosts in JavaScript send when a model cut a text there) is legal JSON and no text;
+    it becomes U+FFFD, as a host that got no answer to its request would wait for ever.
+    """
+    try:
+        said = json.loads(line)
+        text = json.dumps(said, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return None
+    return json.loads(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
+
+
+def _id_of(message: Any) -> RequestId | None:
+    """Whose request it is, so that the host does not wait for an answer. The ids of its own answers are ours."""
+    found = message.get("id") if isinstance(message, dict) and "method" in message else None
+    return found if isinstance(found, (int, str)) and not isinstance(found, bool) else None
 
 
 class _Writer(_Stream):

@@ -16,7 +16,10 @@ LONGEST: Final = 200
 """Characters of a value that are shown."""
 MOST_WORDS: Final = 4_000
 """Longer texts are not compared word by word: it would take seconds."""
-_WORD: Final = re.compile(r"\S+")
+_WORD: Final = re.compile(r"[^ \t\r\n]+")
+_UNSEEN: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Letters and marks that are blank; of all other kinds ``isprintable`` knows."""
+_VARIANTS: Final = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 
 @noun
@@ -42,7 +45,26 @@ def changes_between(before: Any, after: Any, path: str = "") -> Iterator[Change]
 
 
 def words_of(change: Change) -> str:
-    """A change in one line: ``quantization: Q4_K_M → Q8_0``; of texts the words: ``[-gone-] {+new+}``."""
+    """A change in one line: ``quantization: Q4_K_M → Q8_0``; of texts the words: ``[-gone-] {+new+}``.
+
+    What a terminal does not show, and a model reads, is shown by its code.
+    """
+    return visible(_words_of(change))
+
+
+def visible(text: str) -> str:
+    """The text with a code (``\\u200b``) for every character that takes no place, or the place of another."""
+    return "".join(one if one.isascii() and one.isprintable() else _coded(one) for one in text)
+
+
+def _coded(sign: str) -> str:
+    if sign.isprintable() and sign not in _UNSEEN and not _VARIANTS.match(sign):
+        return sign
+    number = ord(sign)
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def _words_of(change: Change) -> str:
     before, after = change.before, change.after
     if before is None:
         return f"{change.path}: new, {_shown(after)}"

@@ -157,14 +157,14 @@ def read_cassette(text: str, file: str) -> Cassette:
         RecordingError: a line is not what it should be, or the file is of another version; with file and line.
     """
     lines = text.split("\n")
-    if lines and not lines[-1]:
-        lines.pop()
-    if not lines:
+    if not text.strip():
         raise RecordingError(file, 1, "it is empty", hint=_WAYS)
     header = _header(_object(lines[0], file, 1), file)
     exchanges: list[Exchange] = []
     talk: dict[str, Mapping[str, Any]] = {}
     for number, line in enumerate(lines[1:], 2):
+        if not line.strip():  # an editor's
+            continue
         try:
             one = _exchange(_object(line, file, number), number, talk)
         except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
@@ -178,8 +178,10 @@ def _object(line: str, file: str, number: int) -> dict[str, Any]:
     try:
         value = read_json(line)
     except ValueError as error:
-        marks = "it holds marks of a merge conflict" if line.startswith(("<<<<<<<", "=======", ">>>>>>>")) else None
-        raise RecordingError(file, number, marks or f"it is not JSON: {error}", hint=_WAYS) from error
+        if line.startswith(("<<<<<<<", "=======", ">>>>>>>")):
+            wrong = "it holds marks of a merge conflict"
+            raise RecordingError(file, number, wrong, hint=f"keep one side of each line, or {_WAYS}") from error
+        raise RecordingError(file, number, f"it is not JSON: {error}", hint=_WAYS) from error
     if not isinstance(value, dict):
         raise RecordingError(file, number, "it is no JSON object", hint=_WAYS)
     return value
@@ -191,7 +193,8 @@ def _header(line: Mapping[str, Any], file: str) -> Header:
     if line.get("version") != VERSION:
         wrote = f" (written by bridge-run {line['bridge_run']})" if "bridge_run" in line else ""
         wrong = f"it is of version {line.get('version')}{wrote}, and this bridge-run reads version {VERSION}"
-        raise RecordingError(file, 1, wrong, hint=_WAYS)
+        newer = isinstance(line.get("version"), int) and line["version"] > VERSION
+        raise RecordingError(file, 1, wrong, hint=f"take a newer bridge-run, or {_WAYS}" if newer else _WAYS)
     try:
         return Header(
             workflow=str(line["workflow"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -13,6 +14,9 @@ from runner.words.redact import SHORTEST, Redactor
 
 FOLDER = "[folder]"
 RUN = "[run id]"
+_MEANT = {FOLDER: f"[{FOLDER}]", RUN: f"[{RUN}]"}
+"""What is written where somebody said just that: `[[folder]]`."""
+_STANDS = re.compile("|".join(re.escape(text) for pair in _MEANT.items() for text in reversed(pair)))
 _NOUNS = (
     ChatAnswer, ChatRequest, Message, ToolCall, ToolSpec, Usage, EndpointCatalogue, ModelEntry, Instance, Tool,
     ToolResult, Blob, ServerFacts,
@@ -45,7 +49,8 @@ class Mask:
 
     def _refresh(self) -> None:
         also = {folder: FOLDER for folder in self._folders if len(folder) >= SHORTEST}
-        self._redactor = Redactor(self._secrets, {**also, self._run: RUN})
+        self._redactor = Redactor(self._secrets, {**also, self._run: RUN, **_MEANT})
+        self._shown = {**{doubled: text for text, doubled in _MEANT.items()}, FOLDER: self._folders[-1], RUN: self._run}
 
     def hidden(self, value: Any) -> Any:
         """A JSON value as it is recorded; names that the format itself gives stay, whatever a secret is called."""
@@ -66,7 +71,7 @@ class Mask:
     def shown(self, value: Any) -> Any:
         """A recorded value as this run meets it; secrets stay hidden."""
         if isinstance(value, str):
-            return value.replace(FOLDER, self._folders[-1]).replace(RUN, self._run)
+            return _STANDS.sub(lambda match: self._shown[match[0]], value)
         if isinstance(value, Mapping):
             return {self.shown(key): self.shown(item) for key, item in value.items()}
         return [self.shown(item) for item in value] if isinstance(value, list | tuple) else value

@@ -185,10 +185,11 @@ def error_value(error: BridgeError) -> dict[str, Any]:
 
 
 def read_error(value: Mapping[str, Any]) -> BridgeError:
-    """Raises: KeyError, TypeError: it is none."""
-    made = getattr(errors, value["class"], None)
-    if not (isinstance(made, type) and issubclass(made, BridgeError)):
-        raise TypeError(f"there is no error `{value['class']}`")
+    """Raises: KeyError, TypeError, ValueError: it is none."""
+    made: Any = getattr(errors, value["class"], None)
+    known = isinstance(made, type) and issubclass(made, BridgeError)
+    if not known:
+        raise ValueError(f"there is no error `{value['class']}`")
     error: BridgeError = made.__new__(made)
     BridgeError.__init__(error, value["message"], hint=value.get("hint"))
     for name, item in value.items():

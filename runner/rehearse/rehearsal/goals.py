@@ -7,10 +7,10 @@ from typing import Literal
 
 from runner.execute.step import UNWANTED
 from runner.record.events import ApprovalAnswered, StepFinished, StepRepeated, StepStarted
-from runner.record.parts import unit_of
+from runner.record.parts import unit_of, without_indices
 from runner.record.wire import Entry
 from runner.rehearse.rehearsal.value import least, made_up
-from runner.rehearse.scripted import steps_below, without_indices
+from runner.rehearse.scripted import steps_below
 from runner.words.noun import noun
 from runner.workflow.fan_out import ForEach
 from runner.workflow.model import ApproveWork, CallWork, Step, Workflow

@@ -7,11 +7,11 @@ from contextvars import ContextVar
 from typing import Any
 
 from runner.record.events import CommandRan, StepRepeated, StepRetried, StepStarted
-from runner.record.parts import unit_of
+from runner.record.parts import unit_of, without_indices
 from runner.record.wire import Entry
 from runner.rehearse.rehearsal.hints import hints_of, satisfies
 from runner.rehearse.rehearsal.value import Hints, made_up
-from runner.rehearse.scripted import NO_STUBS, Reply, Stubs, steps_below, without_indices
+from runner.rehearse.scripted import NO_STUBS, Reply, Stubs, steps_below
 from runner.workflow.model import ApproveWork, CallWork, RunWork, Step, TaskWork, Workflow
 
 _AT_WORK: ContextVar[str] = ContextVar("unit at work in a rehearsal", default="")

@@ -102,10 +102,9 @@ class ReplayBackend:
             LLMError: it failed when it was recorded, or it was not recorded so.
         """
         asked = self._tape.mask.hidden({"endpoint": self._endpoint, "model": model, "settings": dict(settings)})
-        name = repr(asked)
-        if name not in self._loads:
-            self._loads[name] = [one for one in self._tape.all_of("load") if one.request == asked]
-        outcomes = self._loads[name]
+        outcomes = self._outcomes(asked, as_asked=True)
+        if not outcomes and settings.get("context_length") not in self._tape.contexts:
+            outcomes = self._outcomes(asked, as_asked=False)
         if not outcomes:
             try:
                 self._tape.take("load", asked, Whereabouts())
@@ -117,6 +116,21 @@ class ReplayBackend:
         self._keys[instance.id] = model
         self._change(model, instance.id, instance)
         return instance
+
+    def _outcomes(self, asked: Any, *, as_asked: bool) -> list[Exchange]:
+        """What is left of the outcomes of such loads; not ``as_asked``, their context is of no matter: it was reckoned,
+        from tools that may be others by now.
+        """
+
+        def known(request: Any) -> Any:
+            kept = {key: value for key, value in request["settings"].items() if as_asked or key != "context_length"}
+            return {**request, "settings": kept}
+
+        wanted = known(asked)
+        name = repr((as_asked, wanted))
+        if name not in self._loads:
+            self._loads[name] = [one for one in self._tape.all_of("load") if known(one.request) == wanted]
+        return self._loads[name]
 
     async def unload(self, instance: str) -> None:
         """Always works."""
@@ -209,7 +223,7 @@ class ReplayCommands:
         """How it ended when it was recorded."""
         asked = command_value(argv, stdin=stdin, cwd=cwd, env=env)
         one = self._tape.take("command", asked)
-        return await _given(self._tape, one, lambda given: CommandResult(**given["result"]))
+        return await _given(self._tape, one, _ended)
 
 
 def command_value(argv: Sequence[str], *, stdin: str | None, cwd: str | None, env: Mapping[str, str]) -> dict[str, Any]:
@@ -257,6 +271,14 @@ class ReplayAnswers:
             return said or await self._others.answer(question)
         one = self._tape.take("answer", question_value(question))
         return await _given(self._tape, one, lambda given: Answer(**given["answer"]))
+
+
+def _ended(given: Mapping[str, Any]) -> CommandResult:
+    result = given["result"]
+    code, out, err = result["exit_code"], result["stdout"], result["stderr"]
+    if not isinstance(code, int) or not isinstance(out, str) or not isinstance(err, str):
+        raise TypeError(result)
+    return CommandResult(exit_code=code, stdout=out, stderr=err)
 
 
 def _facts(given: Mapping[str, Any]) -> tuple[ServerFacts, tuple[Tool, ...]]:

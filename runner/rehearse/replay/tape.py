@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from runner.record.cassette.cassette import Cassette, Exchange, Kind
 from runner.record.cassette.diff import differences
 from runner.record.cassette.mask import Mask
+from runner.record.parts import without_indices
 from runner.record.whereabouts import Whereabouts, whereabouts
 from runner.words.errors import StepError
 
 _SHOWN = 5
 """Of more lines that nobody used than this, only so many are named."""
+_TYPED = 20
+"""Of more units than this, a command names the steps."""
 _WORDS: Mapping[Kind, str] = {
     "catalogue": "list of models",
     "server": "start of a tool server",
@@ -32,8 +34,9 @@ _WORDS: Mapping[Kind, str] = {
 class Tape:
     """Hands out what was recorded, each exchange once; within a unit equal requests get theirs in recorded order.
 
-    ``command(unit)`` is the command line that records the unit anew, or the whole for an empty unit. ``changed``: the
-    workflow says something else than when it was recorded. ``bounds`` as in ``cassette_values.request_value``.
+    ``command(units)`` is the command line that records the units anew, or the whole for none. ``changed``: the workflow
+    says something else than when it was recorded. ``bounds`` as in ``cassette.values.request_value``.
+    ``contexts`` are the context lengths that it names: any other one was reckoned from what was known of the steps.
     ``jumps``: time jumps, so that what was cancelled can be waited for until it is cancelled again.
     """
 
@@ -41,14 +44,16 @@ class Tape:
         self,
         cassette: Cassette,
         mask: Mask,
-        command: Callable[[str], str],
+        command: Callable[[Sequence[str]], str],
         *,
         changed: bool = False,
         bounds: Collection[int] = (),
+        contexts: Collection[int] = (),
         jumps: bool = False,
     ) -> None:
         self.mask = mask
         self.bounds = bounds
+        self.contexts = contexts
         self.jumps = jumps
         self.mismatches: list[tuple[str, StepError]] = []
         """What was asked and is not recorded, by unit."""
@@ -58,7 +63,10 @@ class Tape:
         self._left: dict[tuple[str, str, Kind], list[Exchange]] = {}
         self._used: set[int] = set()
         self._passed: set[str] = set()
+        self.to_come = 0
+        """How many answers, of those that came, no unit has asked for yet."""
         for one in cassette.exchanges:
+            self.to_come += _comes(one)
             self._left.setdefault((one.unit, _key(one.request), one.kind), []).append(one)
 
     def knows(self, kind: Kind, unit: str | None = None) -> bool:
@@ -83,13 +91,16 @@ class Tape:
             raise self._mismatch(kind, asked, at)
         one = left.pop(0)
         self._used.add(id(one))
+        self.to_come -= _comes(one)
         return one
 
     def misshapen(self, one: Exchange, why: Exception) -> StepError:
         """The error for an answer that cannot be what it should be: somebody edited the file."""
-        said = f"`{why.args[0]}` is missing" if isinstance(why, KeyError) else str(why)
+        said = str(why) if isinstance(why, ValueError) else "it has another shape"
+        if isinstance(why, KeyError):
+            said = f"`{why.args[0]}` is missing"
         wrong = f"{self._cassette.file}:{one.line}: the answer is none of a {_WORDS[one.kind]}: {said}"
-        return StepError("request", wrong, hint=f"`{self._command(one.unit)}` records just that anew")
+        return StepError("request", wrong, hint=self._way([one.unit]))
 
     def use(self, one: Exchange) -> None:
         """It was of use without being taken, as many times as wanted."""
@@ -115,10 +126,31 @@ class Tape:
         count = f"{len(unused)} recorded exchange{'s were' if len(unused) > 1 else ' was'} not used"
         return "\n".join((f"{count}:", *lines, *more))
 
+    def shown_mismatches(self) -> str:
+        """In words, with the one command that records anew all that was asked and is not there; empty for one or none:
+        its own error says it.
+        """
+        units = list(dict.fromkeys(unit for unit, _ in self.mismatches))
+        if len(units) < 2:
+            return ""
+        count = f"{len(units)} steps and items ask what is not in {self._cassette.file}"
+        return f"{count}; all of them are recorded anew by:\n  {self._command(self._together(units))}"
+
+    def _together(self, units: Sequence[str]) -> list[str]:
+        """The units; in place of all items that a step has, or of more than a person types, the step."""
+        whole = dict[str, set[str]]()
+        for unit in (*units, *(one.unit for one in self._cassette.exchanges)):
+            whole.setdefault(without_indices(unit), set()).add(unit)
+        short = {step for step, all_of_it in whole.items() if len(all_of_it) > 1 and all_of_it <= set(units)}
+        named = list(dict.fromkeys(step if (step := without_indices(unit)) in short else unit for unit in units))
+        return named if len(named) <= _TYPED else list(dict.fromkeys(map(without_indices, named)))
+
+    def _way(self, units: Sequence[str]) -> str:
+        return f"`{self._command([unit for unit in units if unit])}` records just that anew"
+
     def _mismatch(self, kind: Kind, asked: Mapping[str, Any], at: Whereabouts) -> StepError:
         what = f"the {_WORDS[kind]} of {at} is not in {self._cassette.file}"
         nearest = self._nearest(kind, asked, at)
-        command = self._command(at.unit)
         if nearest is None:
             said = f"{what}: there is none of its kind recorded"
         elif _key(nearest.request) == _key(asked):
@@ -127,7 +159,7 @@ class Tape:
             lines = "\n".join(f"  {line}" for line in differences(nearest.request, asked))
             said = f"{what}; line {nearest.line} is nearest:\n{lines}"
         why = "the workflow has changed since it was recorded; " if self._changed else ""
-        error = StepError("request", said, hint=f"{why}`{command}` records just that anew")
+        error = StepError("request", said, hint=f"{why}{self._way([at.unit])}")
         self.mismatches.append((at.unit, error))
         return error
 
@@ -141,12 +173,8 @@ class Tape:
         return max(mine, key=nearness, default=None)
 
 
-def record_command(file: str, recording: str | None, unit: str) -> str:
-    """The command line that records a unit anew, or the whole workflow for an empty one."""
-    words = ["bridge-run", file, "--record"]
-    if recording is not None:
-        words += ["--recording", recording]
-    return shlex.join([*words, "--step", unit] if unit else words)
+def _comes(one: Exchange) -> bool:
+    return bool(one.unit) and not one.answer.get("cancelled")
 
 
 def _alike(old: Mapping[str, Any], new: Mapping[str, Any]) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 _BEGAN = 946_684_800.0
 """Unix seconds of 2000-01-01: so a replay begins of which nobody knows when it was recorded."""
+_WAITS = (0.001, 1.0, 10.0, 60.0)
+"""Seconds, the shortest first: the longer ones are for who waits between two attempts, and end more time limits."""
 _GLANCE = 0.5
 """Seconds between two looks at threads that work."""
 
@@ -84,6 +86,18 @@ class JumpingClock:
     async def sleep(self, seconds: float) -> None:
         """Let the others go first."""
         await asyncio.sleep(max(seconds, 0))
+
+
+async def give_way(to_come: Callable[[], int]) -> None:
+    """Let all others have what they had when it was recorded, as long as they ask for it.
+
+    ``to_come`` counts the answers that came then and that nobody has asked for yet.
+    """
+    for wait in _WAITS:
+        before = to_come() + 1
+        while 0 < to_come() < before:
+            before = to_come()
+            await asyncio.sleep(wait)
 
 
 def run_jumping(work: Coroutine[Any, Any, Result]) -> Result:

@@ -100,10 +100,9 @@ def _said(finding: Diagnostic) -> Iterator[str]:
 
 
 def _location(file: str, span: Span | None, place: Mapping[str, str]) -> dict[str, Any]:
-    physical: dict[str, Any] = {"artifactLocation": _artifact(file, place)}
-    if span is not None:
-        physical["region"] = _region(span)
-    return {"physicalLocation": physical}
+    # GitHub wants a line of every result, also of one that is about the whole file.
+    region = {"startLine": 1} if span is None else _region(span)
+    return {"physicalLocation": {"artifactLocation": _artifact(file, place), "region": region}}
 
 
 def _artifact(file: str, place: Mapping[str, str]) -> dict[str, str]:

@@ -129,6 +129,21 @@ MEANING: Mapping[str, Explanation] = {
         wrong=_one("task: Look.\noutput: {type: objekt}"),
         right=_one("task: Look.\noutput: {type: object}"),
     ),
+    "BR246": Explanation(
+        title="a word that JSON Schema does not know",
+        text="JSON Schema lets unknown words pass without judging anything by them, so a slip of the pen lets every "
+        "answer pass. A warning; an error if `output` holds nothing else: names of properties, as other tools write "
+        "them, belong under `properties`. Words that begin with `x-` are yours.",
+        wrong=_one("task: Look.\noutput: {file: {type: string}}"),
+        right=_one("task: Look.\noutput: {type: object, required: [file], properties: {file: {type: string}}}"),
+    ),
+    "BR247": Explanation(
+        title="a word that nobody here understands",
+        text="A warning. A `run` step with a list starts the program itself, without a shell: `&&`, `|`, `>` and "
+        "`$HOME` are arguments like any other. And of `${{ … }}`, as GitHub Actions has it, the `$` stays in the text.",
+        wrong=_one("run: [echo, hello, '>', out.txt]"),
+        right=_one("run: echo hello > out.txt\nshell: true"),
+    ),
     "BR228": Explanation(
         title="a template where none is expanded",
         text="The text would be used letter by letter, braces and all. Or it names something that does not exist yet: "

@@ -124,8 +124,8 @@ MACHINE: Mapping[str, Explanation] = {
     ),
     "BR405": Explanation(
         title="a declared secret is not set",
-        text="`secrets` declares names; the values come from the environment. This one is not set. `check` warns, a "
-        "run does not start.",
+        text="`secrets` declares names; the values come from the environment. This one is not set. `check` warns, with "
+        "`--offline` and `--locked` it does not look; a run does not start.",
         wrong="$ bridge-run fetch.yaml",
         right="$ TOKEN=… bridge-run fetch.yaml",
     ),

@@ -9,6 +9,7 @@ from runner.words.spans import show_path
 from runner.words.suggest import did_you_mean
 from runner.workflow.rules.places import ROOTS
 from runner.workflow.rules.view import StepView, Use, View
+from runner.workflow.synonyms import NAMES
 
 _WHERE = {
     "item": "exists only in a step with `for_each`",
@@ -59,7 +60,7 @@ def _wrong_root(view: View, use: Use, root: str) -> Iterable[Diagnostic]:
     elif root not in ROOTS and not _is_item(view, use):
         known = sorted(use.place.names)
         near = did_you_mean(root, (*known, *(f"steps.{step}" for step in view.by_id), *_inputs(view)))
-        hint = near or "here one may use " + ", ".join(f"`{name}`" for name in known)
+        hint = NAMES.get(root) or near or "here one may use " + ", ".join(f"`{name}`" for name in known)
         yield view.finding("BR207", f"`{root}` is not defined", view.use_span(use), help=hint)
 
 

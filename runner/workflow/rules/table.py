@@ -16,6 +16,7 @@ from runner.workflow.rules.braces import (
 from runner.workflow.rules.calls import br241_inputs_of_a_call
 from runner.workflow.rules.compare import br243_idle_comparison, br244_impossible_status
 from runner.workflow.rules.keys import br237_taken_name, br238_key_out_of_place, br239_default_is_no_choice
+from runner.workflow.rules.keywords import br246_unknown_keyword
 from runner.workflow.rules.names import (
     br206_undeclared_input,
     br207_undefined_name,
@@ -30,6 +31,7 @@ from runner.workflow.rules.order import (
 )
 from runner.workflow.rules.rows import br240_rows
 from runner.workflow.rules.shapes import br208_impossible_reference, br229_unlikely_reference
+from runner.workflow.rules.shell_words import br247_words_of_others
 from runner.workflow.rules.tools import br213_unknown_server, br214_tool_never_matches
 from runner.workflow.rules.unused import br230_unused_input, br231_unused_declaration
 from runner.workflow.rules.values import (
@@ -76,6 +78,8 @@ RULES: tuple[Rule, ...] = (
     br243_idle_comparison,
     br244_impossible_status,
     br245_answer_unread,
+    br246_unknown_keyword,
+    br247_words_of_others,
 )
 
 

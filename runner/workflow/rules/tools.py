@@ -34,7 +34,7 @@ def _named_servers(view: View) -> Iterator[tuple[str, Path]]:
             yield name, (*path, "mcp_servers", index)
         for index, pattern in enumerate(holder.get("tools") or ()):
             name = _split(pattern)[0]
-            if not _is_glob(name) or name in servers:
+            if not _excludes(pattern) and (not _is_glob(name) or name in servers):
                 yield name, (*path, "tools", index)
     for step in view.steps:
         if isinstance(step.data.get("tool"), str):
@@ -53,18 +53,35 @@ def _split(pattern: str) -> tuple[str, str]:
     return server, tool or "*"
 
 
+def _excludes(pattern: str) -> bool:
+    """Whether it begins, or its tool, as other programs exclude something."""
+    return "!" in (pattern[:1], _split(pattern)[1][:1])
+
+
 def _is_glob(text: str) -> bool:
     return any(mark in text for mark in "*?[")
 
 
 def br214_tool_never_matches(view: View) -> Iterable[Diagnostic]:
     """A tool, or a pattern of tools, that no server of the step can ever offer."""
+    yield from _excluding(view)
     yield from _allow_lists(view)
     yield from _patterns(view, view.section("defaults"), ("defaults",), None)
     for step in view.steps:
         if isinstance(step.data.get("tool"), str):
             yield from _judge(view, step.data["tool"], (*step.path, "tool"), None)
         yield from _patterns(view, step.data, step.path, _servers_of(view, step))
+
+
+def _excluding(view: View) -> Iterable[Diagnostic]:
+    """``!git_push``: whoever writes it believes that the tool cannot be used."""
+    declared = ((server, ("mcp_servers", name)) for name, server in view.section("mcp_servers").items())
+    for holder, path in (*declared, *_holders(view)):
+        for index, pattern in enumerate(holder.get("tools") or ()):
+            if _excludes(pattern):
+                message = f"`{pattern}` excludes nothing: `tools` are those that may be used"
+                ways = "name them; a glob such as `git_diff*` stands for several"
+                yield view.finding("BR214", message, view.value_span((*path, "tools", index)), help=ways)
 
 
 def _servers_of(view: View, step: StepView) -> tuple[str, ...]:
@@ -78,7 +95,7 @@ def _allow_lists(view: View) -> Iterable[Diagnostic]:
         if server.get("builtin") != "files":
             continue
         for index, pattern in enumerate(server.get("tools") or ()):
-            if not any(fnmatchcase(tool, pattern) for tool in FILE_TOOLS):
+            if not _excludes(pattern) and not any(fnmatchcase(tool, pattern) for tool in FILE_TOOLS):
                 span = view.value_span(("mcp_servers", name, "tools", index))
                 yield view.finding(
                     "BR214", f"the built-in files have no tool `{pattern}`", span, help=_file_tool(pattern)
@@ -93,6 +110,8 @@ def _patterns(view: View, holder: Mapping[str, Any], path: Path, used: tuple[str
 def _judge(view: View, pattern: str, path: Path, used: tuple[str, ...] | None) -> Iterable[Diagnostic]:
     server, tool = _split(pattern)
     servers = view.section("mcp_servers")
+    if _excludes(pattern):
+        return
     if _is_glob(server):
         if used is not None and not any(fnmatchcase(name, server) for name in used):
             hint = "its servers are " + ", ".join(f"`{name}`" for name in used) if used else "it has no `mcp_servers`"

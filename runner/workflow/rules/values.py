@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from runner.words.complaint import Complaint
 from runner.words.diagnostics import Diagnostic
 from runner.words.schemas import complaints
 from runner.words.spans import Path, show_path
@@ -39,7 +40,13 @@ def _illegal(view: View, path: Path, schema: Any) -> Iterable[Diagnostic]:
     for complaint in types_of(view).faults(schema):
         span = view.value_span((*path, *complaint.path))
         message = f"`{show_path((path[-1], *complaint.path))}` is no legal JSON Schema: {complaint.message}"
-        yield view.finding("BR226", message, span, help="see json-schema.org, draft 2020-12")
+        yield view.finding("BR226", message, span, help=_ways(complaint))
+
+
+def _ways(complaint: Complaint) -> str:
+    if complaint.path[-1:] == ("required",):
+        return "`required` is the list of those names, beside `properties`"
+    return "see json-schema.org, draft 2020-12"
 
 
 def _illegal_file(view: View, path: Path, file: str) -> Iterable[Diagnostic]:

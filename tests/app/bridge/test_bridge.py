@@ -125,6 +125,19 @@ def test_discovery_goes_on_without_what_cannot_start(studio: str) -> None:
     assert warning.startswith("MCP server `gone` is left out: ")
 
 
+def test_discovery_tells_of_files_that_it_could_not_read(studio: str) -> None:
+    Path(".lmstudio").mkdir()
+    file = Path(".lmstudio/mcp.json").absolute()
+    file.write_text('{"mcpServers": {"git": }}', "utf-8")
+
+    async def story(bridge: Bridge) -> None:
+        end = await bridge.autonomous_discover_and_execute("The time?")
+        assert end.servers == ("clock", "git")
+        assert end.warnings == (f"the MCP servers of {file}:1:24 are left out: not valid JSON: Expecting value",)
+
+    with_bridge(studio, story, merge_mcp_json=True)
+
+
 def test_discovery_of_nothing_is_an_error(studio: str) -> None:
     hosts(off={**TIME, "disabled": True})
     with pytest.raises(McpNotFoundError, match=r"no MCP server is enabled in .*\.mcp\.json"):
@@ -149,6 +162,20 @@ def test_the_model_is_judged_before_anything_else(studio: str, tool: str) -> Non
         called(studio, tool, task="The time?", model="small/three", **given.get(tool, {}))
     assert "small/two" in missing.value.to_dict()["available_models"]  # type: ignore[operator]
     assert not Path(".bridge").exists()
+
+
+def test_a_task_asks_for_its_model_once(studio: str) -> None:
+    """So that verifications are counted as what they are."""
+    asked: list[tuple[str, str]] = []
+
+    async def told() -> None:
+        house = BridgeHouse(BridgeSettings(endpoints=(studio,)), dict(os.environ))
+        house.validator.watch(lambda one: asked.append((one.model, one.result)))
+        await call(house, "autonomous_with_mcp", mcp_name="clock", task="The time?")
+        await house.close()
+
+    asyncio.run(told())
+    assert asked == [("small/one", "found")]
 
 
 def test_what_is_left_out_or_null_is_the_default() -> None:

@@ -50,7 +50,33 @@ def tool(name: str, work: Any, *, long: bool = False) -> Tool:
     return Tool(offer=offer, work=work, long=long)
 
 
-TOOLS = (tool("greet", greet), tool("breaks", breaks), tool("never", never, long=True))
+CLEANED = asyncio.Event()
+"""Set when `slow` may end."""
+
+
+async def slow(house: BridgeHouse, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
+    try:
+        await progress(1.0, None, "at work")
+        await asyncio.Event().wait()
+    finally:
+        await CLEANED.wait()
+    raise AssertionError("unreachable")
+
+
+TOOLS = (
+    tool("greet", greet),
+    tool("breaks", breaks),
+    tool("never", never, long=True),
+    tool("slow", slow, long=True),
+)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    for _ in range(10_000):
+        if holds():
+            return
+        await asyncio.sleep(0)
+    raise AssertionError("it never held")
 
 
 async def quiet(done: float, total: float | None, message: str) -> None:
@@ -175,3 +201,56 @@ def test_a_call_that_waits_is_told_that_its_task_was_cancelled(tmp_path: Path) -
     answered = at_the_desk(tmp_path, story)
     assert answered.is_error
     assert answered.structured["error"]["kind"] == "cancelled"
+
+
+def test_a_task_that_was_cancelled_and_still_cleans_up_is_not_told_to_go_on(tmp_path: Path) -> None:
+    heard: list[str] = []
+
+    async def hear(done: float, total: float | None, message: str) -> None:
+        heard.append(message)
+
+    async def story(desk: BridgeDesk) -> None:
+        CLEANED.clear()
+        first = asyncio.create_task(desk.call("slow", {"name": "Ada", "wait": 60}, hear))
+        await until(lambda: "at work" in heard)
+        (task,) = desk.house.tasks.all()
+        ending = asyncio.create_task(desk.call("cancel_task", {"task_id": task.id}, quiet))
+        await until(lambda: task.cancelling)
+        cleaning = await desk.call("task_result", {"task_id": task.id, "wait": 0}, quiet)
+        assert (cleaning.structured["status"], cleaning.is_error) == ("working", False)
+        hint = "it is cancelled, and still cleans up; `task_status` says when that is done"
+        assert (cleaning.structured["hint"], cleaning.text) == (hint, f"working: {hint}")
+        CLEANED.set()
+        for answered in (await first, await desk.call("task_result", {"task_id": task.id}, quiet)):
+            assert answered.is_error
+            assert answered.structured["error"]["message"] == f"{task.id} was cancelled"
+            assert answered.structured["status"] == "cancelled"
+        assert (await ending).structured["status"] == "cancelled"
+
+    at_the_desk(tmp_path, story)
+
+
+def test_two_who_wait_for_one_task_both_hear_how_far_it_is(tmp_path: Path) -> None:
+    async def story(desk: BridgeDesk) -> None:
+        started = await desk.call("start_task", {"tool": "never", "arguments": {"name": "Ada"}}, quiet)
+        task = desk.house.tasks.find(started.structured["task_id"])
+        heard: dict[str, list[str]] = {"first": [], "second": []}
+
+        def waits(who: str, seconds: float) -> asyncio.Task[Answered]:
+            async def hear(done: float, total: float | None, message: str) -> None:
+                heard[who].append(message)
+
+            return asyncio.create_task(desk.call("task_result", {"task_id": task.id, "wait": seconds}, hear))
+
+        first, second = waits("first", 60), waits("second", 60)
+        await until(lambda: all(heard.values()))
+        await task.tell(1.0, None, "round 1")
+        await until(lambda: all("round 1" in one for one in heard.values()))
+        first.cancel()
+        await asyncio.wait((first,))
+        await task.tell(2.0, None, "round 2")
+        await until(lambda: "round 2" in heard["second"])
+        assert "round 2" not in heard["first"]
+        second.cancel()
+
+    at_the_desk(tmp_path, story)

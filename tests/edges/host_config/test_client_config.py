@@ -133,6 +133,27 @@ def test_unset_variables_name_server_field_and_variable(read):
             "MCP server `it`: unknown `type` 'websocket' (known are stdio, http and sse)",
         ),
         ({"command": "x", "args": "y"}, "MCP server `it`: `args` must be a list"),
+        (
+            {"command": "x", "disabledTools": ["delete"]},
+            "MCP server `it`: `disabledTools` is not supported (write the entry without it into a file of its own, and "
+            "say by `tools` which of its tools may be used)",
+        ),
+        (
+            {"command": "x", "tools": 5},
+            "MCP server `it`: `tools` is not supported (write the entry without it into a file of its own, and "
+            "say by `tools` which of its tools may be used)",
+        ),
+        (
+            {"command": "x", "tools": ["read"]},
+            "MCP server `it`: `tools` is not supported (write the entry without it into a file of its own, and "
+            "say by `tools` which of its tools may be used)",
+        ),
+        ({"command": 5}, "MCP server `it`: `command` must be the name or the path of a program"),
+        ({"command": " "}, "MCP server `it`: `command` must be the name or the path of a program"),
+        ({"url": "ftp://y"}, "MCP server `it`: `url` must begin with http:// or https://"),
+        ({"url": "https://"}, "MCP server `it`: `url` must begin with http:// or https://"),
+        ({"command": "x", "disabled": "yes"}, "MCP server `it`: `disabled` must be true or false"),
+        ({"command": "x", "enabled": 0}, "MCP server `it`: `enabled` must be true or false"),
         ({"command": "x", "env": ["y"]}, "MCP server `it`: `env` must be a mapping"),
         ({"command": "x", "args": [True]}, "MCP server `it`: `args[0]` must be a string"),
         (
@@ -144,6 +165,10 @@ def test_unset_variables_name_server_field_and_variable(read):
 )
 def test_an_entry_that_is_at_fault(read, keys, expected):
     assert expected in complaints(read, entry(**keys))
+
+
+def test_lists_of_tools_that_leave_nothing_out_are_no_hindrance(read):
+    assert read(entry(command="x", disabledTools=[], tools=["*"])).command == "x"
 
 
 def test_a_name_that_is_not_there_is_told_with_those_that_are(read):

@@ -245,7 +245,7 @@ def test_names_that_are_not_there(machine):
     with pytest.raises(McpNotFoundError) as caught:
         machine.hosts(merge=True).find("gihub")
     broken = machine.home / LM_STUDIO
-    assert caught.value.hint == f"did you mean `github`? {broken} could not be read and may have it."
+    assert caught.value.hint == f"did you mean `github`? {broken} could not be read and may have it"
 
 
 def test_without_any_file_it_is_said_where_one_would_count(machine):
@@ -559,6 +559,11 @@ SHOWN = [
     ({"command": "npx", "args": ["-y", "@x/srv@1.2", "--key", "SECRET"]}, "npx -y @x/srv@1.2 …"),
     ({"command": "/usr/bin/npx", "args": ["--key", "SECRET"]}, "/usr/bin/npx …"),
     ({"command": "srv", "args": ["SECRET"]}, "srv …"),
+    ({"command": "srv --key SECRET"}, "srv …"),
+    ({"command": "npx -y srv SECRET"}, "npx -y srv …"),
+    ({"command": "/my tools/srv", "args": ["SECRET"]}, "/my tools/srv …"),
+    ({"command": "/my/tools/srv --file /SECRET"}, "/my/tools/srv …"),
+    ({"command": " "}, " "),
     ({"command": "docker", "args": ["run", "-e", "KEY=SECRET", "image"]}, "docker …"),
     ({"command": "sh", "args": ["-c", "KEY=SECRET srv"]}, "sh …"),
     ({"command": "uvx", "args": ["--from", "git+https://SECRET@x.example/a", "srv"]}, "uvx …"),

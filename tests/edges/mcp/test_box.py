@@ -233,6 +233,24 @@ def test_close_ends_the_whole_group(bench, mode):
     assert bench.groups() == ()
 
 
+@pytest.mark.parametrize("hangs", [True, False])
+def test_a_server_that_is_busy_for_nobody_has_less_time_to_take_its_leave(bench, tmp_path, hangs):
+    """Hosts kill us four seconds after they are gone: two graces of two seconds would leave it behind."""
+    box = bench.odd("leave-taking", str(tmp_path))
+
+    async def use(_):
+        if hangs:
+            call = asyncio.create_task(box.call("echo", {"message": "hang"}))
+            while not (tmp_path / "called").exists():  # noqa: ASYNC110  what another process does is no event
+                await asyncio.sleep(0.02)
+            call.cancel()
+            await asyncio.wait((call,))
+        return bench.groups()[0]
+
+    assert left_of(run(box, use)) == []
+    assert (tmp_path / "left").exists() is not hangs
+
+
 def test_a_cancelled_close_still_ends_the_group(bench):
     box = bench.odd("stubborn")
 

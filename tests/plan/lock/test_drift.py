@@ -165,3 +165,27 @@ def test_drift_for_machines() -> None:
 def test_what_a_lock_holds_in_a_line() -> None:
     assert contents(LOCK) == "1 model, 1 tool server with 1 tool"
     assert contents(with_server(tools=None)) == "1 model, 1 tool server with 0 tools"
+
+
+@pytest.mark.parametrize(
+    ("hidden", "code"),
+    [
+        ("\u200b", r"\u200b"),
+        ("\U000e0041", r"\U000e0041"),  # a letter of those that only tag
+        ("\u00a0", r"\u00a0"),
+        ("\ufe0f", r"\ufe0f"),
+        ("\u3164", r"\u3164"),
+        ("\u202e", r"\u202e"),
+        ("\x1b", r"\u001b"),
+    ],
+)
+def test_a_character_that_nobody_sees_is_shown_where_it_came_or_went(hidden: str, code: str) -> None:
+    change = Change(path="description", before="Looks at things.", after=f"Looks at thi{hidden}ngs.")
+    assert words_of(change).startswith("description: Looks at [-things.-] {+thi")
+    assert code in words_of(change)
+    assert hidden not in words_of(change)
+
+
+def test_letters_of_every_script_stay_as_they_are() -> None:
+    after = "Grüße 日本 ☃ العربية 😀"
+    assert words_of(Change(path="x", before="a b", after=after)) == f"x: [-a b-] {{+{after}+}}"

@@ -273,7 +273,7 @@ def test_errors_there_and_back(error: Any) -> None:
 
 @pytest.mark.parametrize("name", ["OSError", "nearest", "Sequence"])
 def test_an_error_that_nobody_knows(name: str) -> None:
-    with pytest.raises(TypeError, match=f"there is no error `{name}`"):
+    with pytest.raises(ValueError, match=f"there is no error `{name}`"):
         read_error({"class": name, "message": "x", "kind": "bug"})
 
 
@@ -290,6 +290,17 @@ def test_the_folder_and_the_run_are_hidden_and_shown_again() -> None:
     assert mask.text("/home/me/here") == "[folder]"
     assert mask.pieces(["/home", "/me/here/x"]) == ("[folder]/x",)
     assert Mask({}, "/", "2026-x").text("/") == "/"
+
+
+@pytest.mark.parametrize(
+    "said", ["cd [folder]", "[run id]", "a [[folder]] b", "[[[run id]]]", "[folder][folder]/home/me"]
+)
+def test_who_says_what_stands_for_the_folder_is_replayed_saying_it(said: str) -> None:
+    mask = Mask({}, "/home/me", "2026-x")
+    hidden = mask.hidden({"content": said})
+    assert mask.shown(hidden) == {"content": said}
+    assert Mask({}, "/work/other", "2026-y").shown(hidden) == {"content": said.replace("/home/me", "/work/other")}
+    assert "".join(mask.pieces(list(said))) == hidden["content"]
 
 
 def test_the_names_of_the_format_stay_whatever_a_secret_is() -> None:
@@ -329,3 +340,43 @@ def test_of_long_texts_only_what_a_person_reads() -> None:
     assert "…" in line
     assert len(line) < 400
     assert differences(list(range(10)), list(range(10, 20)))[-1] == "and 4 more"
+
+
+def test_one_more_in_the_middle_of_a_list_is_one_difference() -> None:
+    assert differences({"argv": ["cat", "-"]}, {"argv": ["cat", "-u", "-"]}) == ("argv[1]: {+-u+}",)
+    old = {"messages": [{"role": "user", "content": "a"}]}
+    new = {"messages": [{"role": "system", "content": "b"}, {"role": "user", "content": "a"}]}
+    assert differences(old, new) == ('messages[0]: {+{"role": "system", "content": "b"}+}',)
+    assert differences([1, 2, 3], [1, 3]) == ("[1]: [-2-]",)
+
+
+def test_tools_are_told_by_their_names() -> None:
+    read, edit = {"name": "read", "description": "Read a file"}, {"name": "edit", "description": "Edit a file"}
+    other = {"name": "read", "description": "Read one file"}
+    assert differences({"tools": [edit, read]}, {"tools": [other]}) == (
+        "tools: [-edit-]",
+        "tools[read].description: Read [-a-]{+one+} file",
+    )
+    assert differences([read], [edit]) == ("the value: [-read-]{+edit+}",)
+    assert differences([read, edit], [edit, read]) == ("the value: the same, in another order",)
+    assert differences([read], []) == ("the value: [-read-]",)
+
+
+def test_a_change_of_nothing_but_spaces_is_seen() -> None:
+    assert differences("a b", "a  b") == ("the value: a[-␣-]{+␣␣+}b",)
+    assert differences("a b", "a\n\tb") == ("the value: a[-␣-]{+⏎⇥+}b",)
+    assert differences("a", "a\n") == ("the value: a{+⏎+}",)
+
+
+def test_of_a_long_word_what_differs_in_it() -> None:
+    old, new = "a" * 100 + "b" + "c" * 100, "a" * 100 + "x" + "c" * 100
+    assert differences(old, new) == ("the value: [-…aaaaaabcccccc…-]{+…aaaaaaxcccccc…+}",)
+    assert differences("0" * 64, "1" * 64) == (f"the value: [-{'0' * 20}…{'0' * 20}-]{{+{'1' * 20}…{'1' * 20}+}}",)
+    assert differences("a" * 50, "a" * 49) == ("the value: [-…aaaaaaa-]{+…aaaaaa+}",)
+    assert differences("", "a" * 50) == (f"the value: {{+{'a' * 20}…{'a' * 20}+}}",)
+
+
+def test_where_no_spaces_stand_between_words_each_character_is_one() -> None:
+    assert differences("あいうえお漢字" * 3, "あいうえお漢字あいうえお違字あいうえお漢字") == (
+        "the value: あいうえお漢字あいうえお[-漢-]{+違+}字あいうえお漢字",
+    )

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
+from runner.app.again import record_command
+from runner.app.request import RunRequest
 from runner.chat.catalogue import Instance
 from runner.chat.messages import ChatRequest, Message
 from runner.record.cassette.cassette import Cassette, Exchange, Header
 from runner.record.cassette.mask import Mask
 from runner.record.whereabouts import Whereabouts
 from runner.rehearse.replay.replay import ReplayBackend, ReplayBox, ReplayCommands
-from runner.rehearse.replay.tape import Tape, record_command
+from runner.rehearse.replay.tape import Tape
 from runner.rehearse.replay.time import JumpingClock, run_jumping
 from runner.words.errors import LLMValidationError, ModelMemoryError, StepError, ToolServerError
 
@@ -24,7 +26,10 @@ HEADER = Header(workflow="flow", digest="0" * 64, bridge_run="1.0")
 def tape(*exchanges: Exchange, **more: Any) -> Tape:
     cassette = Cassette(header=HEADER, exchanges=exchanges, file="flow.recording.jsonl")
     return Tape(
-        cassette, Mask({}, "/home/me", "2026-flow-1f"), lambda unit: record_command("flow.yaml", None, unit), **more
+        cassette,
+        Mask({}, "/home/me", "2026-flow-1f"),
+        lambda units: record_command(RunRequest(file="flow.yaml"), units),
+        **more,
     )
 
 
@@ -96,7 +101,8 @@ LISTED = Exchange(
 
 def test_loads_give_what_they_gave_and_the_list_follows() -> None:
     failed = {"error": {"class": "ModelMemoryError", "kind": "overloaded", "message": "no room"}}
-    backend = ReplayBackend(tape(LISTED, load_of({}, failed), load_of({}, {"instance": {"id": "m:2"}})), "server")
+    played = tape(LISTED, load_of({}, failed), load_of({}, {"instance": {"id": "m:2"}}), contexts=(5,))
+    backend = ReplayBackend(played, "server")
 
     async def story() -> None:
         with pytest.raises(ModelMemoryError, match="no room"):
@@ -111,6 +117,23 @@ def test_loads_give_what_they_gave_and_the_list_follows() -> None:
             LLMValidationError, match=r"the load of a model of the run is not in flow\.recording\.jsonl"
         ):
             await backend.load("m", {"context_length": 5})
+
+    run_jumping(story())
+
+
+def test_a_context_that_was_reckoned_may_be_another_one_and_one_that_the_file_names_may_not() -> None:
+    failed = {"error": {"class": "ModelMemoryError", "kind": "overloaded", "message": "no room"}}
+    loads = (load_of({"context_length": 90}, failed), load_of({"context_length": 50}, {"instance": {"id": "m:2"}}))
+    other = load_of({"context_length": 70, "flash_attention": True}, {"instance": {"id": "m:3"}})
+    backend = ReplayBackend(tape(LISTED, other, *loads, contexts=(60,)), "server")
+
+    async def story() -> None:
+        assert await backend.load("m", {"context_length": 50}) == Instance(id="m:2")  # as it was recorded
+        with pytest.raises(ModelMemoryError):
+            await backend.load("m", {"context_length": 80})
+        assert await backend.load("m", {"context_length": 40}) == Instance(id="m:2")
+        with pytest.raises(LLMValidationError, match="context_length"):
+            await backend.load("m", {"context_length": 60})
 
     run_jumping(story())
 
@@ -179,7 +202,7 @@ def test_time_jumps_over_waits_and_stands_while_a_thread_works() -> None:
     [
         ({}, "`result` is missing"),
         ({"error": {"class": "Nobody"}}, "there is no error `Nobody`"),
-        ({"result": {"text": "", "blobs": 3}}, "'int' object is not iterable"),
+        ({"result": {"text": "", "blobs": 3}}, "it has another shape"),
     ],
 )
 def test_an_answer_that_somebody_edited_is_said_with_its_line(answer: dict[str, Any], why: str) -> None:

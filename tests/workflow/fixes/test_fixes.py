@@ -98,6 +98,9 @@ def test_what_was_repaired_needs_no_second_repair(name: str) -> None:
 
 LEFT_ALONE = {
     "a synonym is no slip": step("prompt: Go."),
+    "a tool that is excluded": step("task: Go.", "tools: ['!files.read']", "mcp_servers: [files]", head=FILES)
+    + USE_GIT,
+    "`required` at an input": step("task: Go.", head="inputs: {path: {type: string, required: true}}\n"),
     "the key is there already": step("tsk: Go.", "task: Stay."),
     "a key that belongs elsewhere": step("approve: Sure?", "timeout: 3s", "images: [a.png]"),
     "two names are near": step("task: Go.", "needs: [scat]") + "  - id: scab\n    task: Go.\n",

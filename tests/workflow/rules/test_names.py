@@ -79,6 +79,12 @@ def test_names_of_a_step_that_runs_many_times(tmp_path: Path, lines: str) -> Non
             "BR207 7:21 `loop` does not exist here: `artifacts` is worked out outside of the rounds",
         ),
         ('task: x\nmodel: "{{ nothing }}"', "BR207 6:16 `nothing` is not defined | here one may use `inputs`"),
+        (
+            'task: "{{ env.HOME }}"',
+            "BR207 5:15 `env` is not defined | the environment is not read: give the value as an"
+            " input, `-i name=…`, or name it under `secrets`",
+        ),
+        ("when: len(inputs) > 3\ntask: x", "BR207 5:11 `len` is not defined | write `… | length`"),
         ('task: "{{ spot }}"', "BR207 5:15 `spot` is not defined | here one may use `inputs`, `run`, `steps`"),
         (
             "task: x\nrepeat: {until: steps.a.output == 'x', max: 2}",

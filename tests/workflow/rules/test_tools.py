@@ -50,3 +50,26 @@ def test_tools_of_the_defaults_are_judged_by_the_servers_of_nobody(tmp_path: Pat
     assert [line for line in findings(tmp_path, body) if not line.startswith("BR231")] == [
         "BR214 7:62 the server `files` does not let `write` be used | its `tools` are `read`, `l*`",
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "place", "pattern"),
+    [
+        (SERVERS.replace("git_log", "'git_*', '!git_push'") + steps(f"{ALL}\ntask: x"), "6:38", "!git_push"),
+        (SERVERS.replace("'l*'", "'!write'") + steps(f"{ALL}\ntask: x"), "4:41", "!write"),
+        (SERVERS + steps(f"{ALL}\ntask: x\ntools: [rw, '!rw.write']"), "11:17", "!rw.write"),
+        (SERVERS + steps(f"{ALL}\ntask: x\ntools: [rw, 'rw.!write']"), "11:17", "rw.!write"),
+        (SERVERS + "defaults: {tools: [rw, '!rw.write']}\n" + steps(f"{ALL}\ntask: x"), "7:24", "!rw.write"),
+    ],
+)
+def test_who_excludes_a_tool_is_told_that_it_could_be_used_all_the_same(
+    tmp_path: Path, body: str, place: str, pattern: str
+) -> None:
+    assert findings(tmp_path, body) == [
+        f"BR214 {place} `{pattern}` excludes nothing: `tools` are those that may be used"
+        " | name them; a glob such as `git_diff*` stands for several"
+    ]
+
+
+def test_a_glob_may_exclude_a_letter(tmp_path: Path) -> None:
+    assert findings(tmp_path, SERVERS + steps(f"{ALL}\ntask: x\ntools: ['rw.[!w]*']")) == []

@@ -6,13 +6,14 @@ import asyncio
 import math
 from collections.abc import Mapping
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any, Literal
 
 from runner.app.bridge.autonomous.count import TaskCount
 from runner.app.bridge.autonomous.error import error_of
 from runner.app.bridge.autonomous.file import Names, file_of, left_out
+from runner.app.bridge.autonomous.patterns import refuse_foreign, without
 from runner.app.bridge.autonomous.progress import telling
+from runner.app.bridge.autonomous.servers import files_left_out
 from runner.app.bridge.autonomous.task import MODEL_STEP, AutonomousTask
 from runner.app.bridge.house import BridgeHouse
 from runner.app.bridge.models.desk import model_desk
@@ -96,12 +97,14 @@ async def run_autonomous(
     task: AutonomousTask,
     *,
     mcp_label: str,
+    model: str | None = None,
     progress: Progress | None = None,
     listener: Listener | None = None,
 ) -> TaskEnd:
     """Have a model work on a task until it answers; many may go on at once.
 
-    ``mcp_label`` is what the servers are called where tasks are counted. ``progress`` is told every round in words,
+    ``mcp_label`` is what the servers are called where tasks are counted. ``model`` is what ``resolved_model`` gave for
+    that of the task, None if nobody has asked yet. ``progress`` is told every round in words,
     ``listener`` hears every entry of the journal. Cancelling ends the run and all that it has started.
 
     Raises:
@@ -115,12 +118,13 @@ async def run_autonomous(
         HistoryError: the journal could not be written.
     """
     refuse_nonsense(task)
-    count = TaskCount()
+    count = TaskCount(one_turn=task.max_rounds == 1 or task.tool_calls == 0)
     clock = _Watch()
     result: str = "bug"
     try:
         async with telling(progress) as tell:
-            end = await _Attempt(house, task, count, (count.entry, tell, *((listener,) if listener else ()))).run()
+            listeners = (count.entry, tell, *((listener,) if listener else ()))
+            end = await _Attempt(house, task, count, listeners).run(model)
         result = "success"
         return end
     except BridgeError as error:
@@ -146,6 +150,7 @@ def refuse_nonsense(task: AutonomousTask) -> None:
         raise UsageError(f"`tool_calls` is {task.tool_calls}; it must be at least 0")
     if not (math.isfinite(task.timeout) and task.timeout > 0):
         raise UsageError(f"`timeout` is {task.timeout:g}; it must be more than 0 seconds")
+    refuse_foreign(task)
 
 
 async def resolved_model(house: BridgeHouse, name: str | None) -> str:
@@ -174,11 +179,11 @@ class _Attempt:
         self._task = task
         self._count = count
         self._listeners = listeners
-        self._warnings: list[str] = []
+        self._warnings = list(files_left_out(house)) if task.tolerant else []
 
-    async def run(self) -> TaskEnd:
+    async def run(self, model: str | None) -> TaskEnd:
         """As ``run_autonomous``."""
-        model = self._task.found or await resolved_model(self._house, self._task.model)
+        model = model or await resolved_model(self._house, self._task.model)
         task = self._task
         while True:
             names = Names.of(task.servers)
@@ -195,7 +200,7 @@ class _Attempt:
                     raise
                 self._warnings += [f"MCP server `{name}` is left out: {why}" for name, why in gone]
                 lost = {name for name, _ in gone}
-                task = replace(task, servers=tuple(one for one in task.servers if one.name not in lost))
+                task = without(task, lost)
                 continue
             return self._told(end, task)
 

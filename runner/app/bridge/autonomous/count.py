@@ -9,13 +9,17 @@ from runner.record.journal import Entry
 
 
 class TaskCount:
-    """``rounds`` are answers of the model, ``text`` is the last of them."""
+    """``rounds`` are answers of the model, ``text`` is the last of them.
 
-    def __init__(self) -> None:
+    ``one_turn``: the bounds of the task are such that its first answer is its last, so that no tool is ever offered.
+    """
+
+    def __init__(self, *, one_turn: bool = False) -> None:
         self.rounds = 0
         self.tool_calls = 0
         self.text = ""
         self._cut = False
+        self._one_turn = one_turn
         self._had_tools = False
         self._offered = 0
 
@@ -34,7 +38,8 @@ class TaskCount:
             self.text, self._cut = event.content, event.finish_reason == "length"
         elif isinstance(event, ModelAsked):
             self._offered = len(event.tools)
+            self._had_tools = self._had_tools or self._offered > 0
         elif isinstance(event, ToolCalled):
             self.tool_calls += 1
-        elif isinstance(event, ToolServerStarted):
+        elif isinstance(event, ToolServerStarted) and self._one_turn:
             self._had_tools = self._had_tools or event.tools > 0

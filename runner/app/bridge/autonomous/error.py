@@ -51,6 +51,10 @@ def error_of(outcome: Mapping[str, Any], folder: str, task: AutonomousTask) -> B
     if kind == "context":
         tools = "offer it fewer tools (`tools`), " if task.servers else ""
         hint = f"{tools}give it less to read, or load it with more context before; {hint}"
+    if kind == "invalid_output":  # its words are meant for the model that answered
+        message = f"no answer of `{step['model']}` was accepted; of the last it was said: {message}"
+        out = ", or leave `output_schema` out" if task.output_schema is not None else ""
+        hint = f"ask for less, or name another model{out}; {hint}"
     if kind == "model_not_found":
         return ModelNotFoundError(step["model"] or "", (), message=message, hint=hint)
     if kind == "tool_server":

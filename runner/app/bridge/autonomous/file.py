@@ -149,5 +149,8 @@ def left_out(findings: Sequence[Diagnostic], task: AutonomousTask, names: Names)
 
 
 def _is_about(finding: Diagnostic, server: TaskServer, legal: str) -> bool:
-    """Every finding about a server names it in backticks: with the name of the host's file, or ours."""
-    return f"`{server.name}`" in finding.message or f"`{legal}`" in finding.message
+    """Every finding about a server names it so: with the name of the host's file, or ours.
+
+    The name alone would not do: a command may have the name of another server.
+    """
+    return any(f"server `{name}`" in finding.message for name in (server.name, legal))

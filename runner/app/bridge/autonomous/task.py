@@ -32,8 +32,7 @@ class AutonomousTask:
     together; ``tool_calls`` the most calls. ``timeout`` is in seconds, for the work of the model. ``images`` are paths.
     ``output_schema`` is a JSON Schema that the answer must fit. ``tools`` are globs over ``server.tool``, or names of
     servers; None = all tools. ``tolerant``: servers that cannot be started are left out, unless none is left.
-    ``keep_loaded``: a model that had to be loaded stays so. ``found`` is the id of the model, where that was looked up
-    already: one task asks once for its model.
+    ``keep_loaded``: a model that had to be loaded stays so.
     """
 
     task: str
@@ -50,4 +49,3 @@ class AutonomousTask:
     tool_calls: int | None = None
     tolerant: bool = False
     keep_loaded: bool = False
-    found: str | None = None

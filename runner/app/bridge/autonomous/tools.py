@@ -103,23 +103,23 @@ def task_of(arguments: Mapping[str, Any], **more: Any) -> AutonomousTask:
 
 
 async def _with_one(house: BridgeHouse, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
-    found = await resolved_model(house, arguments.get("model"))
+    model = await resolved_model(house, arguments.get("model"))
     name = arguments["mcp_name"]
-    task = task_of(arguments, servers=named_servers(house, [name]), found=found)
-    return (await run_autonomous(house, task, mcp_label=name, progress=progress)).to_dict()
+    task = task_of(arguments, servers=named_servers(house, [name]))
+    return (await run_autonomous(house, task, mcp_label=name, model=model, progress=progress)).to_dict()
 
 
 async def _with_several(house: BridgeHouse, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
-    found = await resolved_model(house, arguments.get("model"))
+    model = await resolved_model(house, arguments.get("model"))
     names = arguments["mcp_names"]
-    task = task_of(arguments, servers=named_servers(house, names), found=found)
-    return (await run_autonomous(house, task, mcp_label=label_of(names), progress=progress)).to_dict()
+    task = task_of(arguments, servers=named_servers(house, names))
+    return (await run_autonomous(house, task, mcp_label=label_of(names), model=model, progress=progress)).to_dict()
 
 
 async def _with_all(house: BridgeHouse, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
-    found = await resolved_model(house, arguments.get("model"))
-    task = task_of(arguments, servers=enabled_servers(house), found=found, tolerant=True)
-    return (await run_autonomous(house, task, mcp_label=DISCOVERED, progress=progress)).to_dict()
+    model = await resolved_model(house, arguments.get("model"))
+    task = task_of(arguments, servers=enabled_servers(house), tolerant=True)
+    return (await run_autonomous(house, task, mcp_label=DISCOVERED, model=model, progress=progress)).to_dict()
 
 
 def _offer(name: str, title: str, description: str, servers: Mapping[str, Any]) -> Offer:

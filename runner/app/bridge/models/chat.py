@@ -18,7 +18,7 @@ from runner.app.bridge.models.messages import (
     read_tools,
     usage_json,
 )
-from runner.app.bridge.models.schema import EFFORT, MAX_TOKENS, MODEL, SAMPLING, TEXT, TIMEOUT, TTL, given, talk
+from runner.app.bridge.models.schema import ASKED, EFFORT, PATIENCE, SAMPLING, TEXT, given, talk
 from runner.app.bridge.tool import Tool
 from runner.chat.extract import extract_json
 from runner.chat.form import FULL, Form, describe, shaped, simpler
@@ -217,7 +217,16 @@ def _chosen(tools: tuple[ToolSpec, ...], choice: Any) -> tuple[tuple[ToolSpec, .
         return (), None
     if isinstance(choice, Mapping):
         return _only(tools, choice["function"]["name"]), "required"
+    if choice == "required":
+        refuse_none(tools)
     return tools, choice
+
+
+def refuse_none(tools: Sequence[Any]) -> None:
+    """Raises: LLMValidationError: a tool must be called, and there is none."""
+    if not tools:
+        hint = "give `tools`, or leave `tool_choice` out"
+        raise LLMValidationError("`tool_choice`: it says `required`, and there are no `tools`", hint=hint)
 
 
 def _only(tools: Sequence[ToolSpec], name: str) -> tuple[ToolSpec, ...]:
@@ -239,15 +248,12 @@ CHAT_COMPLETION: Final = Tool(
         input_schema=given(
             {
                 "messages": MESSAGES,
-                "model": MODEL,
-                "max_tokens": MAX_TOKENS,
-                **SAMPLING,
+                **ASKED,
                 "reasoning_effort": EFFORT,
                 "response_format": RESPONSE_FORMAT,
                 "tools": TOOLS,
                 "tool_choice": _TOOL_CHOICE,
-                "ttl": TTL,
-                "timeout": TIMEOUT,
+                **PATIENCE,
             },
             required=["messages"],
         ),

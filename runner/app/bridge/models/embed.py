@@ -9,19 +9,7 @@ from runner.app.bridge.house import BridgeHouse
 from runner.app.bridge.models.asking import Asking, tokens_of
 from runner.app.bridge.models.desk import model_desk
 from runner.app.bridge.models.messages import usage_json
-from runner.app.bridge.models.schema import (
-    COUNT,
-    MODEL,
-    NAME,
-    SECONDS,
-    TEXT,
-    TIMEOUT,
-    TTL,
-    USAGE,
-    WARNINGS,
-    given,
-    told,
-)
+from runner.app.bridge.models.schema import COUNT, MODEL, NAME, PATIENCE, SECONDS, TEXT, USAGE, WARNINGS, given, told
 from runner.app.bridge.tool import Tool
 from runner.chat.offer import Offer, Progress
 from runner.execute.lease import Lease
@@ -98,8 +86,7 @@ GENERATE_EMBEDDINGS: Final = Tool(
                         "loaded, else the only one there is."
                     ),
                 },
-                "ttl": TTL,
-                "timeout": TIMEOUT,
+                **PATIENCE,
             },
             required=["input"],
         ),

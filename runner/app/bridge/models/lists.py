@@ -83,7 +83,7 @@ async def get_current_model(
         origin = alone if found else None
     model = found.model if found else configured
     return {
-        "text": f"{model} ({origin})" if found else f"there is no default model; {hint}",
+        "text": _current(model, origin, hint, there=found is not None),
         "model": model,
         "origin": origin,
         "endpoint": found.endpoint if found else None,
@@ -91,6 +91,12 @@ async def get_current_model(
         "others": [name for name in others if found is None or name != found.entry.key],
         "hint": hint,
     }
+
+
+def _current(model: str | None, origin: str | None, hint: str | None, *, there: bool) -> str:
+    if there:
+        return f"{model} ({origin})"
+    return f"there is no default model; {hint}" if model is None else f"the default model is {model} ({origin}); {hint}"
 
 
 async def health_check(
@@ -139,16 +145,24 @@ async def _listed(house: BridgeHouse, arguments: Mapping[str, Any], wanted: Any)
     desk = model_desk(house)
     only = None if arguments.get("endpoint") is None else desk.server(arguments["endpoint"])
     asked = await desk.ask()
+    silent = [one for one in asked.failures if only in (None, one.endpoint)]
+    if only is not None and silent:
+        raise silent[0].error
     shown = [
         (server, entry)
         for server, entry in asked.catalogue
         if only in (None, server.endpoint) and wanted(server, entry)
     ]
     return {
-        "text": "\n".join(_model_line(server, entry) for server, entry in shown) or "there are none",
+        "text": "\n".join(
+            (
+                *([_model_line(server, entry) for server, entry in shown] or ["there are none"]),
+                *(f"{one.endpoint} could not be asked: {one.error.message}" for one in silent),
+            )
+        ),
         "models": [model_row(server, entry) for server, entry in shown],
         "count": len(shown),
-        "failures": [_failure(one) for one in asked.failures if only in (None, one.endpoint)],
+        "failures": [_failure(one) for one in silent],
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -25,13 +25,14 @@ from runner.app.bridge.models.schema import (
 )
 from runner.app.bridge.tool import Tool
 from runner.app.models.memory import Copy, lacks
+from runner.app.servers import Asked
 from runner.chat.catalogue import Catalogue, Instance
 from runner.chat.offer import Offer, Progress
 from runner.edges.model_server.management import LOAD_SECONDS, check_manages
-from runner.plan.lookup import Found, look_up
+from runner.plan.lookup import Found, all_names, look_up
 from runner.record.events import ModelUnloaded
 from runner.show.models_view import instance_json, instance_text
-from runner.words.errors import LLMValidationError
+from runner.words.errors import LLMError, LLMValidationError, ModelNotFoundError
 
 _SETTINGS: Final = ("context_length", "eval_batch_size", "flash_attention", "num_experts", "offload_kv_cache_to_gpu")
 
@@ -75,8 +76,18 @@ async def load_model(
         **_told(found, instance, loaded=desk.loads[key] > before[key]),
         "unloads": ("when the bridge ends" if arguments["ttl"] is None else "when idle") if ours else "never",
         "seconds": round(desk.clock.monotonic() - began, 3),
-        "warnings": [f"the server loaded it otherwise than asked: {shortfall}"] if shortfall else [],
+        "warnings": [
+            *([f"the server loaded it otherwise than asked: {shortfall}"] if shortfall else []),
+            *_beyond(found, settings.get("context_length")),
+        ],
     }
+
+
+def _beyond(found: Found, wanted: int | None) -> Iterator[str]:
+    """Servers load what they are told; what a model makes of so many tokens is another matter."""
+    most = found.entry.max_context_length
+    if most is not None and wanted is not None and wanted > most:
+        yield f"`{found.entry.key}` is made for {most:,} tokens at most, and {wanted:,} were asked for"
 
 
 def _told(found: Found, instance: Instance, *, loaded: bool) -> dict[str, Any]:
@@ -136,9 +147,20 @@ async def _fresh(desk: ModelDesk, arguments: Mapping[str, Any]) -> Found:
     managing = Catalogue(tuple(one for one in some if one.manages))
     found = look_up(wanted.model, managing) or look_up(wanted.model, Catalogue(tuple(some)))
     if found is None:
-        raise await desk.missing(wanted.model)
+        raise await desk.missing(wanted.model) if only is None else _not_there(wanted, only, asked)
     spare = found.model != found.entry.key and any(one.id == found.model for one in found.entry.instances)
     return replace(found, model=found.entry.key) if spare and found.model not in found.entry.variants else found
+
+
+def _not_there(wanted: Found, only: str, asked: Asked) -> LLMError:
+    """Why that server cannot be told to load a model which another one has."""
+    for failure in asked.failures:
+        if failure.endpoint == only:
+            return failure.error
+    there = all_names(Catalogue(tuple(one for one in asked.catalogue.endpoints if one.endpoint == only)))
+    message = f"{only} has no model named `{wanted.model}`"
+    hint = f"{wanted.endpoint} has it: leave `endpoint` out, or name that one"
+    return ModelNotFoundError(wanted.model, there, message=message, hint=hint)
 
 
 async def _copies(desk: ModelDesk, name: str, only: str | None) -> list[Copy]:
@@ -165,8 +187,9 @@ def _check_idle(desk: ModelDesk, copies: list[Copy]) -> None:
     there = {(copy.endpoint, copy.instance.id) for copy in copies}
     for endpoint, resident in desk.models.residents():
         if resident.users and (endpoint, resident.address) in there:
+            calls = f"{resident.users} call{'s' * (resident.users != 1)}"
             raise LLMValidationError(
-                f"`{resident.address}` on {endpoint} is used by {resident.users} calls, which would fail",
+                f"`{resident.address}` on {endpoint} is used by {calls}, which would fail",
                 hint="wait until they are done, or unload it all the same with `force`",
             )
 

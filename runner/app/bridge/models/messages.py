@@ -85,7 +85,8 @@ def read_messages(given: Sequence[Mapping[str, Any]]) -> tuple[Message, ...]:
     """The conversation.
 
     Raises:
-        LLMValidationError: a picture is no data, or in a message that is none of the user's.
+        LLMValidationError: a message says nothing, or not to which call it belongs; a picture is no data, or in a
+            message that is none of the user's.
     """
     return tuple(_message(one, f"messages[{place}]") for place, one in enumerate(given))
 
@@ -128,6 +129,11 @@ def usage_json(usage: Usage, prompt: int = 0, said: str = "") -> dict[str, Any]:
 
 def _message(one: Mapping[str, Any], where: str) -> Message:
     role = "system" if one["role"] == "developer" else one["role"]
+    if one.get("content") is None and not (role == "assistant" and one.get("tool_calls")):
+        raise LLMValidationError(f"`{where}`: it has no `content`", hint="give each message the text that was said")
+    if role == "tool" and not one.get("tool_call_id"):
+        hint = "give it the `id` of the tool call that it answers"
+        raise LLMValidationError(f"`{where}`: a message of the role `tool` has a `tool_call_id`", hint=hint)
     text, images = _content(one.get("content"), where)
     if images and role != "user":
         raise LLMValidationError(f"`{where}`: only messages of the role `user` may show pictures")

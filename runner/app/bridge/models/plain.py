@@ -7,18 +7,18 @@ from typing import Any, Final
 
 from runner.app.bridge.house import BridgeHouse
 from runner.app.bridge.models.asking import Asking, known, tokens_of
-from runner.app.bridge.models.chat import RESPONSE_FORMAT, sampling_of, schema_of
+from runner.app.bridge.models.chat import RESPONSE_FORMAT, refuse_none, sampling_of, schema_of
 from runner.app.bridge.models.desk import model_desk
 from runner.app.bridge.models.messages import TOOL_NAME, calls_json, calls_text, usage_json
 from runner.app.bridge.models.schema import (
+    ASKED,
     EFFORT,
     FLAG,
     MAX_TOKENS,
     MODEL,
+    PATIENCE,
     SAMPLING,
     TEXT,
-    TIMEOUT,
-    TTL,
     answer,
     given,
     talk,
@@ -31,7 +31,6 @@ from runner.edges.model_server.wire import reasoning_effort
 from runner.execute.context_guard import LEAST_RESERVE, USUAL_RESERVE
 from runner.execute.lease import Lease
 from runner.execute.resident import Resident
-from runner.words.errors import LLMValidationError
 
 
 async def text_completion(
@@ -119,8 +118,8 @@ def _response_body(arguments: Mapping[str, Any]) -> dict[str, Any]:
         }
         for tool in arguments.get("tools") or ()
     ]
-    if arguments.get("tool_choice") == "required" and not tools:
-        raise LLMValidationError("`tool_choice`: it says `required`, and there are no `tools`")
+    if arguments.get("tool_choice") == "required":
+        refuse_none(tools)
     return {
         "input": arguments["input"],
         "store": arguments["store"],
@@ -173,11 +172,8 @@ PLAIN_TOOLS: Final = (
             input_schema=given(
                 {
                     "prompt": {"type": "string", "minLength": 1, "description": "The text to go on with."},
-                    "model": MODEL,
-                    "max_tokens": MAX_TOKENS,
-                    **SAMPLING,
-                    "ttl": TTL,
-                    "timeout": TIMEOUT,
+                    **ASKED,
+                    **PATIENCE,
                 },
                 required=["prompt"],
             ),
@@ -222,8 +218,7 @@ PLAIN_TOOLS: Final = (
                         "description": "Whether it must call a tool. Left out: it may.",
                     },
                     "store": {**FLAG, "default": True, "description": "Whether the server is to remember it."},
-                    "ttl": TTL,
-                    "timeout": TIMEOUT,
+                    **PATIENCE,
                 },
                 required=["input"],
             ),

@@ -98,6 +98,9 @@ MAX_TOKENS: Final[Schema] = {
     "default": None,
     "description": "Most tokens of the answer, reasoning included. Left out: as many as the context has room for.",
 }
+ASKED: Final[Mapping[str, Schema]] = {"model": MODEL, "max_tokens": MAX_TOKENS, **SAMPLING}
+"""Whom to ask, and how it is to answer: of every tool in which a model writes what follows."""
+PATIENCE: Final[Mapping[str, Schema]] = {"ttl": TTL, "timeout": TIMEOUT}
 EFFORT: Final[Schema] = {
     "enum": ["none", "minimal", "low", "medium", "high"],
     "description": "How much a reasoning model thinks; the nearest that it knows is taken. Left out: the model's own.",

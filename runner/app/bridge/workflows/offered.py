@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from runner.app.bridge.errors import OF_A_FILE
 from runner.app.bridge.house import BridgeHouse
 from runner.app.bridge.tool import Tool
 from runner.app.bridge.workflows.run import RUN_SCHEMA, Wish, run_file
@@ -24,6 +25,9 @@ from runner.workflow.model import Input, Workflow
 
 LONGEST_NAME: Final = 48
 """Characters of the name of a tool: hosts put the name of the server before it, and some take 64 in all."""
+_SHOWN: Final = 200
+"""Characters of a name that is not there."""
+_UNREADABLE: Final = "BR200"
 _OURS: Final = frozenset({"model", "models", "answers", "wait"})
 """Arguments of ours; an input of such a name is offered as ``input_…``."""
 
@@ -77,10 +81,15 @@ def read_files(folder: Path) -> tuple[WorkflowFile, ...]:
         paths = workflow_files((DEFAULT_FOLDER,))
     except UsageError:  # there is none in it
         return ()
-    return tuple(map(_read, paths))
+    return tuple(_read(path, folder) for path in paths)
 
 
-def _read(path: str) -> WorkflowFile:
+def _read(path: str, folder: Path) -> WorkflowFile:
+    if not (folder / path).resolve().is_relative_to(folder.resolve()):
+        outside = "this leads out of the folder that is served, and files outside of it are not run"
+        return WorkflowFile(
+            path=path, workflow=None, findings=(Diagnostic(code=_UNREADABLE, message=outside, file=path),)
+        )
     try:
         loaded = load(path)
     except WorkflowError as error:
@@ -111,9 +120,8 @@ def find_file(word: str, folder: Path) -> str:
     Raises:
         UsageError: there is none, or it lies outside of the folder.
     """
-    path = (folder / word).resolve()
-    inside = path.is_relative_to(folder.resolve())
-    if inside and path.is_file():
+    path, inside = _placed(word, folder)
+    if path is not None and inside:
         return path.relative_to(folder.resolve()).as_posix()
     files = read_files(folder)
     named = [file.path for file in files if word in _names(file)]
@@ -124,8 +132,17 @@ def find_file(word: str, folder: Path) -> str:
         raise UsageError(f"`{word}` lies outside of the folder that is served", hint=hint)
     known = [name for file in files for name in (file.path, *_names(file))]
     raise UsageError(
-        f"there is no workflow `{word}`", hint=did_you_mean(word, known) or "`list_workflows` lists them all"
+        f"there is no workflow `{word[:_SHOWN]}`", hint=did_you_mean(word, known) or "`list_workflows` lists them all"
     )
+
+
+def _placed(word: str, folder: Path) -> tuple[Path | None, bool]:
+    """The file at that place, if there is one, and whether the place is within the folder."""
+    try:
+        path = (folder / word).resolve()
+        return (path if path.is_file() else None), path.is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # too long, no name at all, links in a circle
+        return None, True
 
 
 def _names(file: WorkflowFile) -> Sequence[str]:
@@ -149,7 +166,7 @@ def tool_names(files: Sequence[WorkflowFile]) -> Mapping[str, str]:
 
 
 def _tool_name(workflow: str) -> str:
-    name = "workflow_" + re.sub(r"[^A-Za-z0-9_-]", "_", workflow)
+    name = OF_A_FILE + re.sub(r"[^A-Za-z0-9_-]", "_", workflow)
     if len(name) <= LONGEST_NAME:
         return name
     return f"{name[: LONGEST_NAME - 9]}_{hashlib.sha256(workflow.encode()).hexdigest()[:8]}"
@@ -163,7 +180,7 @@ def _tools(files: Sequence[WorkflowFile]) -> Iterator[Tool]:
 
 
 def _work(path: str, workflow: Workflow) -> Any:
-    arguments_of = {_argument(name): name for name in workflow.inputs}
+    arguments_of = {argument: name for name, argument in _arguments(workflow).items()}
 
     async def work(house: BridgeHouse, arguments: Mapping[str, Any], progress: Progress) -> Mapping[str, Any]:
         inputs = {name: arguments[said] for said, name in arguments_of.items() if said in arguments}
@@ -179,13 +196,21 @@ def _work(path: str, workflow: Workflow) -> Any:
     return work
 
 
-def _argument(name: str) -> str:
-    return f"input_{name}" if name in _OURS else name
+def _arguments(workflow: Workflow) -> Mapping[str, str]:
+    """Name of each input → that of its argument, which is neither one of ours nor another input's."""
+    arguments: dict[str, str] = {}
+    for name in workflow.inputs:
+        argument = f"input_{name}" if name in _OURS else name
+        while argument != name and argument in workflow.inputs:
+            argument = f"input_{argument}"
+        arguments[name] = argument
+    return arguments
 
 
 def _offer(name: str, workflow: Workflow) -> Offer:
-    inputs = {_argument(one.name): _property(one) for one in workflow.inputs.values()}
-    required = [_argument(one.name) for one in workflow.inputs.values() if one.required]
+    arguments = _arguments(workflow)
+    inputs = {arguments[one.name]: _property(one) for one in workflow.inputs.values()}
+    required = [arguments[one.name] for one in workflow.inputs.values() if one.required]
     about = workflow.description.strip() or f"Runs the workflow `{workflow.name}`."
     steps = "1 step" if len(workflow.steps) == 1 else f"{len(workflow.steps)} steps"
     reads_only = all(step.reads_only for member in workflow.family for step in member.steps)

@@ -10,6 +10,8 @@ from typing import Any, Final, cast
 from runner.app.bridge.autonomous.autonomous import resolved_model
 from runner.app.bridge.autonomous.progress import in_words
 from runner.app.bridge.house import BridgeHouse
+from runner.app.bridge.models.desk import model_desk
+from runner.app.bridge.workflows.said import in_arguments
 from runner.app.find_run import resume_command
 from runner.app.in_process import run_in_process
 from runner.app.request import RunRequest
@@ -20,7 +22,15 @@ from runner.plan.wanted import DEFAULT
 from runner.record.events import StepFinished, StepStarted
 from runner.record.wire import Entry
 from runner.show.result_view import closing_text, outputs_text
-from runner.words.errors import FAILURE_KINDS, BridgeError, FailureKind
+from runner.words.errors import (
+    FAILURE_KINDS,
+    BridgeError,
+    FailureKind,
+    LLMError,
+    OutsideError,
+    UsageError,
+    WorkflowError,
+)
 from runner.words.exits import Exit
 from runner.words.noun import noun
 from runner.workflow.load import load
@@ -68,6 +78,7 @@ async def run_file(house: BridgeHouse, wish: Wish, progress: Progress) -> Mappin
         models=await _models(house, wish),
         endpoints=house.settings.endpoints,
         config=house.settings.config,
+        default_model=await default_model(house),
         answers=tuple(f"{name}={choice}" for name, choice in wish.answers.items()),
         run_dir=house.settings.run_dir,
     )
@@ -83,9 +94,23 @@ async def run_file(house: BridgeHouse, wish: Wish, progress: Progress) -> Mappin
             warn=lambda findings: warnings.extend(f"{one.code}: {one.message}" for one in findings),
             watchers=house.watchers,
         )
+    except (UsageError, WorkflowError) as error:
+        raise in_arguments(error) from error
     finally:
         await teller.close()
     return _told(end, warnings, house.settings.run_dir)
+
+
+async def default_model(house: BridgeHouse) -> str | None:
+    """The model for steps that name none, if calls have loaded others beside it; None: a run finds it by itself."""
+    desk = model_desk(house)
+    if not any(resident.ours for _, resident in desk.models.residents()):
+        return None
+    try:
+        found = await desk.default()
+    except (LLMError, OutsideError):  # which is for the run to tell
+        return None
+    return None if found is None else found.model
 
 
 async def _models(house: BridgeHouse, wish: Wish) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from runner.app.bridge.house import BridgeHouse
 from runner.app.bridge.tool import Tool
 from runner.app.bridge.workflows.offered import SHARED, WorkflowFile, find_file, read_files, tool_names
-from runner.app.bridge.workflows.run import RUN_SCHEMA, Wish, run_file
+from runner.app.bridge.workflows.run import RUN_SCHEMA, Wish, default_model, run_file
 from runner.app.check.check import check, good_text, outside_findings
 from runner.app.problem import source_reader
 from runner.app.request import CheckRequest
@@ -57,6 +57,7 @@ async def check_workflow(house: BridgeHouse, arguments: Mapping[str, Any], _: Pr
         paths=(file,),
         endpoints=house.settings.endpoints,
         config=house.settings.config,
+        default_model=await default_model(house),
         offline=arguments["offline"],
     )
     report = await asyncio.to_thread(check, request, house.environment)

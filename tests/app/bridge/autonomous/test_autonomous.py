@@ -208,6 +208,64 @@ def test_globs_bound_the_tools_and_odd_names_of_servers_are_no_hindrance() -> No
     ]
 
 
+def test_a_pattern_of_another_server_is_refused_before_anything_starts(studio: str) -> None:
+    given = servers(clock=TIME)
+    for pattern, near in (("get_current_time", ""), ("clok.convert_time", "did you mean `clock`? ")):
+        with pytest.raises(UsageError) as refused:
+            do(studio, AutonomousTask(task="Hi", servers=given, tools=(pattern,)))
+        assert refused.value.message == f"`tools`: `{pattern}` is of no server that this task has"
+        assert refused.value.hint == (
+            f"{near}write `SERVER.TOOL`, with globs if need be, or `SERVER`; the servers of this task are `clock`"
+        )
+
+
+def test_who_is_given_no_tools_did_not_run_out_of_rounds(studio: str) -> None:
+    for patterns in ((), ("clock.nothing*",)):
+        end = do(studio, AutonomousTask(task="Hi", servers=servers(clock=TIME), tools=patterns))
+        assert (end.text, end.finish) == ("Noon.", "stop")
+    with simulator({"models": {"small/one": one({"say": "Noon."})}}) as url:
+        end = do(url, AutonomousTask(task="Hi", servers=servers(clock=TIME), max_rounds=1))
+    assert (end.finish, end.note) == ("limit", "it reached its limit of 1 rounds and answered without tools")
+
+
+def test_a_server_that_is_left_out_takes_its_patterns_along(studio: str) -> None:
+    given = servers(clock=TIME, gone={"command": "no-such-command"})
+    task = AutonomousTask(task="Hi", servers=given, tools=("gone.*", "clock.get_*", "*.convert_*"), tolerant=True)
+    end = do(studio, task)
+    assert (end.tool_calls, end.servers) == (1, ("clock",))
+    assert end.warnings[0].startswith("MCP server `gone` is left out")
+
+
+def test_a_command_with_the_name_of_another_server_does_not_end_discovery(studio: str) -> None:
+    given = servers(clock=TIME, docker={"command": "no-docker"}, github={"command": "docker"}, odd={"args": []})
+    environment = {**os.environ, "PATH": "/nonexistent"}
+
+    async def done() -> TaskEnd:
+        mine = BridgeHouse(BridgeSettings(endpoints=(studio,)), environment)
+        try:
+            return await run_autonomous(mine, AutonomousTask(task="Hi", servers=given, tolerant=True), mcp_label="all")
+        finally:
+            await mine.close()
+
+    end = asyncio.run(done())
+    assert end.servers == ("clock",)
+    assert [warning.split(" is left out: ")[0] for warning in end.warnings] == [
+        "MCP server `docker`",
+        "MCP server `github`",
+        "MCP server `odd`",
+    ]
+
+
+def test_an_answer_that_never_fits_is_told_as_what_the_model_did() -> None:
+    with simulator({"models": {"small/one": one({"say": "Noon."})}}) as url, pytest.raises(StepError) as failed:
+        do(url, AutonomousTask(task="Hi", output_schema={"type": "object"}))
+    assert failed.value.kind == "invalid_output"
+    said = "no answer of `small/one` was accepted; of the last it was said: the answer is not JSON"
+    assert failed.value.message.startswith(said)
+    assert failed.value.hint is not None
+    assert failed.value.hint.startswith("ask for less, or name another model, or leave `output_schema` out; what")
+
+
 def test_legal_names_are_each_of_one_server() -> None:
     given = tuple(TaskServer(name=name, file="/f") for name in ("a b", "a_b", "-", "é", "a.b"))
     assert Names.of(given).legal == {"a b": "a_b_2", "a_b": "a_b", "-": "_", "é": "__2", "a.b": "a_b_3"}

@@ -119,8 +119,10 @@ def test_of_two_servers_that_which_answers_is_enough() -> None:
         assert [one["endpoint"] for one in listed["failures"]] == [NOWHERE]
         assert listed["count"] == 1
         assert (await bridge.call("chat_completion", messages=HELLO))["text"] == "Hi."
-        here = await bridge.call("list_models", endpoint=NOWHERE)
-        assert (here["count"], len(here["failures"])) == (0, 1)
+        assert listed["text"].splitlines()[1] == f"{NOWHERE} could not be asked: {listed['failures'][0]['message']}"
+        for name, more in (("list_models", {}), ("load_model", {"model": "small/one"})):
+            with pytest.raises(LLMConnectionError):
+                await bridge.call(name, endpoint=NOWHERE, **more)
         with pytest.raises(UsageError, match="there is no server `elsewhere` here"):
             await bridge.call("server_status", endpoint="elsewhere")
 
@@ -130,11 +132,29 @@ def test_of_two_servers_that_which_answers_is_enough() -> None:
         with_bridge(lambda bridge: bridge.call("list_models"), NOWHERE, "http://127.0.0.1:2")
 
 
+def test_a_model_of_another_server_is_told_with_its_place() -> None:
+    with serving({"small/one": ANSWERS}) as here, serving({"big/two": ANSWERS}) as there:
+
+        async def story(bridge: Bridge) -> None:
+            with pytest.raises(ModelNotFoundError) as missing:
+                await bridge.call("load_model", model="big/two", endpoint=here)
+            assert missing.value.message == f"{here} has no model named `big/two`"
+            assert missing.value.hint == f"{there} has it: leave `endpoint` out, or name that one"
+            assert missing.value.available_models[0] == "small/one"
+
+        with_bridge(story, here, there)
+
+
 def test_a_configured_default_is_told_even_if_nobody_has_it(tmp_path: Path) -> None:
     (tmp_path / "bridge.toml").write_text('default_model = "big/two"\n', encoding="utf-8")
     with serving({"small/one": ANSWERS}) as url:
         current = call(url, "get_current_model")
+        with pytest.raises(ModelNotFoundError) as missing:
+            call(url, "chat_completion", messages=HELLO)
+    instead = "it is the configured `default_model`: name another model, or correct the configuration"
+    assert (missing.value.model_name, missing.value.hint) == ("big/two", instead)
     assert (current["model"], current["origin"], current["endpoint"]) == ("big/two", "configured", None)
+    assert current["text"].startswith("the default model is big/two (configured); no server has it: ")
     assert current["others"] == ["small/one"]
 
 
@@ -328,6 +348,32 @@ def test_pictures_are_sent_as_data_and_addresses_are_refused() -> None:
     assert [part["image_url"]["url"] for part in sent[0]["messages"][0]["content"]] == [f"data:image/png;base64,{data}"]
 
 
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ({"role": "user"}, "`messages[0]`: it has no `content`"),
+        ({"role": "system", "content": None}, "`messages[0]`: it has no `content`"),
+        ({"role": "assistant", "tool_calls": []}, "`messages[0]`: it has no `content`"),
+        ({"role": "tool", "content": "12"}, "`messages[0]`: a message of the role `tool` has a `tool_call_id`"),
+    ],
+)
+def test_a_message_that_says_nothing_is_not_sent(message: dict[str, Any], said: str) -> None:
+    with serving({"small/one": ANSWERS}) as url:
+        with pytest.raises(LLMValidationError) as refused:
+            call(url, "chat_completion", messages=[message])
+        assert refused.value.message == said
+        assert not Path("log").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("chat_completion", {"messages": HELLO}), ("create_response", {"input": "?"})]
+)
+def test_a_call_that_must_be_made_needs_a_tool(name: str, said: dict[str, Any]) -> None:
+    with serving({"small/one": ANSWERS}) as url, pytest.raises(LLMValidationError) as refused:
+        call(url, name, tool_choice="required", **said)
+    assert refused.value.message == "`tool_choice`: it says `required`, and there are no `tools`"
+
+
 def test_a_prompt_that_cannot_fit_is_not_sent() -> None:
     long = [{"role": "user", "content": "word " * 9_000}]
 
@@ -449,6 +495,13 @@ def test_loading_does_nothing_if_what_is_there_will_do() -> None:
     assert [body["instance_id"] for body in requests("/models/unload")] == ["big/two", "big/two"]
 
 
+def test_more_context_than_a_model_is_made_for_is_loaded_with_a_warning() -> None:
+    with serving({"small/one": {"max_context_length": 8192, "turns": []}}) as url:
+        told = call(url, "load_model", model="small/one", context_length=9000)
+        assert told["instance"]["context_length"] == 9000
+        assert told["warnings"] == ["`small/one` is made for 8,192 tokens at most, and 9,000 were asked for"]
+
+
 def test_what_is_to_stay_stays() -> None:
     async def story(bridge: Bridge) -> None:
         kept = await bridge.call("load_model", model="big/two", keep_loaded=True)
@@ -495,7 +548,7 @@ def test_a_model_at_work_is_unloaded_only_by_force() -> None:
         asking = asyncio.ensure_future(bridge.call("chat_completion", messages=HELLO, model="small/one"))
         await until(lambda: any(one.users for _, one in model_desk(bridge.house).models.residents()))
         assert (await bridge.call("server_status"))["servers"][0]["loaded_by_bridge"][0]["in_use"] == 1
-        with pytest.raises(LLMValidationError, match="is used by 1 calls, which would fail"):
+        with pytest.raises(LLMValidationError, match="is used by 1 call, which would fail"):
             await bridge.call("unload_model", model="small/one")
         assert (await bridge.call("unload_model", model="small/one", force=True))["count"] == 1
         asking.cancel()

@@ -98,9 +98,8 @@ def test_numbers_that_json_has_not_are_no_bug_but_words() -> None:
     for source in ("{{ inputs.n | tojson }}", "x{{ inputs.n }}"):
         with pytest.raises(TemplateError) as caught:
             render(source, {"inputs": {"n": float("inf")}})
-        assert str(caught.value) == (
-            f"the template `{source}` cannot be rendered: Out of range float values are not JSON compliant"
-        )
+        said = str(caught.value).removesuffix(": inf")  # which Python says since 3.13
+        assert said == f"the template `{source}` cannot be rendered: Out of range float values are not JSON compliant"
 
 
 def test_more_than_a_megabyte_is_refused_unless_it_is_passed_on_as_it_is() -> None:

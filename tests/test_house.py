@@ -150,6 +150,12 @@ def test_the_wheel_names_the_command_and_the_licence(wheel):
     assert "License-Expression: MIT" in wheel.read(metadata).decode()
 
 
+def test_no_link_leads_out_of_the_repository():
+    kept = subprocess.run(["git", "ls-files", "-s"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    links = [line.partition("\t")[2] for line in kept.splitlines() if line.startswith("120000 ")]
+    assert [link for link in links if (ROOT / link).readlink().is_absolute()] == []
+
+
 def test_every_pinned_version_is_a_bare_one():
     pins = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     assert pins == sorted(pins, key=str.lower)

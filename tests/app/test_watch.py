@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 from collections.abc import Callable, Coroutine, Iterator
@@ -10,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from kit.servers import python_server
 from kit.simulator import simulator
 from prometheus_client.parser import text_string_to_metric_families
 
 from runner.app.bridge.autonomous.autonomous import run_autonomous
 from runner.app.bridge.autonomous.task import AutonomousTask
+from runner.app.bridge.autonomous.tools import AUTONOMOUS_TOOLS
 from runner.app.bridge.house import BridgeHouse, BridgeSettings
 from runner.app.request import WatchOptions
 from runner.app.validator import ModelValidator
@@ -83,6 +86,21 @@ def test_tasks_are_measured_and_so_are_their_runs(studio: str):
     assert shown["lms_model_verification_attempts_total", "small/one", "found"] == 3
     assert shown["lms_model_verification_attempts_total", "big/one", "not_found"] >= 1
     assert shown["lms_active_models",] == 0
+
+
+def test_a_tool_asks_once_for_its_model(studio: str):
+    async def work(house: BridgeHouse) -> None:
+        (tool,) = (one for one in AUTONOMOUS_TOOLS if one.offer.name == "autonomous_with_mcp")
+        await tool.work(house, {"mcp_name": "clock", "task": "What time is it?"}, _unheard)
+
+    Path(".mcp.json").write_text(json.dumps({"mcpServers": {"clock": {"command": python_server("mcp-server-time")}}}))
+    shown = watched(studio, work)
+    assert shown["lms_model_verification_attempts_total", "small/one", "found"] == 1
+    assert shown["lms_autonomous_task_rounds_count", "clock"] == 1
+
+
+async def _unheard(done: float, total: float | None, words: str) -> None:
+    """A host that asked for no progress."""
 
 
 def test_a_validator_tells_what_it_found_and_whether_it_had_to_ask(studio: str):

@@ -438,3 +438,15 @@ def test_what_a_failure_called_off_is_called_off_again_and_nothing_else(
     assert "not used" not in ended.err
     after = project.result()["steps"]
     assert [one["status"] for one in after.get("each", {"items": after.values()})["items"]] == ends
+
+
+def test_the_inputs_of_a_case_stand_in_for_those_recorded_name_by_name(flow: Project) -> None:
+    assert flow.run("flow.yaml", "--record", "-i", "word=two").code == 0
+    case = "workflow: flow.yaml\nrecording: flow.recording.jsonl\ninputs: {other: OTHER}\n"
+    flow.write("flow.test.yaml", case.replace("OTHER", "more"))
+    ended = flow.run("test")
+    assert ended.code == 0, ended
+    flow.write("flow.test.yaml", case.replace("OTHER", "else"))
+    ended = flow.run("test")
+    assert ended.code == 1
+    assert "`bridge-run flow.yaml --record -i other=else --step last` records just that anew\n" in ended.out + ended.err

@@ -113,6 +113,10 @@ class Run:
         if self.ok:
             return self
         hint = f"what happened is in {self.folder}/{JOURNAL}"
+        if self.status == "paused":
+            waits = ", ".join(f"`{question.id}`" for question in self.questions)
+            ways = f"answer with `answers={{…}}`, or go on by `bridge-run resume {self.id}`"
+            raise StepError("cancelled", f"run {self.id} is paused: it waits for an answer to {waits}", hint=ways)
         if self.error is None:
             raise StepError("cancelled", f"run {self.id} is {self.status}", hint=hint)
         where = "" if self.error.step is None else f"step `{self.error.step}`: "

@@ -128,8 +128,10 @@ def test_a_question_pauses_it_and_an_answer_goes_on() -> None:
     assert (run.status, run.exit_code, run.error) == ("paused", 8, None)
     assert run.questions == (Question(id="go", question="Shall I?", choices=("yes", "no"), default=None),)
     assert run.steps["done"].status == "waiting"
-    with pytest.raises(runner.StepError, match="is paused"):
+    with pytest.raises(runner.StepError) as waits:
         run.raise_for_status()
+    assert str(waits.value) == f"run {run.id} is paused: it waits for an answer to `go`"
+    assert waits.value.hint == f"answer with `answers={{…}}`, or go on by `bridge-run resume {run.id}`"
     assert runner.run_sync("asks.yaml", answers={"go": "yes"}).outputs == {"done": "done"}
     assert runner.run_sync("asks.yaml", yes=True).outputs == {"done": "done"}
     assert runner.run_sync("asks.yaml", answers={"go": "no"}).steps["done"].status == "skipped"

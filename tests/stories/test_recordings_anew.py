@@ -450,3 +450,22 @@ def test_the_inputs_of_a_case_stand_in_for_those_recorded_name_by_name(flow: Pro
     ended = flow.run("test")
     assert ended.code == 1
     assert "`bridge-run flow.yaml --record -i other=else --step last` records just that anew\n" in ended.out + ended.err
+
+
+@pytest.mark.parametrize(("now", "code"), [("Ran 8 tests in 1.25s (3 ms each)", 0), ("Ran 9 tests in 0.001s", 1)])
+def test_real_commands_need_not_take_the_time_that_was_recorded(project: Project, now: str, code: int) -> None:
+    """What they say beside that is compared, and a replay without them compares all."""
+    project.write("said.txt", "Ran 8 tests in 0.001s (0 ms each)\n")
+    project.write(
+        "flow.yaml",
+        "version: 1\nname: flow\nsteps:\n  - {id: tests, run: [cat, said.txt]}\n"
+        '  - {id: judge, task: "Well? {{ steps.tests.output }}"}\n',
+    )
+    project.write("flow.sim.yaml", "models: {m/one: {loaded: true, turns: [{say: Good.}]}}\n")
+    assert project.run("flow.yaml", "--simulate", "flow.sim.yaml", "--record").code == 0
+    project.write("said.txt", f"{now}\n")
+    ended = project.run("flow.yaml", "--replay", "models")
+    assert ended.code == code, ended
+    assert ("{+9+}" in ended.err) == bool(code)
+    project.write("flow.yaml", (project.folder / "flow.yaml").read_text("utf-8").replace("Well?", "In 3 s?"))
+    assert project.run("flow.yaml", "--replay").code == 1

@@ -194,6 +194,7 @@ def _tape(cassette: Cassette, mask: Mask, request: RunRequest, prepared: Prepare
         changed=changed,
         bounds=_bounds(prepared.workflow),
         contexts=_contexts(prepared.workflow),
+        timed=request.replay == "models",
         jumps=request.replay == "all",
     )
 

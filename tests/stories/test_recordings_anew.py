@@ -469,3 +469,25 @@ def test_real_commands_need_not_take_the_time_that_was_recorded(project: Project
     assert ("{+9+}" in ended.err) == bool(code)
     project.write("flow.yaml", (project.folder / "flow.yaml").read_text("utf-8").replace("Well?", "In 3 s?"))
     assert project.run("flow.yaml", "--replay").code == 1
+
+
+def test_a_model_that_was_asked_again_when_it_was_recorded_is_asked_again(project: Project) -> None:
+    """Five failures within a minute keep a model from being asked; a replay has no minutes."""
+    project.write(
+        "flow.yaml",
+        "version: 1\nname: flow\nmodels:\n  m: {id: qwen/a, fallback: [qwen/b]}\nsteps:\n  - id: each\n"
+        "    for_each: [1, 2, 3, 4, 5, 6]\n    max_parallel: 1\n    model: m\n    retry: {attempts: 1}\n"
+        "    task: Say {{ item }}\n",
+    )
+    model = {"loaded": True, "max_context_length": 32768}
+    fails = {**model, "turns": [{"fault": {"error_event": "internal error of the engine"}}]}
+    project.write("sim.yaml", {"models": {"qwen/a": fails, "qwen/b": {**model, "turns": [{"say": "fine"}]}}})
+    assert project.run("flow.yaml", "--simulate", "sim.yaml", "--record").code == 0
+    path = project.folder / "flow.recording.jsonl"
+    *rest, last = path.read_text("utf-8").splitlines()
+    assert json.loads(last)["unit"] == "each[5]"
+    assert json.loads(last)["request"]["model"] == "qwen/b"  # the other was left alone
+    path.write_text("\n".join([*rest, last.replace("qwen/b", "qwen/a")]) + "\n", "utf-8")
+    ended = project.run("flow.yaml", "--replay", "--strict")
+    assert ended.code == 0, ended
+    assert [one["model"] for one in project.result()["steps"]["each"]["items"]] == [*["qwen/b"] * 5, "qwen/a"]

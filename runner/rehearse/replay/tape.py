@@ -80,6 +80,14 @@ class Tape:
         at = whereabouts().unit if unit is None else unit
         return any(one.kind == kind and one.unit == at for one in self._cassette.exchanges)
 
+    def answers(self, model: str) -> bool:
+        """Whether an answer of the model to the unit at work is there, and nobody has asked for it."""
+        unit = whereabouts().unit
+        return any(
+            one.kind == "chat" and one.unit == unit and one.request.get("model") == model and id(one) not in self._used
+            for one in self._cassette.exchanges
+        )
+
     def all_of(self, kind: Kind) -> tuple[Exchange, ...]:
         """Every exchange of a kind, used or not."""
         return tuple(one for one in self._cassette.exchanges if one.kind == kind)

@@ -50,6 +50,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._ended)
         return future
 
+    async def shutdown_default_executor(self, *args: Any) -> None:
+        """As ever; its time limit, which Python has since 3.12, does not jump."""
+        self.threads += 1
+        try:
+            await super().shutdown_default_executor(*args)
+        finally:
+            self.threads -= 1
+
     def _ended(self, future: Any) -> None:
         self.threads -= 1
 

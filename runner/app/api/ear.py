@@ -29,6 +29,7 @@ class Ear:
                 hint="watch the run with `async with runner.start(…) as run: async for entry in run.events(): …`",
             )
         self._on_event = on_event
+        self._loop = asyncio.get_running_loop()  # an entry may be written in a thread, which has none
         self.complaints: tuple[str, ...] = ()
 
     def hear(self, entry: Entry) -> None:
@@ -41,7 +42,7 @@ class Ear:
             self._on_event = None
             words = f"`on_event` raised {type(error).__name__} at entry {entry.seq}, and heard no more of the run"
             self.complaints = (f"{words}: {error}",)
-            asyncio.get_running_loop().call_exception_handler({"message": words, "exception": error})
+            self._loop.call_exception_handler({"message": words, "exception": error})
 
 
 def _is_async(function: object) -> bool:

@@ -29,6 +29,10 @@ def _shaped_by(request: RunRequest, recorded: Mapping[str, Any]) -> Iterator[str
         yield from ("--recording", request.recording)
     if request.config is not None:
         yield from ("--config", request.config)
+    if request.simulate is not None:
+        yield from ("--simulate", request.simulate)
+    for endpoint in request.endpoints:
+        yield from ("--endpoint", endpoint)
     if request.inputs_file is not None:
         yield from ("--inputs", request.inputs_file)
     for name, value in (request.bound or {}).items():

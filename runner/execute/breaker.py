@@ -25,12 +25,19 @@ class Breaker:
     """The circuit of one model on one server.
 
     ``who`` is named in messages, ``now`` gives monotonic seconds, ``on_change`` hears of each new state and of the
-    failures that led to it.
+    failures that led to it. ``answers``: it is known that whoever asks now is answered, so that nobody is sent away.
     """
 
-    __slots__ = ("_failures", "_now", "_on_change", "_opened", "_probe", "_settled", "_who", "state")
+    __slots__ = ("_answers", "_failures", "_now", "_on_change", "_opened", "_probe", "_settled", "_who", "state")
 
-    def __init__(self, who: str, now: Callable[[], float], on_change: Callable[[State, int], None]) -> None:
+    def __init__(
+        self,
+        who: str,
+        now: Callable[[], float],
+        on_change: Callable[[State, int], None],
+        answers: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._answers = answers
         self._who = who
         self._now = now
         self._on_change = on_change
@@ -46,7 +53,7 @@ class Breaker:
         Raises:
             CircuitOpenError: not now.
         """
-        if self.state == "closed":
+        if self.state == "closed" or self._answers():
             return object()
         left = self._opened + WINDOW_SECONDS - self._now()
         if self.state == "half_open" or left > 0:
@@ -66,7 +73,7 @@ class Breaker:
         Raises:
             CircuitOpenError: not now.
         """
-        while self.state == "half_open":
+        while self.state == "half_open" and not self._answers():
             await self._settled.wait()
         return self.admit()
 

@@ -54,8 +54,11 @@ class Models:
         *,
         keep_loaded: bool = False,
         neighbours: Neighbours | None = None,
+        answers: Callable[[str], bool] = lambda _: False,
     ) -> None:
+        """``answers(model)``: it is known that the model answers who asks it now."""
         self._backends = backends
+        self._answers = answers
         self._journal = journal
         self._clock = clock
         self._keep_loaded = keep_loaded
@@ -172,7 +175,10 @@ class Models:
     def _breaker(self, key: Key) -> Breaker:
         if key not in self._breakers:
             self._breakers[key] = Breaker(
-                f"`{key[1]}` on {key[0]}", self._clock.monotonic, partial(self._circuit_changed, key)
+                f"`{key[1]}` on {key[0]}",
+                self._clock.monotonic,
+                partial(self._circuit_changed, key),
+                partial(self._answers, key[1]),
             )
         return self._breakers[key]
 

@@ -203,6 +203,9 @@ class _Pair:
             f"holds {most:,} at most"
         )
         ways = "hand it less text, lower `limits.tool_result` or `max_tokens`, or name a model that holds more"
+        if self.needs.schemas * 2 > self.needs.context:
+            taken = f"the schemas of its tools alone take about {self.needs.schemas:,}"
+            ways = f"offer it fewer tools (`tools`): {taken}; or name a model that holds more"
         yield self._judged(
             "BR307", message, ways, level="error" if _impossible(self.needs.opening, most) else "warning"
         )

@@ -52,6 +52,7 @@ def needs_of(
         context=prompt + tools + result + reserve,
         reserve=reserve,
         result=result,
+        schemas=tools,
     )
 
 

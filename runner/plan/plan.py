@@ -46,8 +46,9 @@ class Needs:
     """What a step asks of its model, derived from the file.
 
     ``reasoning`` is the setting it wants, None = any. ``context`` is an estimate of the tokens that its first request
-    needs, templates aside: prompt, tool schemas, one whole tool result, and the reserve for an answer; ``result`` and
-    ``reserve`` are the parts of the last two. Without room for a whole result, results are shortened at once.
+    needs, templates aside: prompt, tool schemas, one whole tool result, and the reserve for an answer; ``schemas``,
+    ``result`` and ``reserve`` are the parts of the last three. Without room for a whole result, results are shortened
+    at once.
     """
 
     tools: bool = False
@@ -57,6 +58,7 @@ class Needs:
     context: int = 0
     reserve: int = 0
     result: int = 0
+    schemas: int = 0
 
     @property
     def opening(self) -> int:

@@ -438,3 +438,56 @@ def test_what_a_failure_called_off_is_called_off_again_and_nothing_else(
     assert "not used" not in ended.err
     after = project.result()["steps"]
     assert [one["status"] for one in after.get("each", {"items": after.values()})["items"]] == ends
+
+
+def test_the_inputs_of_a_case_stand_in_for_those_recorded_name_by_name(flow: Project) -> None:
+    assert flow.run("flow.yaml", "--record", "-i", "word=two").code == 0
+    case = "workflow: flow.yaml\nrecording: flow.recording.jsonl\ninputs: {other: OTHER}\n"
+    flow.write("flow.test.yaml", case.replace("OTHER", "more"))
+    ended = flow.run("test")
+    assert ended.code == 0, ended
+    flow.write("flow.test.yaml", case.replace("OTHER", "else"))
+    ended = flow.run("test")
+    assert ended.code == 1
+    assert "`bridge-run flow.yaml --record -i other=else --step last` records just that anew\n" in ended.out + ended.err
+
+
+@pytest.mark.parametrize(("now", "code"), [("Ran 8 tests in 1.25s (3 ms each)", 0), ("Ran 9 tests in 0.001s", 1)])
+def test_real_commands_need_not_take_the_time_that_was_recorded(project: Project, now: str, code: int) -> None:
+    """What they say beside that is compared, and a replay without them compares all."""
+    project.write("said.txt", "Ran 8 tests in 0.001s (0 ms each)\n")
+    project.write(
+        "flow.yaml",
+        "version: 1\nname: flow\nsteps:\n  - {id: tests, run: [cat, said.txt]}\n"
+        '  - {id: judge, task: "Well? {{ steps.tests.output }}"}\n',
+    )
+    project.write("flow.sim.yaml", "models: {m/one: {loaded: true, turns: [{say: Good.}]}}\n")
+    assert project.run("flow.yaml", "--simulate", "flow.sim.yaml", "--record").code == 0
+    project.write("said.txt", f"{now}\n")
+    ended = project.run("flow.yaml", "--replay", "models")
+    assert ended.code == code, ended
+    assert ("{+9+}" in ended.err) == bool(code)
+    project.write("flow.yaml", (project.folder / "flow.yaml").read_text("utf-8").replace("Well?", "In 3 s?"))
+    assert project.run("flow.yaml", "--replay").code == 1
+
+
+def test_a_model_that_was_asked_again_when_it_was_recorded_is_asked_again(project: Project) -> None:
+    """Five failures within a minute keep a model from being asked; a replay has no minutes."""
+    project.write(
+        "flow.yaml",
+        "version: 1\nname: flow\nmodels:\n  m: {id: qwen/a, fallback: [qwen/b]}\nsteps:\n  - id: each\n"
+        "    for_each: [1, 2, 3, 4, 5, 6]\n    max_parallel: 1\n    model: m\n    retry: {attempts: 1}\n"
+        "    task: Say {{ item }}\n",
+    )
+    model = {"loaded": True, "max_context_length": 32768}
+    fails = {**model, "turns": [{"fault": {"error_event": "internal error of the engine"}}]}
+    project.write("sim.yaml", {"models": {"qwen/a": fails, "qwen/b": {**model, "turns": [{"say": "fine"}]}}})
+    assert project.run("flow.yaml", "--simulate", "sim.yaml", "--record").code == 0
+    path = project.folder / "flow.recording.jsonl"
+    *rest, last = path.read_text("utf-8").splitlines()
+    assert json.loads(last)["unit"] == "each[5]"
+    assert json.loads(last)["request"]["model"] == "qwen/b"  # the other was left alone
+    path.write_text("\n".join([*rest, last.replace("qwen/b", "qwen/a")]) + "\n", "utf-8")
+    ended = project.run("flow.yaml", "--replay", "--strict")
+    assert ended.code == 0, ended
+    assert [one["model"] for one in project.result()["steps"]["each"]["items"]] == [*["qwen/b"] * 5, "qwen/a"]

@@ -141,7 +141,8 @@ def replay_run(
         if asked.replay != "tools":
             walls = with_replayed_models(walls, tape, cassette)
             command = record_command(_short(request), (), cassette.header.inputs)
-            walls = replace(walls, setting=replace(walls.setting, recorded_by=command))
+            setting = replace(walls.setting, recorded_by=command)
+            walls = replace(walls, setting=setting, model_answers=tape.answers)
         walls = with_replayed_tools(walls, tape) if asked.replay != "models" else working_in(mask, walls)
         walls = with_replayed_answers(walls, tape, parse_answers(asked.answers, prepared.workflow))
         walls = replace(walls, after=partial(judge or _judge(asked), tape))
@@ -194,6 +195,7 @@ def _tape(cassette: Cassette, mask: Mask, request: RunRequest, prepared: Prepare
         changed=changed,
         bounds=_bounds(prepared.workflow),
         contexts=_contexts(prepared.workflow),
+        timed=request.replay == "models",
         jumps=request.replay == "all",
     )
 

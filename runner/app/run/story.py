@@ -31,6 +31,7 @@ from runner.execute.outputs import workflow_outputs
 from runner.execute.questions import Answer, Answers
 from runner.execute.scheduler import Scheduler
 from runner.execute.world import World
+from runner.plan.agenda import NO_COSTS
 from runner.plan.make import needs_models
 from runner.plan.plan import Plan
 from runner.plan.schedule.schedule import make_forecast
@@ -160,7 +161,8 @@ class Story:
 
     def _plan(self, catalogue: Catalogue, room: ToolRoom = NOTHING_LISTED) -> Plan:
         plan = plan_of(self._prepared, catalogue, self._walls.setting, room)
-        return replace(plan, forecast=make_forecast(plan, read_costs(self._environment)))
+        replays = self._request.replay is not None  # in the same order on every machine
+        return replace(plan, forecast=make_forecast(plan, NO_COSTS if replays else read_costs(self._environment)))
 
     def _corrected(self, plan: Plan, catalogue: Catalogue, room: ToolRoom) -> Plan:
         """The plan with what the tools take in truth: no model is loaded yet. What is doubtful only now is told.

@@ -79,7 +79,7 @@ class Walls:
     runs that use the same models, None = there are none. ``measures``: False where what is pretended says nothing about
     the next run, so that its times are not remembered. ``asks_people``: a terminal is asked what no option answers.
     ``scratch``: a file that works in place works in a copy all the same. ``start`` runs the story in an event loop.
-    ``give_way`` as in ``World``.
+    ``give_way`` as in ``World``; ``model_answers`` as ``answers`` of ``Models``.
     ``after(outcome)`` is told the result when its end is journalled, and gives an exit code of at least 0 that counts
     where the run's own is 0; it may tell words of its own.
     """
@@ -104,6 +104,7 @@ class Walls:
     measures: bool = True
     scratch: bool = False
     give_way: GiveWay = at_once
+    model_answers: Callable[[str], bool] = lambda _: False
     start: Callable[[Coroutine[Any, Any, int]], int] = asyncio.run
     after: Callable[[Mapping[str, Any]], int] = lambda _: 0
 

@@ -52,6 +52,7 @@ def make_world(plan: Plan, prepared: Prepared, history: History, display: Displa
             walls.clock,
             keep_loaded=outside.keep_loaded,
             neighbours=walls.neighbours,
+            answers=walls.model_answers,
         ),
         tools=walls.make_servers(outside.boxes, journal),
         tool_house=outside.house,

@@ -21,10 +21,11 @@ from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from uvicorn import Config
 from uvicorn import Server as Uvicorn
 
+from runner.edges.mcp_server.body import read_body
 from runner.edges.mcp_server.server import GONE, DeskServer
 from runner.words.errors import OutsideError
 from runner.words.noun import noun
-from runner.words.units import show_bytes
+from runner.words.units import show_bytes, show_seconds
 
 PATH: Final = "/mcp"
 CLOSING_SECONDS: Final = 60.0
@@ -53,7 +54,7 @@ class HttpSettings:
     """``host`` and ``port`` to listen at; ``token`` None lets everybody in who reaches us.
 
     ``allow_hosts`` are further names in the header ``Host``, ``allow_origins`` values of ``Origin``: without them no
-    web page is let in. ``max_body`` is in bytes.
+    web page is let in. ``max_body`` is in bytes; ``body_seconds`` is how long the body of a request may take to come.
     """
 
     host: str
@@ -62,6 +63,7 @@ class HttpSettings:
     allow_hosts: tuple[str, ...] = ()
     allow_origins: tuple[str, ...] = ()
     max_body: int = 4 * 1024 * 1024
+    body_seconds: float = 60.0
 
 
 def is_loopback(host: str) -> bool:
@@ -161,9 +163,18 @@ class Guard:
             await answer.refuse(refusal)
             return
         gone = asyncio.Event()
+        unread: list[Message] = []
+        if scope["method"] == "POST":
+            body = await read_body(receive, most=self._settings.max_body, seconds=self._settings.body_seconds)
+            if body == "gone":
+                return
+            if isinstance(body, str):
+                await answer.refuse(self._unread(body))
+                return
+            unread.append({"type": "http.request", "body": body, "more_body": False})
 
         async def heard() -> Message:
-            message = await receive()
+            message = unread.pop() if unread else await receive()
             if message["type"] == "http.disconnect":
                 gone.set()
             return message
@@ -212,10 +223,17 @@ class Guard:
             )
         size = headers.one("content-length")
         if size is not None and size.isdigit() and int(size) > self._settings.max_body:
-            most = show_bytes(self._settings.max_body)
-            message = f"the request has {show_bytes(int(size))}; at most {most} are read"
-            return _Refusal(status=413, message=message, hint="send less, or start the server with more `--max-body`")
+            return self._unread("large", show_bytes(int(size)))
         return None
+
+    def _unread(self, why: str, size: str | None = None) -> _Refusal:
+        """A body that is too large, or comes too slowly."""
+        if why == "large":
+            most = show_bytes(self._settings.max_body)
+            message = f"the request has {size or f'more than {most}'}; at most {most} are read"
+            return _Refusal(status=413, message=message, hint="send less, or start the server with more `--max-body`")
+        message = f"the request did not come within {show_seconds(self._settings.body_seconds)}"
+        return _Refusal(status=408, message=message, hint="send it again, at once")
 
     def _has_token(self, headers: _Headers) -> bool:
         scheme, _, given = (headers.one("authorization") or "").partition(" ")

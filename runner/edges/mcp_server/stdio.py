@@ -7,7 +7,6 @@ end us before the host closes its end, and its lines have no bound.
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import queue
 import threading
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from runner.edges.line_splitter import LineSplitter, TooLong
+from runner.edges.mcp_server.body import without_halves
 from runner.edges.mcp_server.server import DeskServer
 from runner.words.units import show_bytes
 
@@ -158,7 +158,7 @@ class _Reader(_Stream):
             return SessionMessage(jsonrpc_message_adapter.validate_json(line, by_name=False))
         except ValueError:
             pass
-        whole = _without_halves(line)
+        whole = without_halves(line)
         try:
             return SessionMessage(jsonrpc_message_adapter.validate_python(whole, by_name=False))
         except ValueError:
@@ -172,20 +172,6 @@ class _Reader(_Stream):
 
         error = ErrorData(code=code, message=words)
         await self._writer.send(SessionMessage(JSONRPCError(jsonrpc="2.0", id=to, error=error)))
-
-
-def _without_halves(line: bytes) -> Any:
-    """What a line says, None if it is no JSON.
-
-    Half an emoji (``\\ud83d``, which hosts in JavaScript send when a model cut a text there) is legal JSON and no text;
-    it becomes U+FFFD, as a host that got no answer to its request would wait for ever.
-    """
-    try:
-        said = json.loads(line)
-        text = json.dumps(said, ensure_ascii=False)
-    except (ValueError, RecursionError):
-        return None
-    return json.loads(text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace"))
 
 
 def _id_of(message: Any) -> RequestId | None:

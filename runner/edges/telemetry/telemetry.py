@@ -36,9 +36,10 @@ def run_spans(workflow: str, environment: Mapping[str, str]) -> Callable[[Entry]
 
     What was said (messages, answers, arguments, results) is in them only if the environment asks for it.
     """
-    trace = sys.modules.get("opentelemetry.trace")
-    if trace is None:  # nobody can have set one up
+    if "opentelemetry.trace" not in sys.modules:  # nobody can have set one up
         return None
+    from opentelemetry import trace  # waits until it is whole: a thread may be importing it, with the SDK of MCP
+
     provider = trace.get_tracer_provider()
     if isinstance(provider, trace.ProxyTracerProvider | trace.NoOpTracerProvider):
         return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,8 @@ _SHOWN = 5
 """Of more lines that nobody used than this, only so many are named."""
 _TYPED = 20
 """Of more units than this, a command names the steps."""
+_DURATION = re.compile(r"\b\d+(?:\.\d+)?(?= ?(?:ms|s|sec|seconds?)\b)")
+"""As test runners print it: ``Ran 8 tests in 0.006s``."""
 _WORDS: Mapping[Kind, str] = {
     "catalogue": "list of models",
     "server": "start of a tool server",
@@ -37,6 +40,7 @@ class Tape:
     ``command(units)`` is the command line that records the units anew, or the whole for none. ``changed``: the workflow
     says something else than when it was recorded. ``bounds`` as in ``cassette.values.request_value``.
     ``contexts`` are the context lengths that it names: any other one was reckoned from what was known of the steps.
+    ``timed``: real commands and tools say how long they took; so how long anything took is not compared in a prompt.
     ``jumps``: time jumps, so that what was cancelled can be waited for until it is cancelled again.
     """
 
@@ -49,6 +53,7 @@ class Tape:
         changed: bool = False,
         bounds: Collection[int] = (),
         contexts: Collection[int] = (),
+        timed: bool = False,
         jumps: bool = False,
     ) -> None:
         self.mask = mask
@@ -60,6 +65,7 @@ class Tape:
         self._cassette = cassette
         self._command = command
         self._changed = changed
+        self._timed = timed
         self._left: dict[tuple[str, str, Kind], list[Exchange]] = {}
         self._used: set[int] = set()
         self._passed: set[str] = set()
@@ -67,12 +73,20 @@ class Tape:
         """How many answers, of those that came, no unit has asked for yet."""
         for one in cassette.exchanges:
             self.to_come += _comes(one)
-            self._left.setdefault((one.unit, _key(one.request), one.kind), []).append(one)
+            self._left.setdefault((one.unit, self._key_of(one.kind, one.request), one.kind), []).append(one)
 
     def knows(self, kind: Kind, unit: str | None = None) -> bool:
         """Whether the unit (None = the one at work) has exchanges of the kind at all."""
         at = whereabouts().unit if unit is None else unit
         return any(one.kind == kind and one.unit == at for one in self._cassette.exchanges)
+
+    def answers(self, model: str) -> bool:
+        """Whether an answer of the model to the unit at work is there, and nobody has asked for it."""
+        unit = whereabouts().unit
+        return any(
+            one.kind == "chat" and one.unit == unit and one.request.get("model") == model and id(one) not in self._used
+            for one in self._cassette.exchanges
+        )
 
     def all_of(self, kind: Kind) -> tuple[Exchange, ...]:
         """Every exchange of a kind, used or not."""
@@ -86,7 +100,7 @@ class Tape:
         """
         at = place or whereabouts()
         asked = self.mask.hidden(request)
-        left = self._left.get((at.unit, _key(asked), kind))
+        left = self._left.get((at.unit, self._key_of(kind, asked), kind))
         if not left:
             raise self._mismatch(kind, asked, at)
         one = left.pop(0)
@@ -136,6 +150,10 @@ class Tape:
         count = f"{len(units)} steps and items ask what is not in {self._cassette.file}"
         return f"{count}; all of them are recorded anew by:\n  {self._command(self._together(units))}"
 
+    def _key_of(self, kind: Kind, request: Mapping[str, Any]) -> str:
+        key = _key(request)
+        return _DURATION.sub("0", key) if self._timed and kind == "chat" else key
+
     def _together(self, units: Sequence[str]) -> list[str]:
         """The units; in place of all items that a step has, or of more than a person types, the step."""
         whole = dict[str, set[str]]()
@@ -153,7 +171,7 @@ class Tape:
         nearest = self._nearest(kind, asked, at)
         if nearest is None:
             said = f"{what}: there is none of its kind recorded"
-        elif _key(nearest.request) == _key(asked):
+        elif self._key_of(kind, nearest.request) == self._key_of(kind, asked):
             said = f"{what} once more: line {nearest.line} has it, and it was asked for already"
         else:
             lines = "\n".join(f"  {line}" for line in differences(nearest.request, asked))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from runner.words.diagnostics import Diagnostic
@@ -14,6 +14,8 @@ _OPERATORS: Final = frozenset(("&&", "||", "|", ">", ">>", "2>", "2>&1", "<<<"))
 _VARIABLE: Final = re.compile(r"\$(?:[A-Za-z_][A-Za-z0-9_]*|\{[A-Za-z_][A-Za-z0-9_]*\})(?:/[^\s$]*)?")
 _OWN_WORDS: Final = frozenset(("test", "[", "expr", "envsubst"))
 """Programs to which such words mean something."""
+_SEPARATING: Final = frozenset(("awk", "column", "cut", "gawk", "grep", "join", "mawk", "paste", "rg", "sort", "tr"))
+"""Programs with options that take a ``|``."""
 
 
 def br247_words_of_others(view: View) -> Iterable[Diagnostic]:
@@ -34,8 +36,16 @@ def _in_command(view: View, step: StepView) -> Iterator[Diagnostic]:
     if not isinstance(argv, list) or not argv or argv[0] in _OWN_WORDS or "-c" in argv:
         return
     for index, word in enumerate(argv):
-        if isinstance(word, str) and (word in _OPERATORS or _VARIABLE.fullmatch(word)):
+        if not isinstance(word, str) or (word == "|" and _is_separator(argv, index)):
+            continue
+        if word in _OPERATORS or _VARIABLE.fullmatch(word):
             yield _told(view, (*step.path, "run", index), word)
+
+
+def _is_separator(argv: Sequence[object], index: int) -> bool:
+    """Whether a ``|`` is the value of an option, as in ``cut -d '|' -f 2``; ``ls -l '|' wc`` means a pipe."""
+    before, after = str(argv[index - 1]), str(argv[index + 1]) if index + 1 < len(argv) else ""
+    return before.startswith("-") and (argv[0] in _SEPARATING or after.startswith("-"))
 
 
 def _told(view: View, path: Path, word: str) -> Diagnostic:

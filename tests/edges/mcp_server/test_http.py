@@ -161,7 +161,28 @@ def test_a_body_that_is_too_long_is_not_read(url: str) -> None:
     assert reply.status == 413
     assert "`--max-body`" in reply.message
     chunked = b"2710\r\n" + b"x" * 10_000 + b"\r\n2710\r\n" + b"x" * 10_000 + b"\r\n0\r\n\r\n"
-    assert ask_chunked(url, chunked).status == 413
+    reply = ask_chunked(url, chunked)
+    assert (reply.status, reply.message.partition(";")[0]) == (413, "the request has more than 9.8 KB")
+
+
+def test_a_body_that_does_not_come_is_not_waited_for_for_ever() -> None:
+    with listening(body_seconds=0.2) as url:
+        reply = ask_chunked(url, b"1\r\n{\r\n")
+    assert (reply.status, reply.message) == (408, "the request did not come within 0.2s; send it again, at once")
+
+
+def test_half_an_emoji_is_no_reason_to_refuse_a_request(url: str) -> None:
+    wire = "io.modelcontextprotocol"
+    meta = {
+        f"{wire}/protocolVersion": "2026-07-28",
+        f"{wire}/clientInfo": {"name": "by hand", "version": "1"},
+        f"{wire}/clientCapabilities": {},
+    }
+    params = {"name": "count", "arguments": {"half": "\ud83d", "whole": "\U0001f600"}, "_meta": meta}
+    call = {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params}
+    headers = ("MCP-Protocol-Version: 2026-07-28", "Mcp-Method: tools/call", "Mcp-Name: count")
+    reply = ask(url, BEARER, *headers, body=call)
+    assert (reply.status, json.loads(reply.body)["result"]["structuredContent"]) == (200, {"count": 2})
 
 
 def ask_chunked(url: str, body: bytes) -> Reply:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.app.again import record_command
+from runner.app.again import record_command, replay_command
 from runner.app.request import RunRequest
 from runner.chat.catalogue import Instance
 from runner.chat.messages import ChatRequest, Message
@@ -180,6 +180,25 @@ def test_loads_and_what_was_passed_over_are_not_missed() -> None:
         "7 recorded exchanges were not used:\n"
         + "  flow.recording.jsonl:4: command of `a` (attempt 1)\n" * 5
         + "  and 2 more"
+    )
+
+
+def test_a_command_repeats_all_that_shaped_the_run() -> None:
+    request = RunRequest(
+        file="my flow.yaml", recording="r.jsonl", config="c.toml", simulate="s.yaml", endpoints=("lab",),
+        models=("a=b",), inputs=("x=@x.txt",), inputs_file="in.yaml", bound={"n": 3, "t": "é", "old": 1},
+        answers=("gate=no",), yes=True,
+    )  # fmt: skip
+    more = (
+        "--recording r.jsonl --config c.toml --simulate s.yaml --endpoint lab --inputs in.yaml -i n=3 -i 't=é' "
+        "-i x=@x.txt --model a=b --answer gate=no --yes"
+    )
+    assert record_command(request, ["fix[3]", "a"], {"old": 1}) == (
+        f"bridge-run 'my flow.yaml' --record {more} --step 'fix[3]' --step a"
+    )
+    assert record_command(RunRequest(file="a.yaml")) == "bridge-run a.yaml --record"
+    assert replay_command(RunRequest(file="a.yaml", replay="tools", endpoints=("lab",))) == (
+        "bridge-run a.yaml --replay tools --endpoint lab"
     )
 
 

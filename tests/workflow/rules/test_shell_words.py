@@ -22,6 +22,9 @@ def test_a_word_for_a_shell_that_is_not_started(tmp_path: Path, word: str) -> No
     [
         "run: [sh, -c, 'echo $HOME > x', '>', '$HOME']",
         "run: [test, 1, '>', 0]",
+        "run: [cut, -d, '|', -f, '2', table]",
+        "run: [awk, -F, '|', '{print $1}', table]",
+        "run: [psql, -F, '|', -c, 'select 1']",
         "run: [awk, '{print $1}', 'a|b', '$1', 'costs $5', '-o>x']",
         "run: 'echo hi > x && cat $HOME'\nshell: true",
     ],

@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from runner import __version__
+from runner.app.console import tell
 from runner.app.files import one_file
 from runner.app.find_run import find_run
 from runner.app.request import ResumeRequest, RunRequest
 from runner.app.run.answers import parse_answers
 from runner.app.run.earlier import Earlier
 from runner.app.run.run import run_workflow
+from runner.edges.left_behind import end_left_behind
 from runner.edges.run_folder import RESULT, RUNS, RunFolder
 from runner.record.events import ApprovalAnswered, RunFinished, RunStarted
 from runner.record.parts import unit_of
@@ -42,11 +44,19 @@ def resume_run(request: ResumeRequest) -> int:
         entries = _entries(folder)
         started = _begun(entries, folder)
         _refuse_done(entries, path)
+        _end_left_behind(path)
         place = _place_of(started)
         with nullcontext() if place is None else chdir(place):
             return _go_on(replace(request, run_dir=RUNS if kept_here else str(path.parent)), folder, entries, started)
     finally:
         folder.close()
+
+
+def _end_left_behind(path: Path) -> None:
+    """What is started again would else be at work twice."""
+    left = end_left_behind(path)
+    if left:
+        tell(f"ended what the run had left at work when it was killed: {', '.join(left)}")
 
 
 def _go_on(request: ResumeRequest, folder: RunFolder, entries: Sequence[Entry], started: RunStarted) -> int:

@@ -11,6 +11,7 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 PASSED_ON = ("PATH", "HOME", "LANG", "TMPDIR", "TERM", "USER", "LOGNAME", "SHELL")
 """What a tool server sees of our environment, besides ``LC_*`` and what the workflow file gives it."""
@@ -70,19 +71,40 @@ class ProcessGroup:
         return True
 
 
+class Ledger(Protocol):
+    """Who writes down which groups are alive, by their leaders."""
+
+    def begun(self, leader: int) -> None:
+        """A group lives."""
+
+    def ended(self, leader: int) -> None:
+        """None of it does any more."""
+
+
 @dataclass(slots=True)
 class Offspring:
     """Every process group that is alive now. The application owns one and empties it on its last way out."""
 
     _groups: dict[int, ProcessGroup] = field(default_factory=dict)
+    _ledger: Ledger | None = None
+
+    def write_down(self, ledger: Ledger) -> None:
+        """Have it written down from now on, and what lives already."""
+        self._ledger = ledger
+        for leader in self._groups:
+            ledger.begun(leader)
 
     def add(self, group: ProcessGroup) -> None:
         """Remember a group that was just started."""
         self._groups[group.leader] = group
+        if self._ledger is not None:
+            self._ledger.begun(group.leader)
 
     def discard(self, group: ProcessGroup) -> None:
         """Forget a group that has ended."""
         self._groups.pop(group.leader, None)
+        if self._ledger is not None:
+            self._ledger.ended(group.leader)
 
     def __len__(self) -> int:
         return len(self._groups)

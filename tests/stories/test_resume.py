@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kit.project import Ended, Project, interrupt, wait_until
+from kit.project import Ended, Project, interrupt, processes_with, wait_until
 
 COUNTER = Path(__file__).parents[1] / "servers" / "counter.py"
 LOG = "[sh, -c, 'echo {word} >> log; echo {word}']"
@@ -102,6 +103,26 @@ def test_a_run_that_was_ended_goes_on(project: Project, number: int) -> None:
     ended = resumed(project)
     assert (ended.code, ended.out) == (0, "last\n"), ended
     assert log(project) == ["first", "wait", "wait", "last"]
+
+
+@pytest.mark.unmeasured
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="only Linux says when a process was born")
+def test_a_command_that_a_killed_run_left_at_work_is_ended_before_it_is_started_again(project: Project) -> None:
+    mark = f"left-{project.folder.name}-{os.getpid()}"
+    script = f"echo began >> log; test -e fixed || sleep 300 # {mark}"
+    project.write("slow.yaml", {"version": 1, "name": "slow", "steps": [{"id": "wait", "run": ["sh", "-c", script]}]})
+    process = project.start("slow.yaml")
+    wait_until(lambda: (project.folder / "log").exists(), "the command is at work")
+    wait_until(lambda: (project.runs()[-1] / "processes").exists(), "that is written down")
+    interrupt(process, signal.SIGKILL)
+    project.ended(process)
+    assert len(processes_with(mark)) == 1
+    project.write("fixed", "")
+    ended = resumed(project)
+    assert ended.code == 0, ended
+    assert "ended what the run had left at work when it was killed: sh\n" in ended.err
+    assert (processes_with(mark), log(project)) == ([], ["began", "began"])
+    assert not (project.runs()[-1] / "processes").exists()
 
 
 @pytest.mark.unmeasured

@@ -25,6 +25,7 @@ from runner.app.run.world import Outside, all_secrets, make_world
 from runner.app.servers import ask
 from runner.chat.catalogue import Catalogue
 from runner.edges.config.endpoints import tokens_of
+from runner.edges.left_behind import Ledger
 from runner.edges.measured import read_costs, remember
 from runner.execute.hall import FlowEnd
 from runner.execute.outputs import workflow_outputs
@@ -271,6 +272,7 @@ class Story:
             remember=display.remember,
         )
         self.recorded = True
+        self._offspring.write_down(Ledger(history.folder.absolute))
         if self._walls.listener is not None:
             history.journal.listen(self._walls.listener)
         for watcher in self._watchers:

@@ -51,7 +51,11 @@ class Project:
         self.folder = folder
         self.started: list[subprocess.Popen[str]] = []
         self.environment: dict[str, str] = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("LMSTUDIO", "LM_API", "BRIDGE_RUN", "GITHUB"))},
+            **{
+                k: v
+                for k, v in os.environ.items()
+                if not k.startswith(("LMSTUDIO", "LM_API", "BRIDGE_RUN", "GITHUB", "PYTEST"))
+            },
             "PATH": f"{Path(sys.executable).parent}:{os.environ.get('PATH', os.defpath)}",
             "NO_COLOR": "1",
             "BRIDGE_RUN_ENDPOINT": "http://127.0.0.1:9",

@@ -117,4 +117,4 @@ def test_real_tools_that_changed_since_fail_the_steps_that_see_them_alone(many: 
     ended = many.run("many.yaml", "--replay", "models")
     assert ended.code == 1, ended
     assert many.result()["steps"]["some"]["status"] == "succeeded"
-    assert "tools[" in many.result()["steps"]["all"]["error"]["message"]
+    assert "\n  tools: [-many__tool_100" in many.result()["steps"]["all"]["error"]["message"]

@@ -431,8 +431,8 @@ def test_a_request_that_is_not_recorded_fails_a_case_also_where_the_step_tolerat
         "  --> ask.test.yaml:2\n"
         "  the request to the model of `ask` (attempt 1, round 1) is not in ask.recording.jsonl; line 4 is nearest:\n"
         "    messages[0].content: Name [-a-]{+one+} colour.\n"
-        "  help: the workflow has changed since it was recorded; `bridge-run ask.yaml --record --recording "
-        "ask.recording.jsonl --step ask` records just that anew\n"
+        "  help: the workflow has changed since it was recorded; `bridge-run ask.yaml --record "
+        "--step ask` records just that anew\n"
     ) in ended.out
 
 

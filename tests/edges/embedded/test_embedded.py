@@ -46,8 +46,9 @@ def on(work, model=None, *, offspring=None, environment=None, **settings):
 
 
 def asking(text="hello", model="tiny-noise-1", **settings):
-    # Noise may end at once, and what says nothing is an error: only a tool call has to end by itself.
-    sampling = {"max_tokens": 20} if "tools" in settings else {"max_tokens": 20, "ignore_eos": True}
+    # Noise may end at once, and what says nothing is an error: only a tool call has to end by itself. By chance it is
+    # half a tool call, which is an error too: with a seed it is always the same noise.
+    sampling = {"max_tokens": 20, "seed": 1} if "tools" in settings else {"max_tokens": 20, "ignore_eos": True}
     settings = {"sampling": sampling, **settings}
     return ChatRequest(model=model, messages=(Message("user", text),), **settings)
 

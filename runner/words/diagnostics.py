@@ -57,9 +57,14 @@ class Diagnostic:
     fix: Fix | None = None
 
 
+def place_of(found: Diagnostic) -> str:
+    """``flow.yaml:5:4``, or the file alone where the finding is about the whole of it."""
+    return f"{found.file}:{found.span.line}:{found.span.column}" if found.span else found.file
+
+
 def one_line(found: Diagnostic) -> str:
     """A finding for where there is no room to show the file: ``flow.yaml:5:4: BR217: unknown key `tsk`; did you …``."""
-    place = f"{found.file}:{found.span.line}:{found.span.column}" if found.span else found.file
+    place = place_of(found)
     parts = (*((place,) if place else ()), found.code, found.message)
     return ": ".join(parts) + (f"; {found.help}" if found.help else "")
 

@@ -29,7 +29,7 @@ from runner.plan.grants import missing_tools
 from runner.plan.make import needs_models
 from runner.plan.setting import Setting
 from runner.show.doctor_view import Check, doctor_json, doctor_text, exit_code, problem
-from runner.words.diagnostics import Diagnostic
+from runner.words.diagnostics import Diagnostic, place_of
 from runner.words.errors import CannotServeError, WorkflowError
 from runner.words.exits import Exit
 from runner.words.noun import noun
@@ -97,8 +97,7 @@ def _configuration(request: DoctorRequest, environment: Mapping[str, str]) -> tu
 
 
 def _of_finding(found: Diagnostic, group: str, name: str, exit: Exit) -> Check:
-    place = f"{found.file}:{found.span.line}:{found.span.column}" if found.span else found.file
-    text = f"{found.code}: {found.message} ({place})"
+    text = f"{found.code}: {found.message} ({place_of(found)})"
     if found.level == "error":
         return problem(group, name, text, exit=exit, help=found.help)
     return Check(group=group, name=name, health="warning", text=text, help=found.help)

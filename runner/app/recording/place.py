@@ -86,6 +86,4 @@ def replace_recording(path: Path, data: bytes) -> None:
 
 def _unwritable(path: Path, error: OSError) -> HistoryError:
     why = error.strerror or error
-    return HistoryError(
-        f"the recording `{path}` cannot be written: {why}", hint="`--recording PATH` says another place"
-    )
+    return HistoryError(f"the recording `{path}` cannot be written: {why}", hint=_ANOTHER)

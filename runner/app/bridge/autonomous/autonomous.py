@@ -119,7 +119,7 @@ async def run_autonomous(
     """
     refuse_nonsense(task)
     count = TaskCount(one_turn=task.max_rounds == 1 or task.tool_calls == 0)
-    clock = _Watch()
+    began = house.clock.monotonic()
     result: str = "bug"
     try:
         async with telling(progress) as tell:
@@ -134,7 +134,9 @@ async def run_autonomous(
         result = "cancelled"
         raise
     finally:
-        ended = TaskEnded(mcp_name=mcp_label, result=result, seconds=clock.seconds(), rounds=count.rounds)
+        ended = TaskEnded(
+            mcp_name=mcp_label, result=result, seconds=house.clock.monotonic() - began, rounds=count.rounds
+        )
         for watcher in house.task_watchers:  # ``watch.Watch.tasks``
             watcher(ended)
 
@@ -266,17 +268,3 @@ def _finding(error: CannotServeError, code: str) -> Diagnostic | None:
 
 def _words(finding: Diagnostic) -> str:
     return finding.message if finding.help is None else f"{finding.message} (help: {finding.help})"
-
-
-class _Watch:
-    """Seconds since it was made."""
-
-    def __init__(self) -> None:
-        from runner.edges.clock import Clock
-
-        self._clock = Clock()
-        self._began = self._clock.monotonic()
-
-    def seconds(self) -> float:
-        """So far."""
-        return self._clock.monotonic() - self._began

@@ -7,7 +7,7 @@ from typing import Final
 
 from runner.app.bridge.autonomous.task import TaskServer
 from runner.app.bridge.house import BridgeHouse
-from runner.words.diagnostics import Diagnostic
+from runner.words.diagnostics import place_of
 from runner.words.errors import McpNotFoundError, UsageError
 
 DISCOVERED: Final = "discovered"
@@ -47,11 +47,7 @@ def enabled_servers(house: BridgeHouse) -> tuple[TaskServer, ...]:
 def files_left_out(house: BridgeHouse) -> tuple[str, ...]:
     """In words: the files whose servers are not among all that are enabled, because they are broken."""
     broken = [file.error for file in house.hosts.files if file.error is not None and not file.skipped]
-    return tuple(f"the MCP servers of {_place(error)} are left out: {error.message}" for error in broken)
-
-
-def _place(error: Diagnostic) -> str:
-    return error.file if error.span is None else f"{error.file}:{error.span.line}:{error.span.column}"
+    return tuple(f"the MCP servers of {place_of(error)} are left out: {error.message}" for error in broken)
 
 
 def label_of(names: Sequence[str]) -> str:
